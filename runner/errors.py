@@ -1,0 +1,133 @@
+"""
+The whole exception tree, an exit code per branch.
+
+    RawatError                70   a bug of ours, when nothing more precise is raised
+      InvalidInput             2   command line, playbook, inventory, settings, variables; nothing was touched
+      TransportError           4   a host cannot be worked on
+        Unreachable                no connection
+        HostKeyRefused             unknown, changed or revoked key
+        LoginRefused               no key or password was accepted
+        BecomeRefused              sudo said no
+        ProtocolError              the other side does not answer as agreed
+        LinkLost                   the connection ended while something was under way
+      JournalError             6   the record cannot be written
+        DamagedRecord              the record cannot be trusted as it stands
+      LockBusy                 7   another run holds the host
+      GateClosed               8   approval, window, freeze, backup gate
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Location:
+    """Where something was written; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One mistake in something a person wrote: where, what, and the line it stands on."""
+
+    message: str
+    where: Location | None = None
+    line: str = ""
+    width: int = 1
+
+    def __str__(self) -> str:
+        if self.where is None:
+            return f"error: {self.message}"
+        head = f"{self.where}: error: {self.message}"
+        if not self.line:
+            return head
+        number = f"{self.where.line:>5}"
+        line = self.line.replace("\t", " ")
+        marks = "^" * max(1, min(self.width, len(line) - self.where.column + 1))
+        return f"{head}\n{number} | {line}\n{' ' * 5} | {' ' * (self.where.column - 1)}{marks}"
+
+
+class RawatError(Exception):
+    """What went wrong, why, and what to do next; `exit_code` is the process's."""
+
+    exit_code: ClassVar[int] = 70
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class InvalidInput(RawatError):
+    """Something a person wrote is wrong; every problem found is in `problems`, in the order of the text."""
+
+    exit_code = 2
+
+    def __init__(self, message: str = "", *, problems: tuple[Problem, ...] = (), hint: str = "") -> None:
+        self.problems = problems or (Problem(message=message),)
+        super().__init__(message or "\n".join(str(problem) for problem in self.problems), hint=hint)
+
+
+class TransportError(RawatError):
+    """A host cannot be worked on; `host` names it."""
+
+    exit_code = 4
+    reason: ClassVar[str] = "transport"
+
+    def __init__(self, message: str, *, host: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.host = host
+
+
+class Unreachable(TransportError):
+    reason = "unreachable"
+
+
+class HostKeyRefused(TransportError):
+    reason = "host key"
+
+
+class LoginRefused(TransportError):
+    reason = "login"
+
+
+class BecomeRefused(TransportError):
+    reason = "sudo"
+
+
+class ProtocolError(TransportError):
+    reason = "protocol"
+
+
+class LinkLost(TransportError):
+    reason = "link lost"
+
+
+class JournalError(RawatError):
+    """The record cannot be written; nothing further may be started."""
+
+    exit_code = 6
+
+
+class DamagedRecord(JournalError):
+    """A record that was written cannot be read as it must be; `where` names file and line."""
+
+    def __init__(self, message: str, *, where: str = "", hint: str = "") -> None:
+        super().__init__(f"{where}: {message}" if where else message, hint=hint)
+        self.where = where
+
+
+class LockBusy(RawatError):
+    exit_code = 7
+
+
+class GateClosed(RawatError):
+    exit_code = 8

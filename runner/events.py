@@ -1,0 +1,274 @@
+"""
+What can happen in a run, as small facts in the past tense, and their form as JSON.
+
+An event's fields are plain JSON values. `seq` and `at` are given by the bus, the moment it is made durable.
+Names and fields are for ever: a later version may add a field with a default, never rename or remove one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """`at` is UTC in RFC 3339 with milliseconds; `mono_ms` the controller's monotonic clock since the sitting began."""
+
+    seq: int = 0
+    at: str = ""
+    mono_ms: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """`{"v", "seq", "at", "mono_ms", "type", ...}`, in the order of the fields."""
+        head = {
+            "v": VERSION,
+            "seq": self.seq,
+            "at": self.at,
+            "mono_ms": self.mono_ms,
+            "type": type(self).__name__,
+        }
+        return head | {f.name: getattr(self, f.name) for f in fields(self) if f.name not in head}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SittingStarted(Event):
+    """A person or a pipeline began to work on a run; the first event of every sitting."""
+
+    run: str
+    sitting: int
+    playbook: str
+    title: str
+    kind: str
+    plan: str
+    hosts: tuple[str, ...]
+    left_out: tuple[Mapping[str, Any], ...] = ()
+    who: Mapping[str, Any] = field(default_factory=dict)
+    controller: Mapping[str, Any] = field(default_factory=dict)
+    why: Mapping[str, Any] = field(default_factory=dict)
+    tool: Mapping[str, Any] = field(default_factory=dict)
+    checklist: tuple[Mapping[str, Any], ...] = ()
+    steps: tuple[Mapping[str, Any], ...] = ()
+    batches: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostConnected(Event):
+    host: str
+    peer: Mapping[str, Any]
+    facts: Mapping[str, Any]
+    took_ms: int
+    clock_offset_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostRefused(Event):
+    """A host could not be worked on: `reason` is a branch of TransportError, or "lock" or "machine"."""
+
+    host: str
+    reason: str
+    message: str
+    took_ms: int = 0
+    exit_code: int = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkDropped(Event):
+    host: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchStarted(Event):
+    batch: int
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchFinished(Event):
+    batch: int
+    failed: tuple[str, ...] = ()
+    stopped: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepSkipped(Event):
+    host: str
+    step: str
+    phase: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepStarted(Event):
+    """Durable before the first byte of the step goes out."""
+
+    host: str
+    step: str
+    phase: str
+    kind: str
+    title: str
+    attempt: int = 1
+    user: str = ""
+    read_only: bool = False
+    params_sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandSent(Event):
+    """The line that is about to run, redacted, with the digest of that redacted text."""
+
+    host: str
+    step: str
+    attempt: int
+    command: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFinished(Event):
+    """
+    One attempt's end. `exit` is a form of model.Exit; times in milliseconds, `host_ms` by the host's own clock.
+
+    `output` is `{"file", "stdout_bytes", "stderr_bytes", "lines", "sha256", "truncated", "redactions"}`; `tail` its last lines.
+    """
+
+    host: str
+    step: str
+    phase: str
+    attempt: int
+    outcome: str
+    took_ms: int
+    host_ms: int | None = None
+    exit: Mapping[str, Any] | None = None
+    changed: bool | None = None
+    problem: str = ""
+    summary: str = ""
+    tail: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    register: str = ""
+    output: Mapping[str, Any] = field(default_factory=dict)
+    last: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waited(Event):
+    """Time that was no work: `cause` is retry, watch, lock, package-lock, person, reboot, link."""
+
+    host: str
+    step: str
+    cause: str
+    took_ms: int
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollbackStarted(Event):
+    host: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonAsked(Event):
+    host: str
+    step: str
+    question: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonAnswered(Event):
+    host: str
+    step: str
+    answer: str
+    by: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateRefused(Event):
+    host: str
+    step: str
+    gate: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deviated(Event):
+    """Every skip, override, force: `what` names it."""
+
+    what: str
+    detail: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostFinished(Event):
+    host: str
+    outcome: str
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatcherFailed(Event):
+    watcher: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopAsked(Event):
+    """A signal or a command asked the run to stop: `how` is SIGINT, SIGTERM, SIGHUP, failure-limit."""
+
+    how: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SittingEnded(Event):
+    """The last event of a sealed sitting."""
+
+    exit_code: int
+    stopped_by: str = ""
+    not_started: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownEvent(Event):
+    """An event of a later version: kept whole, understood not at all."""
+
+    type: str
+    data: Mapping[str, Any]
+
+    IS_UNKNOWN: ClassVar[bool] = True
+
+
+_TYPES: Mapping[str, type[Event]] = {
+    cls.__name__: cls
+    for cls in (
+        SittingStarted, HostConnected, HostRefused, LinkDropped, BatchStarted, BatchFinished, StepSkipped,
+        StepStarted, CommandSent, StepFinished, Waited, RollbackStarted, PersonAsked, PersonAnswered,
+        GateRefused, Deviated, HostFinished, WatcherFailed, StopAsked, SittingEnded,
+    )
+}  # fmt: skip
+_NAMES = {name: frozenset(f.name for f in fields(cls)) for name, cls in _TYPES.items()}
+
+
+def from_json(data: Mapping[str, Any]) -> Event:
+    """The event of one journal line; fields that this version does not know are left aside, lists become tuples."""
+    name = str(data.get("type"))
+    if name not in _TYPES:
+        head = {key: data[key] for key in ("seq", "at", "mono_ms") if key in data}
+        return UnknownEvent(**head, type=name, data=dict(data))
+    known = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in data.items()
+        if key in _NAMES[name]
+    }
+    return _TYPES[name](**known)
+
+
+def types() -> tuple[str, ...]:
+    """The names of all events, for the docs and their test."""
+    return tuple(_TYPES)

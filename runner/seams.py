@@ -1,0 +1,261 @@
+"""
+The Protocols between rooms; who writes an extension implements one of them.
+
+A step kind is pure: it says which scripts it would run and reads what came back. The engine does all that
+touches a host, so that a kind can be tested from a file, planned without a host, and resumed from the spool.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+
+from runner.events import Event
+from runner.model import Exit, Facts, Host, Peer
+from runner.redact import Secret
+
+Stream = Literal["stdout", "stderr"]
+OnOutput = Callable[[Stream, bytes], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """
+    One payload: POSIX sh text, or text for another `interpreter`, run from a file and never from an argument.
+
+    `env` holds what may be secret: it travels with the request, not in an argument. `stdin` is bytes, or the path
+    of a local file that is sent raw. With `save_to`, stdout is written to that local file as it is (0600) instead
+    of being shown and kept.
+    """
+
+    text: str
+    interpreter: str = "sh"
+    env: Mapping[str, str | Secret] = field(default_factory=dict)
+    stdin: bytes | Path | None = None
+    save_to: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """
+    A script and everything the host needs to run it once: who it is for, as whom, and until when.
+
+    `step` and `attempt` name the claim in the run's spool. A `read_only` launch may run attached, without a claim.
+    `user` None is the login's own user.
+    """
+
+    run_id: str
+    step: str
+    attempt: int
+    script: Script
+    user: str | None = None
+    deadline_s: float = 3600.0
+    read_only: bool = False
+    output_limit: int = 1 << 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    """
+    How a launch ended. `stdout` and `stderr` are what was kept of it (at most `KEEP_BYTES` each, head and tail);
+    everything has gone through `on_output`. Times are the host's: Unix seconds, and the duration by its uptime.
+    """
+
+    exit: Exit
+    stdout: bytes = b""
+    stderr: bytes = b""
+    stdout_bytes: int = 0
+    stderr_bytes: int = 0
+    started: float | None = None
+    duration_s: float | None = None
+
+
+class Session(Protocol):
+    """One host, connected. Used by one thread at a time, `cancel` excepted."""
+
+    @property
+    def facts(self) -> Facts: ...
+
+    @property
+    def peer(self) -> Peer: ...
+
+    def become(self, user: str) -> Facts:
+        """Make ready to work as `user`; raises BecomeRefused. The login's own user costs nothing."""
+        ...
+
+    def run(self, launch: Launch, on_output: OnOutput) -> Completed:
+        """
+        Run to the end or to the deadline. Raises LinkLost where the link ended before the host said how it ended,
+        and TransportError where the launch was refused before anything was started.
+        """
+        ...
+
+    def cancel(self) -> None:
+        """From another thread: end what runs now, as at a deadline."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Transport(Protocol):
+    def connect(self, host: Host, *, run_id: str, passwords: Passwords) -> Session:
+        """Raises TransportError, by its branches; never asks."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Passwords(Protocol):
+    """Where sudo passwords come from; None where there is none."""
+
+    def sudo(self, host: str, user: str) -> Secret | None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a step kind is handed: rendered parameters, the host, its facts (None while planning), and where it is."""
+
+    params: Any
+    host: Host
+    facts: Facts | None
+    run_id: str
+    step: str
+    user: str | None
+    root: Path
+    folder: Path
+    names: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """What a look found: `needed` True, False, or None where the kind cannot know; and why, in a few words."""
+
+    needed: bool | None
+    why: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """How a step is to be judged. `problem` says what, where, why where `ok` is False; `proof` what it proves."""
+
+    ok: bool
+    changed: bool | None = None
+    problem: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    summary: str = ""
+
+
+@runtime_checkable
+class StepKind(Protocol):
+    """
+    A kind of step that works on a host. All methods are pure.
+
+    `schema` is the JSON Schema of its parameters, with `title`, `description` and `examples`: its page is made
+    from it. `read_only` kinds change nothing and may always be asked again.
+    """
+
+    name: ClassVar[str]
+    family: ClassVar[str]
+    schema: ClassVar[Mapping[str, Any]]
+    read_only: ClassVar[bool]
+    idempotent: ClassVar[bool]
+
+    def look(self, wish: Wish) -> Script | None:
+        """A read-only script that finds out whether there is anything to do; None where nothing can tell."""
+        ...
+
+    def judge(self, wish: Wish, found: Completed) -> Check: ...
+
+    def act(self, wish: Wish, found: Check | None) -> Script:
+        """The script that does it. While planning `found` is None and names in braces stand for what is not known."""
+        ...
+
+    def read(self, wish: Wish, done: Completed, found: Check | None) -> Verdict: ...
+
+    def preview(self, wish: Wish) -> Sequence[str]:
+        """What `rawat plan` shows: the lines that matter, as they would run."""
+        ...
+
+
+@runtime_checkable
+class ControllerKind(Protocol):
+    """A kind of step that touches no host: assert, note, confirm."""
+
+    name: ClassVar[str]
+    family: ClassVar[str]
+    schema: ClassVar[Mapping[str, Any]]
+    read_only: ClassVar[bool]
+
+    def decide(self, wish: Wish, people: People) -> Verdict: ...
+
+    def preview(self, wish: Wish) -> Sequence[str]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    text: str
+    who: tuple[str, ...] = ()
+    limit_s: float = 3600.0
+    default: Literal["yes", "no"] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """`yes` None: nobody answered in time and there was no default."""
+
+    yes: bool | None
+    by: str = ""
+    how: str = ""
+
+
+class People(Protocol):
+    """How a person is asked: at a terminal, by a file another command writes, or by a default."""
+
+    def ask(self, question: Question, stop: threading.Event) -> Answer: ...
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """Aware, UTC."""
+        ...
+
+    def monotonic(self) -> float: ...
+
+    def wait(self, stop: threading.Event, seconds: float) -> bool:
+        """Sleep unless `stop` is set before; True where it was."""
+        ...
+
+
+class Watcher(Protocol):
+    """Hears every event after it is durable, on a thread of its own; what it raises is noted and never stops a run."""
+
+    def hear(self, event: Event) -> None: ...
+
+    def output(self, host: str, step: str, stream: Stream, text: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Notifier(Protocol):
+    def tell(self, event: Event) -> None: ...
+
+
+class Index(Protocol):
+    """What is asked across runs; may be thrown away and rebuilt from the journals at any time."""
+
+    def put(self, record: Mapping[str, Any]) -> None: ...
+
+    def runs(self, *, limit: int = 50) -> Sequence[Mapping[str, Any]]: ...
+
+    def clear(self) -> None: ...
+
+
+class Reporter(Protocol):
+    name: ClassVar[str]
+
+    def write(self, record: Mapping[str, Any]) -> str: ...
