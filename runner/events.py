@@ -133,7 +133,8 @@ class StepFinished(Event):
     """
     One attempt's end. `exit` is a form of model.Exit; times in milliseconds, `host_ms` by the host's own clock.
 
-    `output` is `{"file", "stdout_bytes", "stderr_bytes", "lines", "sha256", "truncated", "redactions"}`; `tail` its last lines.
+    `output` is `{"file", "stdout_bytes", "stderr_bytes", "lines", "sha256", "truncated", "redactions"}`; `tail` the
+    last lines of it.
     """
 
     host: str
@@ -259,12 +260,15 @@ def from_json(data: Mapping[str, Any]) -> Event:
     """The event of one journal line; fields that this version does not know are left aside, lists become tuples."""
     name = str(data.get("type"))
     if name not in _TYPES:
-        head = {key: data[key] for key in ("seq", "at", "mono_ms") if key in data}
-        return UnknownEvent(**head, type=name, data=dict(data))
-    known = {
-        key: tuple(value) if isinstance(value, list) else value
-        for key, value in data.items()
-        if key in _NAMES[name]
+        return UnknownEvent(
+            seq=int(data.get("seq", 0)),
+            at=str(data.get("at", "")),
+            mono_ms=int(data.get("mono_ms", 0)),
+            type=name,
+            data=dict(data),
+        )
+    known: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in data.items() if key in _NAMES[name]
     }
     return _TYPES[name](**known)
 

@@ -21,6 +21,9 @@ from runner.redact import Secret
 Stream = Literal["stdout", "stderr"]
 OnOutput = Callable[[Stream, bytes], None]
 
+KEEP_BYTES = 1 << 20
+"""How much of a stream a Completed keeps: the first half and the last half of this many bytes."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
@@ -141,7 +144,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """How a step is to be judged. `problem` says what, where, why where `ok` is False; `proof` what it proves."""
+    """How a step is to be judged. `problem` says what, where and why where `ok` is False."""
 
     ok: bool
     changed: bool | None = None
@@ -156,7 +159,9 @@ class StepKind(Protocol):
     A kind of step that works on a host. All methods are pure.
 
     `schema` is the JSON Schema of its parameters, with `title`, `description` and `examples`: its page is made
-    from it. `read_only` kinds change nothing and may always be asked again.
+    from it. `read_only` kinds change nothing and may always be asked again; `idempotent` ones may be repeated
+    when nobody knows how they ended. `shell` names the parameters whose templates are shell-quoted ("" is the
+    whole of the parameters, where they are a plain text), `secret` those that may hold a secret.
     """
 
     name: ClassVar[str]
@@ -164,6 +169,8 @@ class StepKind(Protocol):
     schema: ClassVar[Mapping[str, Any]]
     read_only: ClassVar[bool]
     idempotent: ClassVar[bool]
+    shell: ClassVar[tuple[str, ...]]
+    secret: ClassVar[tuple[str, ...]]
 
     def look(self, wish: Wish) -> Script | None:
         """A read-only script that finds out whether there is anything to do; None where nothing can tell."""
@@ -190,6 +197,8 @@ class ControllerKind(Protocol):
     family: ClassVar[str]
     schema: ClassVar[Mapping[str, Any]]
     read_only: ClassVar[bool]
+    shell: ClassVar[tuple[str, ...]]
+    secret: ClassVar[tuple[str, ...]]
 
     def decide(self, wish: Wish, people: People) -> Verdict: ...
 
