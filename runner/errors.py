@@ -49,10 +49,11 @@ class Problem:
         head = f"{self.where}: error: {self.message}"
         if not self.line:
             return head
-        number = f"{self.where.line:>5}"
-        line = self.line.replace("\t", " ")
-        marks = "^" * max(1, min(self.width, len(line) - self.where.column + 1))
-        return f"{head}\n{number} | {line}\n{' ' * 5} | {' ' * (self.where.column - 1)}{marks}"
+        start = max(0, self.where.column - 60) if self.where.column > 100 else 0
+        line = "".join(c if c.isprintable() else " " for c in self.line)[start : start + 120]
+        column = self.where.column - start
+        marks = "^" * max(1, min(self.width, len(line) - column + 1))
+        return f"{head}\n{self.where.line:>5} | {line}\n{' ' * 5} | {' ' * (column - 1)}{marks}"
 
 
 class RawatError(Exception):
