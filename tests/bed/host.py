@@ -23,6 +23,9 @@ from tests.bed.root import ACCOUNTS
 BOOT = Path(__file__).with_name("boot.sh")
 BOOT_LIMIT_S = 60.0
 ENTER = ["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--time"]
+BOUNDED = ["setpriv", "--bounding-set=-sys_time,-sys_module", "--"]
+"""What is run inside a host, by whatever way, must not set the real machine's clock nor load its modules (as in boot.sh)."""
+
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +188,7 @@ class Host:
             raise BedError(f"{self.name} is off (its pid 1 ended with {self._last_exit})\n{self.log()}")
         inner = ["/bin/sh", "-c", command] if isinstance(command, str) else list(command)
         clean = ["env", "-i", "HOME=/root", "LANG=C.UTF-8", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
-        return self.cgroup.child("outside").wrap(["nsenter", "--target", str(pid), *ENTER, "--", *clean, *inner])
+        return self.cgroup.child("outside").wrap(["nsenter", "--target", str(pid), *ENTER, "--", *BOUNDED, *clean, *inner])
 
     def exec(
         self, command: str | Sequence[str], *, check: bool = True, timeout_s: float = 120.0, stdin: str | None = None

@@ -29,7 +29,8 @@ URIs: http://10.77.0.1:8000/deb
 Suites: ./
 Trusted: yes
 CONF
-mkdir -p /etc/yum.repos.d
+mkdir -p /etc/yum.repos.d /etc/dnf/vars
+echo 1 >/etc/dnf/vars/releasever
 cat >/etc/yum.repos.d/bed.repo <<'CONF'
 [bed]
 name=bed
@@ -43,6 +44,8 @@ CONF
 mkdir -p /var/log/journal
 systemctl --quiet mask console-getty.service getty@.service getty.target systemd-udevd.service \
     systemd-networkd-wait-online.service apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer \
-    e2scrub_all.timer e2scrub_reap.service fstrim.timer systemd-firstboot.service
+    e2scrub_all.timer e2scrub_reap.service fstrim.timer systemd-firstboot.service systemd-pstore.service \
+    systemd-journald-audit.socket systemd-modules-load.service systemd-sysctl.service modprobe@.service \
+    sys-kernel-debug.mount sys-kernel-tracing.mount sys-kernel-config.mount proc-sys-fs-binfmt_misc.automount
 systemctl --quiet disable postgresql.service mariadb.service dnf-makecache.timer dnf-system-upgrade.service 2>/dev/null || true
 systemctl --quiet enable ssh.service
