@@ -159,7 +159,7 @@ class StepKind(Protocol):
     A kind of step that works on a host. All methods are pure.
 
     `schema` is the JSON Schema of its parameters, with `title`, `description` and `examples`: its page is made
-    from it. `read_only` kinds change nothing and may always be asked again; `idempotent` ones may be repeated
+    from it. What `reads_only` changes nothing and may always be asked again; `idempotent` kinds may be repeated
     when nobody knows how they ended. `shell` names the parameters whose templates are shell-quoted ("" is the
     whole of the parameters, where they are a plain text), `secret` those that may hold a secret.
     """
@@ -167,10 +167,13 @@ class StepKind(Protocol):
     name: ClassVar[str]
     family: ClassVar[str]
     schema: ClassVar[Mapping[str, Any]]
-    read_only: ClassVar[bool]
     idempotent: ClassVar[bool]
     shell: ClassVar[tuple[str, ...]]
     secret: ClassVar[tuple[str, ...]]
+
+    def reads_only(self, params: Any) -> bool:
+        """Whether a step with these parameters (rendered or not) changes nothing on the host; False in doubt."""
+        ...
 
     def look(self, wish: Wish) -> Script | None:
         """A read-only script that finds out whether there is anything to do; None where nothing can tell."""
@@ -196,11 +199,14 @@ class ControllerKind(Protocol):
     name: ClassVar[str]
     family: ClassVar[str]
     schema: ClassVar[Mapping[str, Any]]
-    read_only: ClassVar[bool]
     shell: ClassVar[tuple[str, ...]]
     secret: ClassVar[tuple[str, ...]]
 
-    def decide(self, wish: Wish, people: People) -> Verdict: ...
+    def reads_only(self, params: Any) -> bool: ...
+
+    def decide(self, wish: Wish, people: People, stop: threading.Event | None = None) -> Verdict:
+        """`stop` ends the waiting for a person, where there is one."""
+        ...
 
     def preview(self, wish: Wish) -> Sequence[str]: ...
 
