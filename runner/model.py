@@ -63,10 +63,9 @@ class Watch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirement:
-    """A checklist item that must be proven on this host first; `within_s` accepts an earlier run that recent."""
+    """A checklist item that must be proven on this host first."""
 
     item: str
-    within_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +93,6 @@ class Step:
     expect: str | None = None
     watch: Watch | None = None
     on_failure: OnFailure = OnFailure.STOP
-    lock: str | None = None
     output_limit: int | None = None
     requires: tuple[Requirement, ...] = ()
     idempotent: bool = False

@@ -1,6 +1,28 @@
-"""Secret values, and the filter that takes them out of everything that is shown or kept."""
+"""
+Secret values, and the filter that takes them out of everything that is shown or kept.
+
+A secret is found as it is, line by line, percent-encoded, as JSON and unicode escapes, shell-quoted, as hex, and as
+base64 and base64url at any alignment, wrapped or not. What a program reverses, encrypts or splits by itself is not
+found: that is what `no_output` is for.
+"""
 
 from __future__ import annotations
+
+import base64
+import json
+import shlex
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+from runner.errors import InvalidInput
+
+SHORTEST = 6
+"""Shorter secrets are refused: taking them out would take half of the text with them."""
+
+Span = tuple[int, int, str]
 
 
 class Secret:
@@ -16,7 +38,182 @@ class Secret:
         """The value itself, for the one place that sends it."""
         return self._value
 
+    def __len__(self) -> int:
+        return len(self._value)
+
     def __repr__(self) -> str:
         return f"<secret {self.name}>"
 
     __str__ = __repr__
+
+
+def mask(name: str) -> str:
+    """What stands where a secret was."""
+    return f"[redacted:{name}]"
+
+
+class Redactor:
+    """Knows the secrets of a run. Takes them out of whole texts and values; `stream()` gives a filter for output."""
+
+    def __init__(self, secrets: Iterable[Secret] = ()) -> None:
+        self._literal: dict[bytes, str] = {}
+        self._joined: dict[bytes, str] = {}
+        for secret in secrets:
+            if len(secret) < SHORTEST:
+                raise InvalidInput(
+                    f"the secret '{secret.name}' has {len(secret)} characters; {SHORTEST} are the least that can be "
+                    "taken out of outputs without taking out ordinary words",
+                    hint="use a longer secret",
+                )
+            for needle in _literals(secret.reveal()):
+                self._literal.setdefault(needle, secret.name)
+            for needle in _base64s(secret.reveal().encode()):
+                self._joined.setdefault(needle, secret.name)
+        # A wrapped base64 needle has at most one line end per 60 characters, of two bytes, and one more.
+        longest = [len(needle) for needle in self._literal]
+        longest += [len(needle) + 2 * (len(needle) // 60 + 2) for needle in self._joined]
+        self.hold = max(longest, default=1) - 1
+
+    def __bool__(self) -> bool:
+        return bool(self._literal)
+
+    def stream(self) -> RedactingStream:
+        return RedactingStream(self)
+
+    def text(self, text: str) -> str:
+        """`text` without secrets; the same object where there is none."""
+        if not self._literal:
+            return text
+        raw = text.encode("utf-8", "surrogatepass")
+        if not self.spans(raw):
+            return text
+        stream = self.stream()
+        return (stream.feed(raw) + stream.end()).decode("utf-8", "surrogatepass")
+
+    def value(self, value: Any) -> Any:
+        """A JSON value without secrets, keys included; a Secret becomes its mask."""
+        if not self._literal and not isinstance(value, Secret | Mapping | list | tuple):
+            return value
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Secret):
+            return mask(value.name)
+        if isinstance(value, Mapping):
+            return {self.text(str(key)): self.value(item) for key, item in value.items()}
+        if isinstance(value, tuple):
+            return tuple(self.value(item) for item in value)
+        if isinstance(value, list):
+            return [self.value(item) for item in value]
+        return value
+
+    def spans(self, raw: bytes) -> list[Span]:
+        """Where secrets stand: (start, end, name), overlapping ones joined, in order."""
+        found = [(at, at + len(needle), name) for needle, name in self._literal.items() for at in _all(raw, needle)]
+        joined = raw.replace(b"\r", b"").replace(b"\n", b"") if self._joined else b""
+        hits = [(at, at + len(needle), name) for needle, name in self._joined.items() for at in _all(joined, needle)]
+        if hits:
+            kept = _kept(raw)
+            found += [(kept(start), kept(end - 1) + 1, name) for start, end, name in hits]
+        return _merge(found)
+
+
+class RedactingStream:
+    """
+    A filter for bytes that come in pieces: however they are cut, the result is that of the whole.
+
+    Holds back what may be the beginning of a secret; `end` gives the rest. `count` is the number taken out.
+    """
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._carry = b""
+        self._covered = 0
+        self.count = 0
+
+    def feed(self, chunk: bytes) -> bytes:
+        """The bytes that are certain now."""
+        if not self._redactor:
+            return chunk
+        raw = self._carry + chunk
+        return self._emit(raw, max(0, len(raw) - self._redactor.hold))
+
+    def end(self) -> bytes:
+        return self._emit(self._carry, len(self._carry))
+
+    def _emit(self, raw: bytes, cut: int) -> bytes:
+        """What stands before `cut`; `_covered` bytes at the front belong to a secret that is masked already."""
+        out = []
+        at = covered = self._covered
+        for start, end, name in self._redactor.spans(raw):
+            if start < covered or (start == 0 and covered):
+                at = covered = max(covered, end)
+                continue
+            if start >= cut:
+                break
+            out.append(raw[at:start])
+            out.append(mask(name).encode())
+            self.count += 1
+            at = covered = end
+        if at < cut:
+            out.append(raw[at:cut])
+        self._carry = raw[cut:]
+        self._covered = max(0, covered - cut)
+        return b"".join(out)
+
+
+def _all(raw: bytes, needle: bytes) -> Iterable[int]:
+    at = raw.find(needle)
+    while at >= 0:
+        yield at
+        at = raw.find(needle, at + 1)
+
+
+def _merge(spans: list[Span]) -> list[Span]:
+    merged: list[Span] = []
+    for start, end, name in sorted(spans):
+        if merged and start < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]), merged[-1][2])
+        else:
+            merged.append((start, end, name))
+    return merged
+
+
+def _kept(raw: bytes) -> Any:
+    """A function from places in `raw` without line ends to places in `raw`."""
+    ends = [at for at, byte in enumerate(raw) if byte in b"\r\n"]
+    shifted = [at - number for number, at in enumerate(ends)]
+    return lambda at: at + bisect_right(shifted, at)
+
+
+@lru_cache(maxsize=256)
+def _literals(value: str) -> frozenset[bytes]:
+    raw = value.encode()
+    texts = {value, *(line for line in value.splitlines() if len(line) >= SHORTEST)}
+    forms: set[str] = set()
+    for text in texts:
+        encoded = {quote(text, safe=""), quote(text), quote_plus(text)}
+        forms |= {text, *encoded, *(_lower_percent(form) for form in encoded)}
+        forms |= {json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
+        forms |= {"".join(f"\\u{ord(char):04x}" for char in text), "".join(f"\\x{byte:02x}" for byte in text.encode())}
+        forms |= {shlex.quote(text), text.replace("'", "'\\''")}
+    found = {form.encode() for form in forms if len(form) >= SHORTEST}
+    return frozenset(found | {raw.hex().encode(), raw.hex().upper().encode()})
+
+
+def _lower_percent(text: str) -> str:
+    parts = text.split("%")
+    return "%".join([parts[0], *(part[:2].lower() + part[2:] for part in parts[1:])])
+
+
+@lru_cache(maxsize=256)
+def _base64s(raw: bytes) -> frozenset[bytes]:
+    """The characters that base64 gives these bytes whatever stands before and behind them, at three alignments."""
+    found = set()
+    for before in range(3):
+        encoded = base64.b64encode(b"\0" * before + raw)
+        first = (before * 8 + 5) // 6
+        last = (before + len(raw)) * 8 // 6
+        core = encoded[first:last]
+        if len(core) >= SHORTEST:
+            found |= {core, core.replace(b"+", b"-").replace(b"/", b"_")}
+    return frozenset(found)

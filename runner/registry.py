@@ -50,7 +50,9 @@ class Registry(Generic[T]):
         self._searched = True
         for point in entry_points(group=self.group):
             if point.name in self._targets:
-                raise RawatError(f"{self.group}: '{point.name}' is offered twice: {self._targets[point.name]}, {point.value}")
+                raise RawatError(
+                    f"{self.group}: '{point.name}' is offered twice: {self._targets[point.name]}, {point.value}"
+                )
             self._targets[point.name] = point.value
 
 

@@ -127,9 +127,7 @@ def _yaml_problem(name: str, text: str, error: yaml.YAMLError) -> Problem:
         return Problem(message=message, where=Location(file=name, line=line, column=1))
     lines = text.splitlines()
     shown = lines[mark.line] if mark.line < len(lines) else ""
-    return Problem(
-        message=message, where=Location(file=name, line=mark.line + 1, column=mark.column + 1), line=shown
-    )
+    return Problem(message=message, where=Location(file=name, line=mark.line + 1, column=mark.column + 1), line=shown)
 
 
 def _has_tab(text: str, line: int) -> bool:

@@ -1,0 +1,29 @@
+"""Text of hosts made harmless for a terminal: what would act is shown, not done."""
+
+from __future__ import annotations
+
+import re
+
+_BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c"
+_ACTING = re.compile(f"[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f{_BIDI}\\u2028\\u2029\\ud800-\\udfff]")
+
+
+def visible(text: str) -> str:
+    """
+    `text` with control characters as `^[`, C1 as `<U+009B>`, direction marks as `<U+202E>`; line ends and tabs stay.
+
+    A carriage return before a line end is dropped, alone it is shown: it could write over a line.
+    """
+    return _ACTING.sub(_shown, text.replace("\r\n", "\n")) if _ACTING.search(text) else text
+
+
+def one_line(text: str) -> str:
+    """The same on one line, for names and titles."""
+    return visible(text).replace("\n", "⏎").replace("\t", " ")
+
+
+def _shown(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if code < 0x20 or code == 0x7F:
+        return f"^{chr(code ^ 0x40)}"
+    return f"<U+{code:04X}>"

@@ -1,0 +1,120 @@
+"""Files that only grow, line by line, each line on disk before the call returns."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from runner.errors import JournalError
+
+
+def encode(data: Mapping[str, Any]) -> bytes:
+    """One line of JSON with its line end; the bytes that are hashed and written."""
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass") + b"\n"
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """A new file of mode 0600, whole and on disk; raises JournalError, also where it exists already."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            _write_all(descriptor, data, path)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise JournalError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+class AppendFile:
+    """
+    A file opened to append: one `write` per line, then `fdatasync`.
+
+    Threads may call `append` at once: whoever comes while another syncs shares the next sync. A short write is cut
+    off again and raises JournalError, and so does every call after it.
+    """
+
+    def __init__(self, path: Path, *, head: str) -> None:
+        self.path = path
+        self.head = head
+        self._lock = threading.Lock()
+        self._sync = threading.Lock()
+        self._written = 0
+        self._synced = 0
+        self._failed: str = ""
+        try:
+            self._descriptor = os.open(
+                path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
+            )
+            self._size = os.fstat(self._descriptor).st_size
+        except OSError as error:
+            raise JournalError(f"{path}: cannot be opened: {error.strerror}") from error
+
+    def append(self, data: Mapping[str, Any]) -> str:
+        """Write one line, chained to the one before by `prev`, and return its digest once it is on disk."""
+        with self._lock:
+            self._usable()
+            line = encode({**data, "prev": self.head})
+            try:
+                written = os.write(self._descriptor, line)
+            except OSError as error:
+                self._give_up(f"{self.path}: cannot be written: {error.strerror}", error)
+            if written != len(line):
+                os.ftruncate(self._descriptor, self._size)
+                self._give_up(f"{self.path}: only {written} of {len(line)} bytes could be written; is the disk full?")
+            self._size += len(line)
+            self.head = digest = sha256(line)
+            self._written += 1
+            mine = self._written
+        self._make_durable(mine)
+        return digest
+
+    def _make_durable(self, mine: int) -> None:
+        with self._sync:
+            if self._synced >= mine:
+                return
+            self._usable()
+            upto = self._written
+            try:
+                os.fdatasync(self._descriptor)
+            except OSError as error:
+                self._give_up(f"{self.path}: cannot be made durable: {error.strerror}", error)
+            self._synced = upto
+
+    def _usable(self) -> None:
+        if self._failed:
+            raise JournalError(self._failed)
+
+    def _give_up(self, message: str, cause: OSError | None = None) -> None:
+        self._failed = message
+        raise JournalError(message, hint="nothing further is started; free the disk, then look at `rawat runs`") from cause
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+def _write_all(descriptor: int, data: bytes, path: Path) -> None:
+    view = memoryview(data)
+    while view:
+        written = os.write(descriptor, view)
+        if written == 0:
+            raise JournalError(f"{path}: nothing more can be written; is the disk full?")
+        view = view[written:]

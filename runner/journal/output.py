@@ -1,0 +1,111 @@
+"""A step's output on disk: redacted, capped, and with the digest of the whole."""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import os
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from runner.errors import JournalError
+from runner.redact import Redactor
+from runner.seams import Stream
+
+HEAD_BYTES = 8 << 20
+TAIL_BYTES = 8 << 20
+TAIL_LINES_BYTES = 16 << 10
+
+
+class OutputLog:
+    """
+    One file per step and attempt, both streams as they came. Made when the first byte comes.
+
+    Of more than HEAD_BYTES + TAIL_BYTES the middle is left out, and a line in the file says how much. `sha256` and
+    `lines` are of the whole, redacted. With `keep` False nothing is stored or shown, only counted.
+    """
+
+    def __init__(self, path: Path, shown: str, redactor: Redactor, *, keep: bool = True) -> None:
+        self.path = path
+        self._shown = shown
+        self._keep = keep
+        self._filters = {"stdout": redactor.stream(), "stderr": redactor.stream()}
+        self._decoders = {name: codecs.getincrementaldecoder("utf-8")("backslashreplace") for name in self._filters}
+        self._bytes = {"stdout": 0, "stderr": 0}
+        self._hash = hashlib.sha256()
+        self._lines = 0
+        self._kept = 0
+        self._tail: deque[bytes] = deque()
+        self._tail_bytes = 0
+        self._dropped = 0
+        self._last = b""
+        self._descriptor: int | None = None
+
+    def write(self, stream: Stream, data: bytes) -> str:
+        self._bytes[stream] += len(data)
+        if not self._keep:
+            return ""
+        return self._store(stream, self._filters[stream].feed(data))
+
+    def close(self) -> Mapping[str, Any]:
+        for stream in ("stdout", "stderr"):
+            self._store(stream, self._filters[stream].end())
+        if self._tail:
+            if self._dropped:
+                self._put(f"\n[rawat: {self._dropped} bytes left out here]\n".encode())
+            for piece in self._tail:
+                self._put(piece)
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+        if not self._bytes["stdout"] and not self._bytes["stderr"]:
+            return {}
+        return {
+            "file": self._shown if self._descriptor is not None else "",
+            "stdout_bytes": self._bytes["stdout"],
+            "stderr_bytes": self._bytes["stderr"],
+            "lines": self._lines,
+            "sha256": self._hash.hexdigest() if self._keep else "",
+            "truncated": self._dropped > 0,
+            "redactions": sum(stream.count for stream in self._filters.values()),
+        }
+
+    def tail(self, lines: int = 10) -> str:
+        """The last lines, as text; bytes that are not UTF-8 as \\x.. ."""
+        text = self._last.decode("utf-8", "backslashreplace")
+        return "\n".join(text.rstrip("\n").split("\n")[-lines:])
+
+    def _store(self, stream: str, data: bytes) -> str:
+        if not data:
+            return ""
+        self._hash.update(data)
+        self._lines += data.count(b"\n")
+        self._last = (self._last + data)[-TAIL_LINES_BYTES:]
+        room = max(0, HEAD_BYTES - self._kept)
+        if room:
+            self._put(data[:room])
+            self._kept += min(room, len(data))
+        if len(data) > room:
+            self._remember(data[room:])
+        return self._decoders[stream].decode(data)
+
+    def _remember(self, data: bytes) -> None:
+        self._tail.append(data)
+        self._tail_bytes += len(data)
+        while self._tail_bytes - len(self._tail[0]) >= TAIL_BYTES:
+            gone = self._tail.popleft()
+            self._tail_bytes -= len(gone)
+            self._dropped += len(gone)
+
+    def _put(self, data: bytes) -> None:
+        try:
+            if self._descriptor is None:
+                self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+                self._descriptor = os.open(self.path, flags, 0o600)
+            view = memoryview(data)
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+        except OSError as error:
+            raise JournalError(f"{self.path}: the output cannot be kept: {error.strerror}") from error

@@ -1,0 +1,241 @@
+"""A playbook file to a Playbook, or to every problem that is in it, each with its place."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from runner.errors import InvalidInput, Problem
+from runner.model import FINALLY, PHASES, ChecklistItem, Playbook, Rollout, Share, SourceFile, Step, Variable
+from runner.playbook.names import check_names
+from runner.playbook.schema import check, check_value, playbook_schema, steps_schema
+from runner.playbook.source import At, Document, likely, read_file
+from runner.playbook.steps import StepReader
+from runner.registry import Registry
+
+Kinds = Registry[type[Any]]
+
+
+def load(path: Path, *, kinds: Kinds, root: Path | None = None) -> Playbook:
+    """
+    Read, check and build a playbook; `root` is the project's folder, by default the nearest with a `rawat.yml`.
+
+    Raises InvalidInput with all problems of the file and its includes, in the order of the text.
+    """
+    root = (root or project_root(path)).resolve()
+    return _Loader(root, kinds).load(path)
+
+
+def project_root(path: Path) -> Path:
+    """The nearest folder above a file that holds a `rawat.yml`, else the file's own."""
+    folder = path.resolve().parent
+    return next((up for up in (folder, *folder.parents) if (up / "rawat.yml").is_file()), folder)
+
+
+class _Loader:
+    def __init__(self, root: Path, kinds: Kinds) -> None:
+        self.root = root
+        self.kinds = kinds
+        self.sources: list[SourceFile] = []
+        self.problems: list[Problem] = []
+
+    def load(self, path: Path) -> Playbook:
+        document = self.read(path, str(path))
+        if not isinstance(document.data, dict):
+            raise InvalidInput(problems=(document.problem((), "a playbook is a mapping that begins with 'rawat: 1'"),))
+        self.problems += check(document, playbook_schema(self._schemas(document.data)))
+        if self.problems and not self._readable(document.data):
+            raise InvalidInput(problems=tuple(self.problems))
+        reader = StepReader(self)
+        phases = self._phases(document, reader)
+        final = reader.list(document, ("finally",), FINALLY) if "finally" in document.data else ()
+        playbook = self._playbook(document, path, phases, final)
+        self.problems += reader.problems
+        self.problems += self._cross(document, playbook)
+        self.problems += check_names(playbook, reader.origins, self.kinds)
+        if self.problems:
+            order = {source.path: number for number, source in enumerate(self.sources)}
+            raise InvalidInput(problems=tuple(sorted(dict.fromkeys(self.problems), key=lambda p: _order(p, order))))
+        return playbook
+
+    def read(self, path: Path, shown: str) -> Document:
+        """One file, kept among the sources."""
+        document = read_file(path, name=shown)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        resolved = path.resolve()
+        name = str(resolved.relative_to(self.root)) if resolved.is_relative_to(self.root) else resolved.name
+        self.sources.append(SourceFile(path=name, text=document.text, sha256=digest))
+        return document
+
+    def include(self, document: Document, at: At, wanted: str, chain: tuple[str, ...]) -> Document | None:
+        """The included document, checked; None where it may not or cannot be read."""
+        path = (self.root / wanted).resolve()
+        message = ""
+        if Path(wanted).is_absolute() or not path.is_relative_to(self.root):
+            message = f"'{wanted}' is outside the project's root {self.root.name}/"
+        elif str(path) in chain:
+            message = f"'{wanted}' includes itself"
+        elif len(chain) >= 16:
+            message = "more than 16 includes within each other"
+        elif not path.is_file():
+            message = f"there is no file '{wanted}' under the project's root {self.root.name}/"
+        if message:
+            self.problems.append(document.problem(at, message))
+            return None
+        try:
+            included = self.read(path, wanted)
+        except InvalidInput as error:
+            self.problems += error.problems
+            return None
+        if not isinstance(included.data, list):
+            self.problems.append(included.problem((), "an included file is a list of steps"))
+            return None
+        found = check(included, steps_schema(self._schemas(included.data)))
+        self.problems += found
+        return None if found else included
+
+    def _schemas(self, data: Any) -> dict[str, Mapping[str, Any]]:
+        """The schemas of all kinds whose names occur as keys; the others by name only, so that they are known words."""
+        used = _keys(data)
+        return {name: self.kinds.get(name).schema if name in used else {} for name in self.kinds.names()}
+
+    def _readable(self, data: dict[str, Any]) -> bool:
+        """Whether the shape is good enough to look for further problems."""
+        return isinstance(data.get("phases"), dict) and not any(
+            problem.message.startswith(("expected", "'phases'")) for problem in self.problems
+        )
+
+    def _phases(self, document: Document, reader: StepReader) -> dict[str, tuple[Step, ...]]:
+        written = document.data.get("phases", {})
+        used = [phase for phase in written if phase in PHASES]
+        in_order = sorted(used, key=PHASES.index)
+        if used != in_order:
+            late = next(phase for phase, right in zip(used, in_order, strict=True) if phase != right)
+            message = f"phases stand in the order {', '.join(PHASES)}; '{late}' is out of place"
+            self.problems.append(document.problem(("phases", late), message, on_key=True))
+        return {phase: reader.list(document, ("phases", phase), phase) for phase in in_order}
+
+    def _playbook(
+        self, document: Document, path: Path, phases: dict[str, tuple[Step, ...]], final: tuple[Step, ...]
+    ) -> Playbook:
+        data = document.data
+        return Playbook(
+            name=str(data.get("name", path.stem)),
+            title=str(data.get("title", data.get("name", path.stem))),
+            kind=str(data.get("kind", "other")),
+            owner=str(data.get("owner", "")),
+            hosts=str(data.get("hosts", "all")),
+            become=data.get("become"),
+            location=document.location(()),
+            root=self.root,
+            sources=tuple(self.sources),
+            variables=self._variables(document),
+            secrets=tuple(str(name) for name in data.get("secrets", ())),
+            rollout=_rollout(data.get("rollout", {})),
+            checklist=_checklist(document),
+            phases=phases,
+            finally_=final,
+            all_phases=data.get("policy", {}).get("phases") == "all",
+        )
+
+    def _variables(self, document: Document) -> tuple[Variable, ...]:
+        found = []
+        for name, value in (document.data.get("vars") or {}).items():
+            at = ("vars", name)
+            where = document.location(at)
+            if not (isinstance(value, dict) and {"default", "type", "required", "help", "enum"} & set(value)):
+                found.append(Variable(name=name, location=where, default=value))
+                continue
+            known = {"default", "type", "required", "help", "enum", "minimum", "maximum", "pattern", "items"}
+            for key in value.keys() - known:
+                message = f"'{key}' is not a key of a variable's declaration{likely(key, known)}"
+                self.problems.append(document.problem((*at, key), message, on_key=True))
+            schema = {key: value[key] for key in value if key in known - {"default", "required", "help"}}
+            if "default" in value:
+                for message in check_value(value["default"], schema):
+                    self.problems.append(document.problem((*at, "default"), f"the default of '{name}': {message}"))
+            required = bool(value.get("required", "default" not in value))
+            found.append(
+                Variable(
+                    name=name,
+                    location=where,
+                    default=value.get("default"),
+                    required=required,
+                    schema=schema,
+                    help=str(value.get("help", "")),
+                )  # fmt: skip
+            )
+        return tuple(found)
+
+    def _cross(self, document: Document, playbook: Playbook) -> list[Problem]:
+        """References between the parts: checklist to steps, steps to checklist."""
+        found = []
+        steps = {step.id for step in playbook.walk()}
+        items = {item.id for item in playbook.checklist}
+        seen: set[str] = set()
+        for number, item in enumerate(playbook.checklist):
+            at: At = ("checklist", number)
+            if item.id in seen or item.id in PHASES:
+                found.append(document.problem((*at, "id"), f"'{item.id}' is taken already"))
+            seen.add(item.id)
+            if bool(item.proof) == item.by_hand:
+                message = f"'{item.id}' needs either 'proof' (steps) or 'by: hand'"
+                found.append(document.problem((*at, "id"), message))
+            for index, name in enumerate(item.proof):
+                if name not in steps:
+                    message = f"there is no step '{name}'{likely(name, steps)}"
+                    found.append(document.problem((*at, "proof", index), message))
+        for step in playbook.walk():
+            for requirement in step.requires:
+                if requirement.item not in items:
+                    message = f"'{step.id}' requires '{requirement.item}', which is no checklist item"
+                    message += likely(requirement.item, items)
+                    found.append(Problem(message=message, where=step.location))
+        return found
+
+
+def _order(problem: Problem, files: Mapping[str, int]) -> tuple[int, int, int]:
+    if problem.where is None:
+        return (len(files), 0, 0)
+    return (files.get(problem.where.file, 0), problem.where.line, problem.where.column)
+
+
+def _keys(data: Any) -> set[str]:
+    """Every key of every mapping, through and through."""
+    if isinstance(data, dict):
+        return set(data).union(*map(_keys, data.values()), set())
+    if isinstance(data, list):
+        return set().union(*map(_keys, data), set())
+    return set()
+
+
+def _share(value: Any) -> Share:
+    text = str(value)
+    return Share(value=int(text.rstrip("%")), percent=text.endswith("%"))
+
+
+def _rollout(data: Mapping[str, Any]) -> Rollout:
+    standard = Rollout()
+    return Rollout(
+        batches=tuple(_share(value) for value in data["batches"]) if "batches" in data else standard.batches,
+        parallel=int(data.get("parallel", standard.parallel)),
+        stop_when_failed=_share(data["stop_when_failed"]) if "stop_when_failed" in data else standard.stop_when_failed,
+    )
+
+
+def _checklist(document: Document) -> tuple[ChecklistItem, ...]:
+    return tuple(
+        ChecklistItem(
+            id=str(item.get("id", "")),
+            text=str(item.get("text", "")),
+            phase=str(item.get("phase", "")),
+            location=document.location(("checklist", number, "id")),
+            proof=tuple(item.get("proof", ())),
+            by_hand=item.get("by") == "hand",
+            required=bool(item.get("required", True)),
+        )
+        for number, item in enumerate(document.data.get("checklist", ()))
+        if isinstance(item, dict)
+    )

@@ -1,0 +1,161 @@
+"""Templates and expressions of a whole playbook, checked before any value is known: syntax, quoting, names, secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from runner.errors import Location, Problem
+from runner.model import FINALLY, UNDO, Playbook, Step
+from runner.playbook.source import At, Document, likely
+from runner.playbook.template import expression_problem, is_template, names_in, problems
+from runner.registry import Registry
+
+ALWAYS = frozenset({"facts", "host", "run"})
+RESERVED = ALWAYS | {"item", "result"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """One template or expression of a step: where it stands, and what may stand in it."""
+
+    at: At
+    text: str
+    shell: bool = False
+    expression: bool = False
+    secrets: bool = False
+    result: bool = False
+
+
+def check_names(
+    playbook: Playbook, origins: Mapping[str, tuple[Document, At]], kinds: Registry[type[Any]]
+) -> list[Problem]:
+    """Every wrong template, and every name that nothing declares, in the order of the steps."""
+    return list(_Names(playbook, origins, kinds).check())
+
+
+class _Names:
+    def __init__(
+        self, playbook: Playbook, origins: Mapping[str, tuple[Document, At]], kinds: Registry[type[Any]]
+    ) -> None:
+        self.playbook = playbook
+        self.origins = origins
+        self.kinds = kinds
+        self.variables = {variable.name for variable in playbook.variables}
+        self.secrets = set(playbook.secrets)
+        self.registered: set[str] = set()
+        self.all_registered = {step.register for step in playbook.walk() if step.register}
+
+    def check(self) -> Iterator[Problem]:
+        for variable in self.playbook.variables:
+            if variable.name in RESERVED | self.secrets:
+                yield Problem(message=f"'{variable.name}' is a name with a meaning already", where=variable.location)
+        for step in self.playbook.walk():
+            yield from self._step(step)
+            if step.register:
+                self.registered.add(step.register)
+
+    def _step(self, step: Step) -> Iterator[Problem]:
+        document, at = self.origins[step.id]
+        if step.register in RESERVED | self.variables | self.secrets:
+            message = f"'{step.register}' is a name with a meaning already; register under another"
+            yield document.problem((*at, "register"), message)
+        if step.watch is not None and not self._may_watch(step):
+            message = "'watch' repeats a step that only reads; this kind changes something"
+            yield document.problem((*at, "watch"), message, on_key=True)
+        for text in self._texts(step):
+            for message in self._problems(text):
+                yield self._at(document, (*at, *text.at), message)
+            for name in sorted(self._names(text)):
+                message = self._unknown(step, text, name)
+                if message:
+                    yield self._at(document, (*at, *text.at), message, name)
+
+    def _may_watch(self, step: Step) -> bool:
+        if step.kind == "group":
+            return False
+        kind = self.kinds.get(step.kind)()
+        return step.idempotent or bool(getattr(kind, "read_only", False))
+
+    @staticmethod
+    def _problems(text: Text) -> list[str]:
+        if not text.expression:
+            return problems(text.text, shell=text.shell)
+        message = expression_problem(text.text)
+        return [message] if message else []
+
+    @staticmethod
+    def _names(text: Text) -> frozenset[str]:
+        return names_in(text.text, expression=text.expression)
+
+    def _unknown(self, step: Step, text: Text, name: str) -> str:
+        if name in self.secrets:
+            if text.secrets:
+                return ""
+            return (
+                f"the secret '{name}' may not stand here, where others could read it; give it through 'env' or 'stdin'"
+            )
+        if name in ALWAYS or name in self.variables or (name == "item" and step.loop is not None):
+            return ""
+        if name == "result" and text.result:
+            return ""
+        late = step.phase in (FINALLY, UNDO)
+        known = self.all_registered if late else self.registered | ({step.register} if text.result else set())
+        if name in known:
+            return ""
+        if name in self.all_registered:
+            return f"'{name}' is registered by a later step; it has no value here"
+        if name == "item":
+            return "'item' has a value only in a step with 'with'"
+        if name == "result":
+            return "'result' has a value only under 'until' and 'expect'"
+        return f"'{name}' is not declared" + (
+            likely(name, self.variables | known | self.secrets | ALWAYS)
+            or f"; where the inventory or -e gives it, declare it under vars: {name}: {{required: true}}"
+        )
+
+    def _texts(self, step: Step) -> Iterator[Text]:
+        for key, value in (("when", step.when), ("until", step.until), ("expect", step.expect)):
+            if value is not None and value not in ("true", "false"):
+                yield Text(at=(key,), text=value, expression=True, result=key != "when")
+        for key, value in (("become", step.become), ("check", step.check)):
+            if is_template(value):
+                yield Text(at=(key,), text=str(value), shell=key == "check")
+        yield from self._walk(("with",), list(step.loop) if isinstance(step.loop, tuple) else step.loop, None)
+        if step.kind != "group":
+            yield from self._walk((step.kind,), step.params, self.kinds.get(step.kind))
+
+    def _walk(self, at: At, value: Any, kind: Any) -> Iterator[Text]:
+        if isinstance(value, dict):
+            for key, item in value.items():
+                yield from self._walk((*at, key), item, kind)
+        elif isinstance(value, list):
+            for number, item in enumerate(value):
+                yield from self._walk((*at, number), item, kind)
+        elif isinstance(value, str):
+            name = next((key for key in at[1:] if isinstance(key, str)), "")
+            expression = name in getattr(kind, "expressions", ())
+            if expression or "{{" in value:
+                yield Text(
+                    at=at,
+                    text=value,
+                    expression=expression,
+                    shell=name in getattr(kind, "shell", ()) and len(at) <= 2,
+                    secrets=name in getattr(kind, "secret", ()),
+                )
+
+    @staticmethod
+    def _at(document: Document, at: At, message: str, word: str = "") -> Problem:
+        """The problem at the value, or at the word in it where that can be found in the text."""
+        problem = document.problem(at, message)
+        if not word or problem.where is None:
+            return problem
+        for number in range(problem.where.line, min(problem.where.line + 200, len(document.text.splitlines()) + 1)):
+            line = document.line(number)
+            start = problem.where.column - 1 if number == problem.where.line else 0
+            column = line.find(word, start)
+            if column >= 0:
+                where = Location(file=document.name, line=number, column=column + 1)
+                return Problem(message=message, where=where, line=line, width=len(word))
+        return problem
