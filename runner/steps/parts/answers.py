@@ -1,0 +1,72 @@
+"""
+How a script answers: lines `rawat:key=value` among its output, and why it failed.
+
+A value is one line; `\\n` in it is a line break, `\\\\` a backslash. A key may come more than once.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from runner.seams import Completed
+
+MARK = "rawat:"
+_ESCAPE = re.compile(r"\\(.)")
+
+
+class Answers:
+    """The marked lines of an output, by key."""
+
+    def __init__(self, output: bytes) -> None:
+        self._values: dict[str, list[str]] = {}
+        for line in output.decode("utf-8", "replace").split("\n"):
+            if line.startswith(MARK) and "=" in line:
+                key, _, value = line[len(MARK) :].partition("=")
+                self._values.setdefault(key, []).append(value)
+
+    def text(self, key: str, default: str = "") -> str:
+        """The last value under `key`, with its escapes undone."""
+        found = self._values.get(key)
+        return _ESCAPE.sub(lambda m: "\n" if m[1] == "n" else m[1], found[-1]) if found else default
+
+    def number(self, key: str) -> int | None:
+        """The last value under `key` as a whole number; None where there is none."""
+        text = self.text(key)
+        return int(text) if re.fullmatch(r"-?[0-9]{1,30}", text) else None
+
+    def every(self, key: str) -> Sequence[str]:
+        """All values under `key`, as they stand."""
+        return self._values.get(key, [])
+
+    def fields(self, key: str) -> list[list[str]]:
+        """All values under `key`, each split at tabs."""
+        return [line.split("\t") for line in self.every(key)]
+
+    def data(self, key: str) -> list[Any]:
+        """All values under `key`, each a JSON text; what is not JSON is left out."""
+        return [value for line in self.every(key) for value in _json(line)]
+
+
+def _json(line: str) -> list[Any]:
+    try:
+        return [json.loads(line)]
+    except ValueError:
+        return []
+
+
+def failure(done: Completed) -> str:
+    """Why a script did not end well, in one line: what it said itself, else its last words, with how it ended."""
+    said = [line.strip() for line in done.stderr.decode("utf-8", "replace").splitlines() if line.strip()]
+    own = [line.removeprefix("rawat: ") for line in said if line.startswith("rawat: ")]
+    if own and done.exit.code is not None:
+        return own[-1]
+    last = said or [line.strip() for line in done.stdout.decode("utf-8", "replace").splitlines() if line.strip()]
+    return f"{done.exit}: {last[-1]}" if last else str(done.exit)
+
+
+def cut_short(done: Completed) -> bool:
+    """Whether the middle of the answer was not kept, so that it cannot be read as a whole."""
+    return done.stdout_bytes > len(done.stdout)

@@ -1,0 +1,45 @@
+"""Defaults of a kind that works on a host; a kind says only what is different."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from runner.seams import Check, Completed, Script, Wish
+from runner.steps.parts.answers import failure
+
+
+class HostKind:
+    """A kind that changes something, cannot look beforehand, and may not be repeated in doubt."""
+
+    idempotent: ClassVar[bool] = False
+    shell: ClassVar[tuple[str, ...]] = ()
+    secret: ClassVar[tuple[str, ...]] = ()
+
+    def reads_only(self, params: Any) -> bool:
+        return False
+
+    def look(self, wish: Wish) -> Script | None:
+        return None
+
+    def judge(self, wish: Wish, found: Completed) -> Check:
+        return cannot_tell(found)
+
+
+class Probe(HostKind):
+    """A kind that only reads: it always runs, and its act is the look."""
+
+    idempotent: ClassVar[bool] = True
+
+    def reads_only(self, params: Any) -> bool:
+        return True
+
+
+def cannot_tell(found: Completed) -> Check:
+    return Check(needed=None, why=failure(found) if not found.exit.ok else "nothing on the host can tell")
+
+
+def several(lines: Sequence[str], *, most: int = 8) -> str:
+    """`lines` as one text for people, shortened."""
+    more = len(lines) - most
+    return "; ".join(lines[:most]) + (f"; and {more} more" if more > 0 else "")

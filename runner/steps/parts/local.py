@@ -1,0 +1,35 @@
+"""Files of the project on the controller: found under its root and nowhere else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from runner.errors import InvalidInput
+from runner.seams import Wish
+
+
+def project_file(wish: Wish, name: str, *, what: str = "src") -> Path:
+    """
+    The real path of a file of the project: relative to the playbook's folder, else to the root.
+
+    Raises InvalidInput where it is missing, no file, or lies outside the root (links followed).
+    """
+    root = wish.root.resolve()
+    for base in (wish.folder, wish.root):
+        found = (base / name).resolve()
+        if found.exists():
+            break
+    if not found.is_relative_to(root):
+        raise InvalidInput(f"{what}: {name!r} lies outside the project ({root})")
+    if not found.is_file():
+        raise InvalidInput(f"{what}: {name!r} is not a file of the project ({root})")
+    return found
+
+
+def project_target(wish: Wish, *parts: str, what: str = "to") -> Path:
+    """A path under the project's root that may not exist yet. Raises InvalidInput where it would lie outside."""
+    root = wish.root.resolve()
+    found = root.joinpath(*parts).resolve()
+    if found == root or not found.is_relative_to(root):
+        raise InvalidInput(f"{what}: {'/'.join(parts)!r} lies outside the project ({root})")
+    return found

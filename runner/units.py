@@ -1,0 +1,77 @@
+"""Durations and sizes as people write them, read in one place."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from runner.errors import InvalidInput
+
+DURATION = r"^[0-9]+(\.[0-9]+)?\s*(ms|s|m|h|d)?$"
+"""What a duration written as text looks like: a number and its unit, seconds where there is none."""
+
+SIZE = r"^[0-9]+(\.[0-9]+)?\s*([kKMGTP]i?)?B?$"
+"""What a size written as text looks like: `500MB` is 500 x 1000 x 1000 bytes, `1GiB` is 1024 x 1024 x 1024."""
+
+SHARE = r"^[0-9]+(\.[0-9]+)?\s*%$"
+
+_SECONDS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """So many bytes, or so many percent of the whole; exactly one is given."""
+
+    bytes: int | None = None
+    percent: float | None = None
+
+    def __str__(self) -> str:
+        return f"{self.percent:g} %" if self.percent is not None else text_of_size(self.bytes or 0)
+
+
+def duration_s(value: object) -> float:
+    """Seconds in `30s`, `10m`, `2h`, `1.5d`, `250ms`, or a number of seconds. Raises InvalidInput."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+        return float(value)
+    if isinstance(value, str) and (found := re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|d)?", value.strip())):
+        return float(found[1]) * _SECONDS[found[2] or ""]
+    raise InvalidInput(f"{value!r} is not a duration: write 30s, 10m, 2h or a number of seconds")
+
+
+def size_bytes(value: object) -> int:
+    """Bytes in `500MB`, `10GB`, `1GiB`, or a number of bytes (rounded up). Raises InvalidInput."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+        return -int(-value // 1)
+    if isinstance(value, str) and (found := re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([kKMGTP]?)(i?)B?", value.strip())):
+        base = 1024 if found[3] else 1000
+        return -int(-(float(found[1]) * base ** _POWERS[found[2].lower()]) // 1)
+    raise InvalidInput(f"{value!r} is not a size: write 500MB, 10GB, 1GiB or a number of bytes")
+
+
+def amount(value: object) -> Amount:
+    """A size, or a share such as `20%`. Raises InvalidInput."""
+    if isinstance(value, str) and (found := re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*%", value.strip())):
+        return Amount(percent=float(found[1]))
+    return Amount(bytes=size_bytes(value))
+
+
+def text_of_size(count: float) -> str:
+    """A size for people, in powers of 1000: `1.2 GB`."""
+    for unit in ("bytes", "kB", "MB", "GB", "TB"):
+        if abs(count) < 1000 or unit == "TB":
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+        count /= 1000
+    raise AssertionError("not reached")
+
+
+def text_of_duration(seconds: float) -> str:
+    """A duration for people: `250 ms`, `3.2 s`, `2 min 10 s`."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds % 1 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = ((hours, "h"), (minutes, "min"), (rest, "s"))
+    return " ".join(f"{count} {unit}" for count, unit in parts if count)
