@@ -1,10 +1,9 @@
-"""One host of the lab: a Debian with systemd as pid 1 in its own namespaces, that can be booted, cut off and looked into."""
+"""One host of the lab: a Debian with systemd as pid 1 in namespaces of its own."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import shutil
 import signal
 import subprocess
@@ -23,9 +22,9 @@ from tests.bed.root import ACCOUNTS
 BOOT = Path(__file__).with_name("boot.sh")
 BOOT_LIMIT_S = 60.0
 ENTER = ["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--time"]
+CLEAN = ["env", "-i", "HOME=/root", "LANG=C.UTF-8", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
 BOUNDED = ["setpriv", "--bounding-set=-sys_time,-sys_module", "--"]
-"""What is run inside a host, by whatever way, must not set the real machine's clock nor load its modules (as in boot.sh)."""
-
+"""What runs inside a host, by whatever way, must not set the real machine's clock nor load modules (as in boot.sh)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +44,9 @@ class HostSpec:
 class Host:
     """A running (or switched off) host. Made by Lab; use its methods from any thread."""
 
-    def __init__(self, *, spec: HostSpec, number: int, root: Path, folder: Path, cgroup: Cgroup, network: Network) -> None:
+    def __init__(
+        self, *, spec: HostSpec, number: int, root: Path, folder: Path, cgroup: Cgroup, network: Network
+    ) -> None:
         self.spec = spec
         self.name = spec.name
         self.number = number
@@ -57,13 +58,14 @@ class Host:
         self._process: subprocess.Popen[bytes] | None = None
         self._thread: threading.Thread | None = None
         self._boot_ids: list[str] = []
+        self._init: tuple[int, int] | None = None
         self._last_exit: int | None = None
         self._stopping = threading.Event()
 
     # -- identity ------------------------------------------------------------------------------------------------
 
     def prepare(self, *, authorized_key: str, hosts_file: str) -> None:
-        """Write what makes the host itself (name, machine id, host key, logins, enabled services) before its first boot."""
+        """Write what makes it itself (name, machine id, host key, logins, services) before its first boot."""
         for part in ("upper", "work", "merged"):
             (self.folder / part).mkdir(parents=True)
         self.write("/etc/hostname", f"{self.name}\n")
@@ -154,7 +156,11 @@ class Host:
             self._boot_ids.append(str(uuid.uuid4()))
             with (self.folder / "boot.log").open("ab") as log:
                 self._process = subprocess.Popen(
-                    self._boot_argv(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                    self._boot_argv(),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
                 )
             self._last_exit = self._process.wait()
             self.cgroup.kill()
@@ -164,10 +170,23 @@ class Host:
 
     def _boot_argv(self) -> list[str]:
         """The command that boots the host: uptime from 0, own namespaces, boot.sh as pid 1."""
-        uptime_s = int(time.clock_gettime(time.CLOCK_BOOTTIME))
-        space = ["--pid", "--mount", "--uts", "--ipc", "--time", "--boottime", str(-uptime_s)]
+        age_s = {clock: str(-int(time.clock_gettime(clock))) for clock in (time.CLOCK_BOOTTIME, time.CLOCK_MONOTONIC)}
+        clocks = [
+            "--time",
+            "--boottime",
+            age_s[time.CLOCK_BOOTTIME],
+            "--monotonic",
+            age_s[time.CLOCK_MONOTONIC],
+        ]
+        space = ["--pid", "--mount", "--uts", "--ipc", *clocks]
         unshare = ["unshare", "--fork", "--kill-child", *space, "--", "sh", str(BOOT)]
-        world = [str(self._root), str(self.folder), str(self.cgroup.child("machine").path), self.name, self._boot_ids[-1]]
+        world = [
+            str(self._root),
+            str(self.folder),
+            str(self.cgroup.child("machine").path),
+            self.name,
+            self._boot_ids[-1],
+        ]
         enter = ["nsenter", f"--net=/run/netns/{self.network.namespace(self.number)}", "--"]
         return self.cgroup.child("outside").wrap([*enter, *unshare, *world])
 
@@ -175,11 +194,20 @@ class Host:
 
     @property
     def init_pid(self) -> int | None:
-        """Pid, on the machine, of the host's pid 1; None when it is off."""
+        """
+        Pid, on the machine, of the host's pid 1; None when it is off, or not systemd yet.
+
+        Before that it may still stand in the machine's own file system, where nobody must run anything.
+        """
         process = self._process
-        if process is None or process.returncode is not None or process_stat(process.pid) is None:
+        if process is None or process.returncode is not None:
             return None
-        return next(iter(descendants(process.pid)), None)
+        if self._init is None or self._init[0] != process.pid:
+            child = next(iter(descendants(process.pid)), None)
+            if child is None or _name(child) != "systemd":
+                return None
+            self._init = (process.pid, child)
+        return self._init[1]
 
     def command(self, command: str | Sequence[str]) -> list[str]:
         """The machine's command line that runs this inside the host as root; a str is for the host's sh."""
@@ -187,13 +215,13 @@ class Host:
         if pid is None:
             raise BedError(f"{self.name} is off (its pid 1 ended with {self._last_exit})\n{self.log()}")
         inner = ["/bin/sh", "-c", command] if isinstance(command, str) else list(command)
-        clean = ["env", "-i", "HOME=/root", "LANG=C.UTF-8", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
-        return self.cgroup.child("outside").wrap(["nsenter", "--target", str(pid), *ENTER, "--", *BOUNDED, *clean, *inner])
+        enter = ["nsenter", "--target", str(pid), *ENTER, "--"]
+        return self.cgroup.child("outside").wrap([*enter, *BOUNDED, *CLEAN, *inner])
 
     def exec(
         self, command: str | Sequence[str], *, check: bool = True, timeout_s: float = 120.0, stdin: str | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run something as root inside the host, not over the network. Raises BedError when it fails, unless check is False."""
+        """Run something as root inside the host, not over the network. Raises BedError if it fails and check."""
         return run(self.command(command), check=check, timeout_s=timeout_s, stdin=stdin, cwd=Path("/"))
 
     def listens(self, port: int) -> bool:
@@ -209,7 +237,7 @@ class Host:
         return any(row[3] == "0A" and row[1].endswith(f":{port:04X}") for row in fields)
 
     def wait_ready(self, *, limit_s: float = BOOT_LIMIT_S) -> None:
-        """Wait until sshd listens, systemd has finished booting and the wanted services are active. Raises BedError with logs."""
+        """Wait until sshd listens, systemd has booted and the wanted services are active. Raises BedError with logs."""
         end = time.monotonic() + limit_s
         try:
             until(f"{self.name}: sshd listens", lambda: self.listens(22) or self._fail_if_off(), limit_s=limit_s)
@@ -227,7 +255,8 @@ class Host:
         boot = self.folder / "boot.log"
         said = boot.read_text(encoding="utf-8", errors="replace")[-2000:] if boot.exists() else ""
         journal = self.folder / "upper/var/log/journal"
-        told = run(["journalctl", "--no-pager", "-q", "-n", str(lines), "-D", str(journal)], check=False) if journal.exists() else None
+        read = ["journalctl", "--no-pager", "-q", "-n", str(lines), "-D", str(journal)]
+        told = run(read, check=False) if journal.exists() else None
         return f"--- {self.name}: boot log\n{said}\n--- {self.name}: journal\n{told.stdout if told else ''}"
 
     def _booted(self) -> bool:
@@ -242,3 +271,11 @@ class Host:
         if not self.on:
             raise BedError(f"{self.name} is off: its pid 1 ended with {self._last_exit}")
         return False
+
+
+def _name(pid: int) -> str:
+    """Name of a process; empty when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""

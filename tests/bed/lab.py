@@ -93,8 +93,14 @@ class Lab:
         names = [f"{self.network.address(number)} {spec.name}" for number, spec in enumerate(specs)]
         hosts_file = "\n".join(["127.0.0.1 localhost", "::1 localhost", f"{GATEWAY} gateway", *names]) + "\n"
         for number, spec in enumerate(specs):
-            place = {"folder": self.folder / "hosts" / spec.name, "cgroup": self.cgroup.child(spec.name)}
-            host = Host(spec=spec, number=number, root=base, network=self.network, **place)
+            host = Host(
+                spec=spec,
+                number=number,
+                root=base,
+                folder=self.folder / "hosts" / spec.name,
+                cgroup=self.cgroup.child(spec.name),
+                network=self.network,
+            )
             host.prepare(authorized_key=self.public_key, hosts_file=hosts_file)
             self.hosts[spec.name] = host
             host.power_on()
@@ -120,20 +126,40 @@ class Lab:
         """The command line that runs argv inside the lab's network, as the tests run the product."""
         return self.network.command(list(argv))
 
-    def run(self, argv: Sequence[str], *, check: bool = True, timeout_s: float = 120.0) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, argv: Sequence[str], *, check: bool = True, timeout_s: float = 120.0
+    ) -> subprocess.CompletedProcess[str]:
         """Run argv inside the lab's network to its end. Raises BedError when it fails, unless check is False."""
         return run(self.command(argv), check=check, timeout_s=timeout_s)
 
     def inventory(self, user: str = "maint") -> tuple[Login, ...]:
         """How to reach each host as this user (`maint`, `maintpw`, `nosudo`), in the order they were asked for."""
         return tuple(
-            Login(name=host.name, address=host.address, port=22, user=user, key=self.key, known_hosts=self.known_hosts)
+            Login(
+                name=host.name,
+                address=host.address,
+                port=22,
+                user=user,
+                key=self.key,
+                known_hosts=self.known_hosts,
+            )
             for host in self.hosts.values()
         )
 
-    def ssh(self, host: str, command: str, *, user: str = "maint", check: bool = False) -> subprocess.CompletedProcess[str]:
+    def ssh(
+        self, host: str, command: str, *, user: str = "maint", check: bool = False
+    ) -> subprocess.CompletedProcess[str]:
         """Run a command on a host with OpenSSH's own client, host key checking strict."""
-        options = ["-F", "none", "-i", str(self.key), "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"]
+        options = [
+            "-F",
+            "none",
+            "-i",
+            str(self.key),
+            "-o",
+            "BatchMode=yes",
+            "-o",
+            "StrictHostKeyChecking=yes",
+        ]
         options += ["-o", f"UserKnownHostsFile={self.known_hosts}", "-o", "ConnectTimeout=5"]
         return self.run(["ssh", *options, f"{user}@{self.host(host).address}", command], check=check)
 
@@ -159,7 +185,9 @@ class Lab:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
 
@@ -188,7 +216,7 @@ def sweep() -> tuple[str, ...]:
 
 
 def remove(name: str) -> None:
-    """Remove a lab by its name alone: processes, namespaces, cgroups, files, and the raised limit if it was the last."""
+    """Remove a lab by its name alone: processes, namespaces, cgroups, files; after the last, the raised limit too."""
     cgroup = Cgroup(path=hierarchy() / f"rawat-bed-{name}")
     cgroup.kill()
     Network(lab=name).remove()

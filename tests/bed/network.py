@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.bed.process import BedError, run
 
 GATEWAY = "10.77.0.1"
-"""The bridge's own address: where tests, the runner and the repositories are. Same in every lab: each lab is its own world."""
+"""The bridge's own address, where tests and repositories are. The same in every lab: each is a world of its own."""
 
 FIRST_HOST = 11
 MOST_HOSTS = 240
@@ -42,8 +42,13 @@ class Network:
         host, port = self.namespace(number), self.port(number)
         run(["ip", "netns", "add", host])
         self._in_lab(f"link add {port} type veth peer name eth0 netns {host}", f"link set {port} master br0 up")
-        lines = f"link set lo up\naddr add {self.address(number)}/24 dev eth0\nlink set eth0 up\nroute add default via {GATEWAY}\n"
-        run(["ip", "-n", host, "-batch", "-"], stdin=lines)
+        _configure(
+            host,
+            "link set lo up",
+            f"addr add {self.address(number)}/24 dev eth0",
+            "link set eth0 up",
+            f"route add default via {GATEWAY}",
+        )
 
     def detach(self, number: int) -> None:
         """Take host number off the bridge and drop its namespace, open connections and all."""
@@ -91,7 +96,12 @@ class Network:
                     run(["ip", "netns", "del", entry.name], check=False)
 
     def _in_lab(self, *lines: str) -> None:
-        run(["ip", "-n", self.lab, "-batch", "-"], stdin="\n".join(lines) + "\n")
+        _configure(self.lab, *lines)
+
+
+def _configure(namespace: str, *lines: str) -> None:
+    """Carry out lines of `ip` in the namespace of that name."""
+    run(["ip", "-n", namespace, "-batch", "-"], stdin="\n".join(lines) + "\n")
 
 
 def _enter(namespace: int) -> None:

@@ -56,12 +56,23 @@ def ensure(names: Sequence[str]) -> list[str]:
     if not absent:
         return []
     if os.geteuid() != 0:
-        raise BedError(f"not installed: {', '.join(absent)}. Only root can install packages: apt-get install {' '.join(absent)}")
+        raise BedError(
+            f"not installed: {', '.join(absent)}. Only root can install packages: apt-get install {' '.join(absent)}"
+        )
     quiet = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_MODE": "l"}
     wait = f"DPkg::Lock::Timeout={APT_LOCK_S}"
     with no_services():
         run(["apt-get", "-o", wait, "update"], env=quiet, timeout_s=300)
-        install = ["apt-get", "-o", wait, "install", "-y", "--no-install-recommends", "-o", "Dpkg::Options::=--force-confold"]
+        install = [
+            "apt-get",
+            "-o",
+            wait,
+            "install",
+            "-y",
+            "--no-install-recommends",
+            "-o",
+            "Dpkg::Options::=--force-confold",
+        ]
         run([*install, *absent], env=quiet, timeout_s=900)
     return absent
 
@@ -79,7 +90,10 @@ def no_services(policy: Path = POLICY) -> Iterator[None]:
         if policy.exists() and not aside.exists():
             policy.rename(aside)
         try:
-            policy.write_text("#!/bin/sh\n# written by rawat's test bed while it installs packages\nexit 101\n", encoding="utf-8")
+            policy.write_text(
+                "#!/bin/sh\n# written by rawat's test bed while it installs packages\nexit 101\n",
+                encoding="utf-8",
+            )
             policy.chmod(0o755)
             yield
         finally:

@@ -32,10 +32,9 @@ def run(
     given = {"input": stdin} if stdin is not None else {"stdin": subprocess.DEVNULL}
     environment = None if env is None else {**os.environ, **env}
     try:
-        done: subprocess.CompletedProcess[str] = subprocess.run(  # type: ignore[call-overload]
+        done: subprocess.CompletedProcess[str] = subprocess.run(
             list(argv),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             text=True,
             errors="replace",
             timeout=timeout_s,

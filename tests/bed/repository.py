@@ -23,9 +23,12 @@ _ADVISORY = """<?xml version="1.0" encoding="UTF-8"?>
  <update from="bed@localhost" status="final" type="security" version="1">
   <id>BED-2026:0001</id><title>bed-rpm-app security update</title><severity>Important</severity>
   <issued date="2026-01-01 00:00:00"/><description>Toy advisory of the test bed.</description>
-  <references><reference href="http://localhost/CVE-2026-0001" id="CVE-2026-0001" type="cve" title="CVE-2026-0001"/></references>
+  <references>
+   <reference href="http://localhost/CVE-2026-0001" id="CVE-2026-0001" type="cve" title="CVE-2026-0001"/>
+  </references>
   <pkglist><collection short="bed"><name>bed</name>
-   <package name="bed-rpm-app" version="2.0" release="1" epoch="0" arch="noarch"><filename>bed-rpm-app-2.0-1.noarch.rpm</filename></package>
+   <package name="bed-rpm-app" version="2.0" release="1" epoch="0" arch="noarch">
+    <filename>bed-rpm-app-2.0-1.noarch.rpm</filename></package>
   </collection></pkglist>
  </update>
 </updates>
@@ -108,14 +111,19 @@ def _build_deb_repository(folder: Path, packages: tuple[toys.Toy, ...], scratch:
     (folder / "Packages").write_text(run(["apt-ftparchive", "packages", "."], cwd=folder).stdout, encoding="utf-8")
     words = {"Origin": "Bed", "Label": "Bed-Security", "Suite": "stable-security", "Codename": "bed"}
     options = [word for key, value in words.items() for word in ("-o", f"APT::FTPArchive::Release::{key}={value}")]
-    (folder / "Release").write_text(run(["apt-ftparchive", *options, "release", "."], cwd=folder).stdout, encoding="utf-8")
+    (folder / "Release").write_text(
+        run(["apt-ftparchive", *options, "release", "."], cwd=folder).stdout, encoding="utf-8"
+    )
 
 
 def _build_rpm_repository(folder: Path, packages: tuple[toys.Toy, ...], scratch: Path) -> None:
     folder.mkdir(parents=True)
     for toy in packages:
         toys.build_rpm(toy, folder, scratch / "rpm")
-    run(["createrepo_c", "--quiet", str(folder)], env={"LC_ALL": "C.UTF-8", "HOME": os.environ.get("HOME", "/root")})
+    run(
+        ["createrepo_c", "--quiet", str(folder)],
+        env={"LC_ALL": "C.UTF-8", "HOME": os.environ.get("HOME", "/root")},
+    )
     if any(toy.name == "bed-rpm-app" and toy.version == "2.0" for toy in packages):
         advisory = scratch / "updateinfo.xml"
         advisory.write_text(_ADVISORY, encoding="utf-8")

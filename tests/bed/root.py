@@ -94,7 +94,11 @@ def bootstrap(target: Path) -> None:
         sources.write_text(debian_sources(Path("/etc/apt"), release()), encoding="utf-8")
         excluded = [f"--dpkgopt=path-exclude=/usr/share/{part}/*" for part in ("doc", "man", "locale", "info")]
         argv = ["mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory", *excluded]
-        argv += ["--aptopt=Acquire::Languages none", "--dpkgopt=force-unsafe-io", f"--include={','.join(INCLUDE)}"]
+        argv += [
+            "--aptopt=Acquire::Languages none",
+            "--dpkgopt=force-unsafe-io",
+            f"--include={','.join(INCLUDE)}",
+        ]
         run([*argv, release(), str(target), str(sources)], timeout_s=1200, cwd=Path("/"))
 
 

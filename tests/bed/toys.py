@@ -77,11 +77,27 @@ def debs(version: str) -> tuple[Toy, ...]:
         "/etc/bed-app.conf": f"port={APP_PORT}\nlevel={'info' if second else 'debug'}\n",
     }
     toys = [
-        _toy("bed-app", version, files=app, conffiles=("/etc/bed-app.conf",), scripts={"postinst": _START, "prerm": _STOP}),
+        _toy(
+            "bed-app",
+            version,
+            files=app,
+            conffiles=("/etc/bed-app.conf",),
+            scripts={"postinst": _START, "prerm": _STOP},
+        ),
         _toy("bed-held", version),
-        _toy("bed-broken", version, scripts={"postinst": "if [ -e /etc/bed-broken.fail ]; then echo 'bed-broken: told to fail' >&2; exit 1; fi\n"}),
+        _toy(
+            "bed-broken",
+            version,
+            scripts={
+                "postinst": "if [ -e /etc/bed-broken.fail ]; then echo 'bed-broken: told to fail' >&2; exit 1; fi\n"
+            },
+        ),
         _toy("bed-kernel", version, scripts={"postinst": _REBOOT} if second else {}),
-        _toy("bed-slow", version, scripts={"postinst": 'sleep "$(cat /etc/bed-slow.seconds 2>/dev/null || echo 5)"\n'} if second else {}),
+        _toy(
+            "bed-slow",
+            version,
+            scripts={"postinst": 'sleep "$(cat /etc/bed-slow.seconds 2>/dev/null || echo 5)"\n'} if second else {},
+        ),
         _toy("bed-dep", version, control={"Depends": "bed-newdep"} if second else {}),
         _toy("bed-conflict", version, control={"Conflicts": "bed-rival"} if second else {}),
         _toy("bed-rival", "1.0"),
@@ -95,7 +111,13 @@ def rpms(version: str) -> tuple[Toy, ...]:
     conf = {"/etc/bed-rpm-app.conf": f"level={'info' if second else 'debug'}\n"}
     toys = [
         _toy("bed-rpm-base", "1.0", control={"Provides": "/bin/sh"}),
-        _toy("bed-rpm-app", version, files=conf, conffiles=tuple(conf), scripts={"postinst": "date +%s >/run/bed-rpm-app.configured\n"}),
+        _toy(
+            "bed-rpm-app",
+            version,
+            files=conf,
+            conffiles=tuple(conf),
+            scripts={"postinst": "date +%s >/run/bed-rpm-app.configured\n"},
+        ),
         _toy("bed-rpm-plain", version),
         _toy("bed-rpm-kernel", version, scripts={"postinst": "touch /run/reboot-required\n"} if second else {}),
         _toy("bed-rpm-dep", version, control={"Requires": "bed-rpm-newdep"} if second else {}),
@@ -106,7 +128,13 @@ def rpms(version: str) -> tuple[Toy, ...]:
 def build_deb(toy: Toy, folder: Path, scratch: Path) -> Path:
     """Build the .deb into folder; returns its path."""
     tree = scratch / toy.name
-    fields = {"Package": toy.name, "Version": toy.version, "Architecture": "all", "Maintainer": "Bed <bed@localhost>", **toy.control}
+    fields = {
+        "Package": toy.name,
+        "Version": toy.version,
+        "Architecture": "all",
+        "Maintainer": "Bed <bed@localhost>",
+        **toy.control,
+    }
     control = "".join(f"{key}: {value}\n" for key, value in fields.items()) + "Description: toy of the test bed\n"
     _put(tree / "DEBIAN/control", control)
     if toy.conffiles:
@@ -122,17 +150,30 @@ def build_deb(toy: Toy, folder: Path, scratch: Path) -> Path:
 
 def build_rpm(toy: Toy, folder: Path, scratch: Path) -> None:
     """Build the .rpm into folder."""
-    fields = {"Name": toy.name, "Version": toy.version, "Release": "1", "Summary": "toy of the test bed", "License": "none", **toy.control}
+    fields = {
+        "Name": toy.name,
+        "Version": toy.version,
+        "Release": "1",
+        "Summary": "toy of the test bed",
+        "License": "none",
+        **toy.control,
+    }
     spec = "".join(f"{key}: {value}\n" for key, value in fields.items()) + "BuildArch: noarch\nAutoReqProv: no\n"
     spec += "%description\nToy of the test bed.\n%install\n"
     for path, text in toy.files.items():
         spec += f"install -D -m 644 /dev/stdin %{{buildroot}}{path} <<'END'\n{text}END\n"
     if "postinst" in toy.scripts:
         spec += f"%post\n{toy.scripts['postinst']}"
-    spec += "%files\n" + "".join(f"{'%config(noreplace) ' if path in toy.conffiles else ''}{path}\n" for path in toy.files)
+    spec += "%files\n" + "".join(
+        f"{'%config(noreplace) ' if path in toy.conffiles else ''}{path}\n" for path in toy.files
+    )
     file = scratch / f"{toy.name}.spec"
     _put(file, spec)
-    places = {"_topdir": scratch / "rpmbuild", "_rpmdir": folder, "_rpmfilename": f"{toy.name}-{toy.version}-1.noarch.rpm"}
+    places = {
+        "_topdir": scratch / "rpmbuild",
+        "_rpmdir": folder,
+        "_rpmfilename": f"{toy.name}-{toy.version}-1.noarch.rpm",
+    }
     defines = [word for key, value in places.items() for word in ("--define", f"{key} {value}")]
     run(["rpmbuild", "-bb", "--quiet", *defines, str(file)])
 

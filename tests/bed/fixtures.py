@@ -1,0 +1,64 @@
+"""
+Pytest fixtures over the bed. A test module uses them by `from tests.bed.fixtures import lab3` or through a conftest.
+
+Hosts need root: a test that asks for them as another user fails, and says so; `-m "not lab"` leaves them out by choice.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.bed.host import HostSpec
+from tests.bed.lab import Lab
+from tests.bed.sshd import LoopbackSshd
+
+LAB3 = (
+    HostSpec(name="pg", services=("postgresql",)),
+    HostSpec(name="maria", services=("mariadb",)),
+    HostSpec(name="plain", packages=("bed-app",)),
+)
+
+
+@pytest.fixture
+def loopback_sshd(tmp_path: Path) -> Iterator[LoopbackSshd]:
+    """A fresh sshd on 127.0.0.1, login as the current user."""
+    with LoopbackSshd(tmp_path / "sshd") as sshd:
+        yield sshd
+
+
+@pytest.fixture
+def start_sshd(tmp_path: Path) -> Iterator[Callable[..., LoopbackSshd]]:
+    """Start as many sshds as a test wants: `start_sshd(options=("MaxSessions 1",))`; all stopped at its end."""
+    numbers = itertools.count()
+    with ExitStack() as undo:
+        yield lambda **given: undo.enter_context(LoopbackSshd(tmp_path / f"sshd{next(numbers)}", **given))
+
+
+@pytest.fixture(scope="session")
+def shared_sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoopbackSshd]:
+    """One sshd for all tests that do it no harm."""
+    with LoopbackSshd(tmp_path_factory.mktemp("shared") / "sshd") as sshd:
+        yield sshd
+
+
+@pytest.fixture(scope="session")
+def lab3() -> Iterator[Lab]:
+    """
+    Three hosts for the whole session: `pg` (PostgreSQL), `maria` (MariaDB), `plain` (bed-app 1.0).
+
+    A test leaves them as it found them, or takes start_lab.
+    """
+    with Lab.start(LAB3) as lab:
+        yield lab
+
+
+@pytest.fixture
+def start_lab() -> Iterator[Callable[[Sequence[HostSpec]], Lab]]:
+    """Start a lab of one's own: `start_lab([HostSpec(name="web")])`; stopped at the test's end."""
+    with ExitStack() as undo:
+        yield lambda specs: undo.enter_context(Lab.start(specs))
