@@ -53,6 +53,7 @@ class SittingStarted(Event):
     checklist: tuple[Mapping[str, Any], ...] = ()
     steps: tuple[Mapping[str, Any], ...] = ()
     batches: tuple[tuple[str, ...], ...] = ()
+    policy: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +96,12 @@ class BatchFinished(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostStarted(Event):
+    host: str
+    batch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepSkipped(Event):
     host: str
     step: str
@@ -104,7 +111,11 @@ class StepSkipped(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepStarted(Event):
-    """Durable before the first byte of the step goes out."""
+    """
+    Durable before the first byte of the step goes out.
+
+    `command` is what is about to run, redacted, and `sha256` the digest of that text; empty where a look comes first.
+    """
 
     host: str
     step: str
@@ -114,12 +125,13 @@ class StepStarted(Event):
     attempt: int = 1
     user: str = ""
     read_only: bool = False
-    params_sha256: str = ""
+    command: str = ""
+    sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandSent(Event):
-    """The line that is about to run, redacted, with the digest of that redacted text."""
+    """What is about to run after a look, redacted, with the digest of that redacted text; durable before it is sent."""
 
     host: str
     step: str
@@ -248,7 +260,7 @@ class UnknownEvent(Event):
 _TYPES: Mapping[str, type[Event]] = {
     cls.__name__: cls
     for cls in (
-        SittingStarted, HostConnected, HostRefused, LinkDropped, BatchStarted, BatchFinished, StepSkipped,
+        SittingStarted, HostConnected, HostRefused, LinkDropped, BatchStarted, BatchFinished, HostStarted, StepSkipped,
         StepStarted, CommandSent, StepFinished, Waited, RollbackStarted, PersonAsked, PersonAnswered,
         GateRefused, Deviated, HostFinished, WatcherFailed, StopAsked, SittingEnded,
     )

@@ -165,7 +165,7 @@ class _Loader:
                     required=required,
                     schema=schema,
                     help=str(value.get("help", "")),
-                )  # fmt: skip
+                )
             )
         return tuple(found)
 

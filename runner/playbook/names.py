@@ -45,7 +45,7 @@ class _Names:
         self.variables = {variable.name for variable in playbook.variables}
         self.secrets = set(playbook.secrets)
         self.registered: set[str] = set()
-        self.all_registered = {step.register for step in playbook.walk() if step.register}
+        self.all_registered: set[str] = {step.register for step in playbook.walk() if step.register}
 
     def check(self) -> Iterator[Problem]:
         for variable in self.playbook.variables:
@@ -75,8 +75,7 @@ class _Names:
     def _may_watch(self, step: Step) -> bool:
         if step.kind == "group":
             return False
-        kind = self.kinds.get(step.kind)()
-        return step.idempotent or bool(getattr(kind, "read_only", False))
+        return step.idempotent or bool(self.kinds.get(step.kind)().reads_only(step.params))
 
     @staticmethod
     def _problems(text: Text) -> list[str]:
@@ -101,7 +100,8 @@ class _Names:
         if name == "result" and text.result:
             return ""
         late = step.phase in (FINALLY, UNDO)
-        known = self.all_registered if late else self.registered | ({step.register} if text.result else set())
+        own = {step.register} if text.result and step.register else set()
+        known = self.all_registered if late else self.registered | own
         if name in known:
             return ""
         if name in self.all_registered:

@@ -178,7 +178,7 @@ def _is_string(_: Any, instance: Any) -> bool:
     return isinstance(instance, str | Secret)
 
 
-Validator: Any = extend(
+Validator: Any = extend(  # type: ignore[no-untyped-call]
     Draft202012Validator, type_checker=Draft202012Validator.TYPE_CHECKER.redefine("string", _is_string)
 )
 """Draft 2020-12, to which a Secret is a text."""
@@ -231,31 +231,35 @@ def _wrong_type(leaf: ValidationError, whole: ValidationError) -> bool:
 def _messages(error: ValidationError) -> Iterator[tuple[At, bool, str]]:
     """(path, whether the key is meant, message) for one error."""
     at: At = tuple(error.absolute_path)
+    rule: Any = error.validator_value
+    schema: Any = error.schema
+    instance: Any = error.instance
     match error.validator:
         case "additionalProperties":
-            known = sorted(error.schema.get("properties", {}))
-            for key in error.instance:
+            known = sorted(schema.get("properties", {}))
+            for key in instance:
                 if key not in known:
                     yield (*at, key), True, _unknown(str(key), known, at)
         case "required":
-            for key in error.validator_value:
-                if key not in error.instance:
+            for key in rule:
+                if key not in instance:
                     yield at, True, f"'{key}' is missing here"
         case "type":
-            yield at, False, f"expected {_types(error.validator_value)}, found {_show(error.instance)}"
+            yield at, False, f"expected {_types(rule)}, found {_show(instance)}"
         case "enum":
-            words = [str(word) for word in error.validator_value]
+            words = [str(word) for word in rule]
             yield (
                 at,
                 False,
-                f"{_show(error.instance)} is not one of {', '.join(words)}" + likely(str(error.instance), words),
+                f"{_show(instance)} is not one of {', '.join(words)}" + likely(str(instance), words),
             )
         case "const":
-            yield at, False, f"expected {_show(error.validator_value)}, found {_show(error.instance)}"
+            yield at, False, f"expected {_show(rule)}, found {_show(instance)}"
         case "pattern":
-            yield at, False, f"{_show(error.instance)} does not have the form {error.validator_value}"
+            wanted = schema.get("description") or f"it must match {rule}"
+            yield at, False, f"{_show(instance)} does not have the form that is wanted here: {wanted}"
         case "anyOf" | "oneOf":
-            yield at, False, f"{_show(error.instance)} is none of the forms that are allowed here"
+            yield at, False, f"{_show(instance)} is none of the forms that are allowed here"
         case "minItems" | "minProperties":
             yield at, False, "this is empty"
         case _:

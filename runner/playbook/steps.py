@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
-from runner.errors import Problem
+from runner.errors import InvalidInput, Problem
 from runner.model import UNDO, OnFailure, Requirement, Retry, Step, Watch
 from runner.playbook.schema import STEP_KEYS
 from runner.playbook.source import At, Document, likely
@@ -32,7 +32,7 @@ class StepReader:
         """The steps of the list at `at`; what cannot be read is a problem and left out."""
         items: Any = document.data
         for key in at:
-            items = items[key] if isinstance(items, dict | list) else None
+            items = items[key]
         steps: list[Step] = []
         for number, item in enumerate(items or ()):
             if isinstance(item, dict):
@@ -133,14 +133,14 @@ def _seconds(value: Any, standard: Any) -> Any:
     """A duration in seconds; what the schema has refused already is the standard here."""
     try:
         return duration_s(value)
-    except (ValueError, TypeError):
+    except (InvalidInput, ValueError, TypeError):
         return standard
 
 
 def _bytes(value: Any) -> int | None:
     try:
         return None if value is None else size_bytes(value)
-    except (ValueError, TypeError):
+    except (InvalidInput, ValueError, TypeError):
         return None
 
 

@@ -121,7 +121,8 @@ def render_text(source: str, names: Mapping[str, Any], *, name: str) -> str:
     try:
         return _FILE.from_string(source).render(**names)
     except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
-        line = f":{error.lineno}" if getattr(error, "lineno", None) else ""
+        number = getattr(error, "lineno", None)
+        line = f":{number}" if number else ""
         raise TemplateFailed(f"{name}{line}: {error}") from error
 
 

@@ -1,0 +1,136 @@
+"""The checklist of a run: the seven phases and the playbook's own items, each with what proves it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from runner.model import PHASES, Outcome
+from runner.record.values import RunRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemRecord:
+    """
+    A checklist item: `state` is pass, fail, open, waived, na or "not used"; `proof` says by what.
+
+    `by` is a person's name where a person said so: a word, never a measurement.
+    """
+
+    id: str
+    phase: str
+    text: str
+    required: bool
+    state: str
+    proof: tuple[str, ...] = ()
+    by: str = ""
+    note: str = ""
+
+
+def checklist(record: RunRecord) -> tuple[ItemRecord, ...]:
+    """Every item in the order of the phases, own items behind the phase they belong to."""
+    return tuple(_checklist(record))
+
+
+def completion(record: RunRecord) -> tuple[int, int]:
+    """(required items that are done, required items)."""
+    required = [item for item in checklist(record) if item.required]
+    return sum(item.state in ("pass", "waived", "na") for item in required), len(required)
+
+
+def open_items(record: RunRecord) -> tuple[ItemRecord, ...]:
+    """Required items that nothing proves and nobody has spoken for."""
+    return tuple(item for item in checklist(record) if item.required and item.state in ("open", "fail"))
+
+
+def _checklist(record: RunRecord) -> Iterable[ItemRecord]:
+    words = _words(record.acts)
+    for phase in PHASES:
+        item = _phase_item(record, phase)
+        yield words[item.id](item) if item.id in words else item
+        for own in record.items:
+            if own.get("phase") == phase:
+                item = _own_item(record, own)
+                yield words[item.id](item) if item.id in words else item
+
+
+def _words(acts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The latest word of a person for each item, as a change to its record."""
+    states = {"pass": "pass", "fail": "fail", "na": "na", "waive": "waived"}
+    found: dict[str, Any] = {}
+    for act in acts:
+        if act.get("act") == "sign-off" and act.get("verdict") in states:
+            state, by, note = states[str(act["verdict"])], str(act.get("by", "")), str(act.get("note", ""))
+            found[str(act.get("item"))] = lambda item, state=state, by=by, note=note: replace(
+                item, state=state, by=by, note=note, proof=(*item.proof, f"word of {by}")
+            )
+    return found
+
+
+def _phase_item(record: RunRecord, phase: str) -> ItemRecord:
+    declared = [str(step["id"]) for step in record.declared if step.get("phase") == phase]
+    text = f"Phase {phase}"
+    if declared:
+        state, proof = _proven(record, declared)
+        return ItemRecord(id=phase, phase=phase, text=text, required=True, state=state, proof=proof)
+    proof = ()
+    if phase == "identify" and record.why.get("ticket") and record.why.get("reason"):
+        proof = (f"ticket {record.why['ticket']}: {record.why['reason']}",)
+    elif phase == "plan" and record.plan:
+        proof = (f"plan {record.plan[:12]} frozen before the first connection",)
+    elif phase == "document" and record.sealed:
+        proof = ("record sealed",)
+    if proof:
+        return ItemRecord(id=phase, phase=phase, text=text, required=True, state="pass", proof=proof)
+    used = phase == "document" or record.all_phases
+    state = "open" if used else "not used"
+    return ItemRecord(id=phase, phase=phase, text=text, required=used, state=state)
+
+
+def _own_item(record: RunRecord, own: Mapping[str, Any]) -> ItemRecord:
+    item = ItemRecord(
+        id=str(own["id"]),
+        phase=str(own["phase"]),
+        text=str(own["text"]),
+        required=bool(own.get("required", True)),
+        state="open",
+    )
+    if own.get("by_hand"):
+        return item
+    state, proof = _proven(record, [str(step) for step in own.get("proof", ())])
+    return replace(item, state="open" if state == "na" else state, proof=proof)
+
+
+def _proven(record: RunRecord, ids: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """(pass, fail, open or na, what says so) for steps on every host of the run."""
+    groups = {str(step["id"]): [str(inner) for inner in step.get("steps", ())] for step in record.declared}
+    wanted = [leaf for name in ids for leaf in _leaves(name, groups)]
+    proof: list[str] = []
+    state = "pass"
+    ran = False
+    for host in record.hosts.values():
+        for name in wanted:
+            steps = [step for step in host.steps.values() if step.base == name]
+            if any(step.outcome and not Outcome(step.outcome).good for step in steps):
+                state = "fail"
+                proof.append(f"{host.name}/{name} failed")
+            elif not steps or any(not step.outcome for step in steps):
+                state = "open" if state == "pass" else state
+            else:
+                for step in steps:
+                    ran = ran or step.outcome == Outcome.OK
+                    if step.outcome == Outcome.OK:
+                        digest = str(step.attempts[-1].output.get("sha256", ""))[:12] if step.attempts else ""
+                        proof.append(f"{host.name}/{step.id}" + (f" sha256 {digest}" if digest else ""))
+    if state == "pass" and not ran:
+        return "na", ("every step of it was skipped by its condition",)
+    return state, tuple(proof)
+
+
+def _leaves(name: str, groups: Mapping[str, Sequence[str]]) -> Iterable[str]:
+    inner = groups.get(name) or ()
+    if not inner:
+        yield name
+    for child in inner:
+        yield from _leaves(child, groups)

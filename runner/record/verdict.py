@@ -1,0 +1,63 @@
+"""What a run comes to: its exit code, and the whole record as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from runner.model import Outcome
+from runner.record.checklist import checklist, completion, open_items
+from runner.record.values import RunRecord
+
+
+def exit_code(record: RunRecord, *, stopped_by: str | None = None) -> int:
+    """The exit code of a run as it stands, by the order of docs/exit-codes.md."""
+    stopped = record.stopped_by if stopped_by is None else stopped_by
+    outcomes = [host.outcome for host in record.hosts.values()]
+    if record.in_doubt:
+        return 5
+    if stopped:
+        return 130 if stopped == "SIGINT" else 143
+    if Outcome.FAILED in outcomes or any(item.state == "fail" for item in checklist(record) if item.by):
+        return 1
+    if record.gates:
+        return 8
+    refusals = {host.exit_code for host in record.hosts.values() if host.exit_code}
+    if 4 in refusals or Outcome.UNREACHABLE in outcomes:
+        return 4
+    if 7 in refusals:
+        return 7
+    if record.not_started:
+        return 1
+    return 9 if open_items(record) else 0
+
+
+def outcome(record: RunRecord) -> str:
+    """ok, failed, in doubt, cancelled, refused, or unfinished where no sitting was sealed."""
+    if not record.sealed:
+        return "unfinished"
+    code = record.exit_code or 0
+    words = {0: "ok", 9: "ok", 1: "failed", 4: "failed", 5: "in doubt", 7: "refused", 8: "refused"}
+    return "cancelled" if code in (130, 143) else words.get(code, "failed")
+
+
+def to_json(record: RunRecord) -> dict[str, Any]:
+    """The whole record as JSON values, what is computed included."""
+    data = asdict(record)
+    for name, host in record.hosts.items():
+        data["hosts"][name]["time_ms"] = host.time
+        data["hosts"][name]["took_ms"] = host.took_ms
+        data["hosts"][name]["steps"] = [{**asdict(step), "took_ms": step.took_ms} for step in host.steps.values()]
+    done, required = completion(record)
+    return {
+        "schema": "rawat-record@1",
+        **data,
+        "outcome": outcome(record),
+        "exit": exit_code(record),
+        "phases_ms": record.phases,
+        "time_ms": record.time,
+        "checklist": [asdict(item) for item in checklist(record)],
+        "checklist_done": done,
+        "checklist_required": required,
+        "in_doubt": [list(pair) for pair in record.in_doubt],
+    }
