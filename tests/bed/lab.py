@@ -71,19 +71,23 @@ class Lab:
         packages.ensure(packages.LAB)
         base = root.build()
         Repository.build()
-        with _exclusive():
-            sweep()
-            lab = cls(f"rb{os.getpid()}x{next(_numbers)}")
-            lab.folder.mkdir(parents=True)
-            stat = process_stat(os.getpid())
-            (lab.folder / "owner").write_text(f"{os.getpid()} {stat[2] if stat else 0}\n", encoding="utf-8")
-            _raise_inotify(len(specs))
-        atexit.register(lab.stop)
+        lab = cls(f"rb{os.getpid()}x{next(_numbers)}")
         with ExitStack() as undo:
             undo.callback(lab.stop)
+            atexit.register(lab.stop)
+            with _exclusive():
+                _sweep()
+                lab._claim(len(specs))
             lab._boot(specs, base)
             undo.pop_all()
         return lab
+
+    def _claim(self, hosts: int) -> None:
+        """Write down whose lab this is, before anything of it exists."""
+        self.folder.mkdir(parents=True)
+        stat = process_stat(os.getpid())
+        (self.folder / "owner").write_text(f"{os.getpid()} {stat[2] if stat else 0}\n", encoding="utf-8")
+        _raise_inotify(hosts)
 
     def _boot(self, specs: Sequence[HostSpec], base: Path) -> None:
         self.cgroup.make()
@@ -110,6 +114,8 @@ class Lab:
             if host.spec.packages:
                 host.exec("apt-get -qq update")
                 host.exec(["apt-get", "-y", "-qq", "install", *host.spec.packages])
+            if "bed-held" in host.spec.packages:
+                host.exec("apt-mark hold bed-held")
 
     # -- use -----------------------------------------------------------------------------------------------------
 
@@ -209,6 +215,11 @@ def leftovers() -> tuple[str, ...]:
 
 def sweep() -> tuple[str, ...]:
     """Remove the labs that killed runs left behind; returns their names. Root only."""
+    with _exclusive():
+        return _sweep()
+
+
+def _sweep() -> tuple[str, ...]:
     gone = leftovers()
     for name in gone:
         remove(name)

@@ -42,9 +42,11 @@ class Network:
         host, port = self.namespace(number), self.port(number)
         run(["ip", "netns", "add", host])
         self._in_lab(f"link add {port} type veth peer name eth0 netns {host}", f"link set {port} master br0 up")
+        mac = f"02:00:0a:4d:00:{number:02x}"  # kept over a reboot, as a real card's is: neighbours remember it
         _configure(
             host,
             "link set lo up",
+            f"link set eth0 address {mac}",
             f"addr add {self.address(number)}/24 dev eth0",
             "link set eth0 up",
             f"route add default via {GATEWAY}",

@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,6 +29,7 @@ ACCOUNTS = {"maint": 2001, "maintpw": 2002, "nosudo": 2003}
 SUDO_PASSWORD = "bed-sudo-secret"
 """The password of `maintpw` (no secret: it exists only inside the lab)."""
 
+KEEP_DAYS = 7
 RECIPE = Path(__file__).with_name("root.sh")
 
 
@@ -67,6 +69,7 @@ def build(tell: Callable[[str], None] = lambda line: None) -> Path:
     need_root_user()
     path = location()
     if path.is_dir():
+        os.utime(path)  # see prune
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
     with (path.parent / ".lock").open("w", encoding="utf-8") as lock:
@@ -87,6 +90,15 @@ def build(tell: Callable[[str], None] = lambda line: None) -> Path:
     return path
 
 
+def prune() -> tuple[str, ...]:
+    """Remove roots of older recipes that nobody used for KEEP_DAYS days; returns their names."""
+    limit = time.time() - KEEP_DAYS * 86400
+    old = [path for path in (cache() / "roots").glob("*") if path != location() and path.stat().st_mtime < limit]
+    for path in old:
+        shutil.rmtree(path, ignore_errors=True)
+    return tuple(path.name for path in old)
+
+
 def bootstrap(target: Path) -> None:
     """Fill target with a minimal Debian and the packages of INCLUDE, from the machine's own apt sources."""
     with tempfile.TemporaryDirectory(prefix="rawat-bed-") as folder:
@@ -99,7 +111,9 @@ def bootstrap(target: Path) -> None:
             "--dpkgopt=force-unsafe-io",
             f"--include={','.join(INCLUDE)}",
         ]
-        run([*argv, release(), str(target), str(sources)], timeout_s=1200, cwd=Path("/"))
+        # In namespaces of its own: when we are stopped, its mounts and processes are gone, before the rest is removed.
+        apart = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"]
+        run([*apart, *argv, release(), str(target), str(sources)], timeout_s=1200, cwd=Path("/"))
 
 
 def customise(target: Path) -> None:

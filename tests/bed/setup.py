@@ -28,6 +28,7 @@ def main() -> int:
         tell(f"packages: {', '.join(installed) or 'all there'}")
         tell(f"account: {sshd.account()}")
         tell(f"root: {root.build(tell)}")
+        tell(f"old roots removed: {', '.join(root.prune()) or 'none'}")
         tell(f"repository: {Repository.build()}")
         tell(f"left behind by killed runs: {', '.join(lab.sweep()) or 'nothing'}")
     except BedError as error:
