@@ -28,7 +28,7 @@ def choice(description: str, values: Sequence[str], default: str | None = None) 
     return {"enum": list(values), "description": description, **({"default": default} if default else {})}
 
 
-def duration(description: str, default: str | None = None) -> Schema:
+def duration(description: str, default: str | None) -> Schema:
     return {
         "anyOf": [{"type": "string", "pattern": DURATION}, {"type": "number", "minimum": 0}],
         "description": f"{description} Written as `30s`, `10m`, `2h`, or a number of seconds.",
@@ -72,7 +72,8 @@ def one_or_more(item: Schema, description: str, **more: Any) -> Schema:
 
 
 def strings(description: str, **more: Any) -> Schema:
-    return {"type": "object", "additionalProperties": {"type": "string"}, "description": description, **more}
+    line = {"type": "string", "pattern": "^[^\\r\\n]*$"}
+    return {"type": "object", "additionalProperties": line, "description": description, **more}
 
 
 def record(title: str, description: str, properties: Mapping[str, Schema], **more: Any) -> Schema:

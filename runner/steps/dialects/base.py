@@ -1,0 +1,54 @@
+"""What a database dialect must offer to the kinds `sql`, `backup`, `restore_test` and `optimize`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol
+
+from runner.errors import InvalidInput
+from runner.redact import Secret
+
+Values = Mapping[str, str]
+
+
+class Dialect(Protocol):
+    """
+    `texts` are the shell texts of `runner/steps/sh/` that define its functions; `connection` the assignments and
+    `env` the environment that they read. All text is UTF-8.
+    """
+
+    name: ClassVar[str]
+    texts: ClassVar[tuple[str, ...]]
+    formats: ClassVar[tuple[str, ...]]
+    """Formats of a backup, the usual one first."""
+
+    def connection(self, params: Mapping[str, Any]) -> tuple[Values, Values]:
+        """Assignments of plain values, and of paths. Raises InvalidInput where the parameters do not fit."""
+        ...
+
+    def env(self, params: Mapping[str, Any]) -> Mapping[str, str | Secret]: ...
+
+    def query(self, query: str, params: Mapping[str, Any], *, write: bool) -> str:
+        """The text that its client reads: `params` filled in, answers marked. Raises InvalidInput."""
+        ...
+
+    def answer(self, query: str, output: bytes) -> Answer:
+        """What the client said to `query`."""
+        ...
+
+
+class Answer:
+    """Rows as mappings from column to value, and how many rows were read or touched."""
+
+    __slots__ = ("count", "rows")
+
+    def __init__(self, rows: list[dict[str, Any]], count: int | None = None) -> None:
+        self.rows = rows
+        self.count = len(rows) if count is None else count
+
+
+def refuse(params: Mapping[str, Any], engine: str, *names: str) -> None:
+    """Raise InvalidInput where one of `names` is given, which means nothing to `engine`."""
+    given = [name for name in names if params.get(name) is not None]
+    if given:
+        raise InvalidInput(f"{', '.join(given)}: means nothing with engine: {engine}")

@@ -1,0 +1,83 @@
+"""MariaDB and MySQL, through their client and dump programs."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar
+from xml.etree import ElementTree
+
+from runner.errors import InvalidInput
+from runner.redact import Secret
+from runner.steps.dialects.base import Answer, Values
+from runner.steps.dialects.statement import bare, filled, number, single
+from runner.steps.parts.texts import environment
+
+_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_PLAIN = re.compile(r"[A-Za-z0-9 _.,:/@%+=-]*")
+_COUNT = "rawat_row_count"
+
+
+class MySql:
+    name: ClassVar[str] = "mariadb"
+    texts: ClassVar[tuple[str, ...]] = ("mysql",)
+    formats: ClassVar[tuple[str, ...]] = ("sql",)
+
+    def connection(self, params: Mapping[str, Any]) -> tuple[Values, Values]:
+        database = str(params.get("database") or "")
+        if not database:
+            raise InvalidInput("database: MariaDB needs the name of a database")
+        if "`" in database or "\n" in database or database in (".", ".."):
+            raise InvalidInput(f"database: {database!r} is a name that its tools cannot handle")
+        host = str(params.get("host") or "")
+        return {
+            "database": database,
+            "host": "" if host.startswith("/") else host,
+            "socket": host if host.startswith("/") else "",
+            "port": str(params.get("port") or ""),
+            "user": str(params.get("user") or ""),
+        }, {}
+
+    def env(self, params: Mapping[str, Any]) -> Mapping[str, str | Secret]:
+        return environment({"MYSQL_PWD": params.get("password")})
+
+    def query(self, query: str, params: Mapping[str, Any], *, write: bool) -> str:
+        text = bare(filled(query, params, literal, backslash=True), backslash=True) + "\n"
+        head = [] if write else ["set session transaction read only;"]
+        tail = [f"select row_count() as {_COUNT};"] if write and single(query, backslash=True) else []
+        return "\n".join([*head, text + ";", *tail, ""])
+
+    def answer(self, query: str, output: bytes) -> Answer:
+        if not single(query, backslash=True):
+            return Answer([])
+        text = _NOT_XML.sub("\ufffd", output.decode("utf-8", "replace"))
+        count, rows = None, []
+        for part in text.split('<?xml version="1.0"?>')[1:]:
+            found = [_row(row) for row in ElementTree.fromstring(part.strip()).iter("row")]
+            if len(found) == 1 and list(found[0]) == [_COUNT]:
+                count = found[0][_COUNT]
+            else:
+                rows = found
+        return Answer(rows, count if count is not None and count >= 0 and not rows else None)
+
+
+def literal(value: Any) -> str:
+    """A value as a literal that reads the same in every SQL mode."""
+    match value:
+        case None:
+            return "NULL"
+        case bool():
+            return "TRUE" if value else "FALSE"
+        case int() | float():
+            return f"({value!r})"
+        case str():
+            return f"'{value}'" if _PLAIN.fullmatch(value) else f"_utf8mb4 X'{value.encode().hex().upper()}'"
+        case _:
+            return literal(json.dumps(value))
+
+
+def _row(row: ElementTree.Element) -> dict[str, Any]:
+    cells = ((field.get("name", ""), field) for field in row.iter("field"))
+    return {name: None if cell.get(_NIL) == "true" else number(cell.text or "") for name, cell in cells}

@@ -1,0 +1,106 @@
+"""PostgreSQL, through psql, pg_dump and pg_restore."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from runner.errors import InvalidInput
+from runner.redact import Secret
+from runner.steps.dialects.base import Answer, Values
+from runner.steps.dialects.statement import bare, filled, number, single
+from runner.steps.parts.texts import environment
+
+NULL = "\u2400rawat-null\u2400"
+"""How psql writes NULL for us; no text that a database holds."""
+
+_NUMBERS = re.compile(r"(smallint|integer|bigint|oid|real|double precision|numeric(\(.*\))?)")
+_TYPES, _ROWS, _COUNT = "rawat:types", "rawat:rows", "rawat:count="
+
+
+class PostgreSql:
+    name: ClassVar[str] = "postgresql"
+    texts: ClassVar[tuple[str, ...]] = ("postgresql",)
+    formats: ClassVar[tuple[str, ...]] = ("custom", "plain")
+
+    def connection(self, params: Mapping[str, Any]) -> tuple[Values, Values]:
+        if not params.get("database"):
+            raise InvalidInput("database: PostgreSQL needs the name of a database")
+        return {"database": str(params["database"])}, {}
+
+    def env(self, params: Mapping[str, Any]) -> Mapping[str, str | Secret]:
+        return environment(
+            {
+                "PGHOST": params.get("host"),
+                "PGPORT": params.get("port"),
+                "PGUSER": params.get("user"),
+                "PGPASSWORD": params.get("password"),
+            }
+        )
+
+    def query(self, query: str, params: Mapping[str, Any], *, write: bool) -> str:
+        text = bare(filled(query, params, literal)) + "\n"
+        head = ["\\set ON_ERROR_STOP on", f"\\pset null '{NULL}'"]
+        if not write:
+            head.append("set session characteristics as transaction read only;")
+        if not single(query):
+            return "\n".join([*head, text + ";", ""])
+        # Types first, then the rows: only so a text `42` can be told from a number.
+        return "\n".join(
+            [
+                *head,
+                f"\\echo {_TYPES}",
+                text + "\\gdesc",
+                f"\\echo {_ROWS}",
+                text + ";",
+                f"\\echo {_COUNT}:ROW_COUNT",
+                "",
+            ]
+        )
+
+    def answer(self, query: str, output: bytes) -> Answer:
+        if not single(query):
+            return Answer([])
+        text = output.decode("utf-8", "replace")
+        _, _, text = text.partition(_TYPES + "\n")
+        types_text, _, rest = text.partition(_ROWS + "\n")
+        rows_text, _, count_text = rest.rpartition(_COUNT)
+        types = [row[1] for row in list(csv.reader(io.StringIO(types_text)))[1:] if len(row) == 2]
+        table = list(csv.reader(io.StringIO(rows_text, newline="")))
+        count = int(count_text) if count_text.strip().isdigit() else None
+        if not table or not types:
+            return Answer([], count)
+        return Answer([dict(zip(table[0], map(_typed, row, types), strict=False)) for row in table[1:]], count)
+
+
+def literal(value: Any) -> str:
+    """A value as a literal that PostgreSQL reads the same under every setting."""
+    match value:
+        case None:
+            return "NULL"
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return f"({value})" if value < 0 else str(value)
+        case float():
+            return f"({value!r})" if math.isfinite(value) else f"'{value}'::float8"
+        case str():
+            if "\0" in value:
+                raise InvalidInput("params: PostgreSQL has no text with a NUL character")
+            quoted = value.replace("'", "''")
+            return " E'" + quoted.replace("\\", "\\\\") + "'" if "\\" in value else f"'{quoted}'"
+        case _:
+            return literal(json.dumps(value))
+
+
+def _typed(text: str, kind: str) -> Any:
+    if text == NULL:
+        return None
+    if kind == "boolean":
+        return text == "t"
+    return number(text) if _NUMBERS.fullmatch(kind) else text

@@ -1,0 +1,120 @@
+"""A page asked for on the host, and what it must answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from runner.redact import Secret
+from runner.seams import Check, Completed, Script, Verdict, Wish
+from runner.steps.parts import schema as part
+from runner.steps.parts.answers import Answers, failure
+from runner.steps.parts.kind import HostKind
+from runner.steps.parts.texts import script
+from runner.units import duration_s
+
+_STATUS = {"type": "integer", "minimum": 100, "maximum": 599}
+_BODY = b"rawat:body=\n"
+
+
+class Http(HostKind):
+    name: ClassVar[str] = "http"
+    family: ClassVar[str] = "system"
+    secret: ClassVar[tuple[str, ...]] = ("headers", "send")
+    schema: ClassVar[Mapping[str, Any]] = part.record(
+        "Ask a page",
+        "The host itself asks, with curl, python3 or wget, whichever it has. All that is expected is looked at, and "
+        "everything that is different is named with expected and found. Values: `status`, `ms` (milliseconds), "
+        "`bytes`, "
+        "`body` (the first 64 KiB). `GET` and `HEAD` count as reading.",
+        {
+            "url": part.text("The address.", pattern="^https?://[^\\s]+$"),
+            "method": part.choice("The method.", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"], "GET"),
+            "status": part.one_or_more(_STATUS, "The status that is expected, or several that are.", default=200),
+            "body": part.text("A text that the body must contain."),
+            "matches": part.text("A regular expression that must be found in the body."),
+            "max_ms": {
+                "type": "number",
+                "exclusiveMinimum": 0,
+                "description": "The longest time of the answer, in ms.",
+            },
+            "headers": part.strings("Headers to send. A secret may stand here."),
+            "send": {"type": "string", "description": "A body to send. A secret may stand here."},
+            "follow": part.flag("Follow redirects.", False),
+            "ca": part.host_path("A file on the host with the authorities to trust instead of the system's."),
+            "timeout": part.duration("How long to wait for the whole answer.", "30s"),
+        },
+        required=["url"],
+        examples=[{"url": "http://127.0.0.1:8080/health", "status": 200, "body": '"ok"', "max_ms": 500}],
+    )
+
+    def reads_only(self, params: Any) -> bool:
+        return isinstance(params, Mapping) and params.get("method", "GET") in ("GET", "HEAD", "OPTIONS")
+
+    def act(self, wish: Wish, found: Check | None) -> Script:
+        params = wish.params
+        env: dict[str, str | Secret] = {}
+        for number, (name, value) in enumerate(params.get("headers", {}).items()):
+            env[f"RAWAT_HEADER_{number}"] = _header(name, value)
+        if (send := params.get("send")) is not None:
+            env["RAWAT_SEND"] = send
+        values = {
+            "url": params["url"],
+            "method": params.get("method", "GET"),
+            "follow": "yes" if params.get("follow") else "no",
+            "timeout": f"{max(1.0, duration_s(params.get('timeout', '30s'))):g}",
+            "headers": str(len(params.get("headers", {}))),
+        }
+        return Script(text=script(("http",), values, {"ca": params.get("ca", "")}), env=env)
+
+    def read(self, wish: Wish, done: Completed, found: Check | None) -> Verdict:
+        if not done.exit.ok:
+            said = [line for line in done.stderr.decode("utf-8", "replace").splitlines() if line.startswith("curl: ")]
+            problem = f"{wish.params['url']}: {said[-1]}" if said else failure(done)
+            return Verdict(ok=False, changed=False, problem=problem)
+        head, _, body = done.stdout.partition(_BODY)
+        said_ = Answers(head)
+        text = body.decode("utf-8", "replace")
+        values = {
+            "status": said_.number("status"),
+            "ms": said_.number("ms"),
+            "bytes": said_.number("bytes"),
+            "body": text,
+            "tool": said_.text("tool"),
+        }
+        wrong = _wrong(wish.params, values)
+        summary = f"status {values['status']} in {values['ms']} ms"
+        changed = not self.reads_only(wish.params)
+        return Verdict(ok=not wrong, changed=changed, problem="; ".join(wrong), values=values, summary=summary)
+
+    def preview(self, wish: Wish) -> Sequence[str]:
+        params = wish.params
+        expected = " or ".join(str(status) for status in part.as_list(params.get("status", 200)))
+        more = [f"{key} {params[key]!r}" for key in ("body", "matches") if key in params]
+        more += [f"within {params['max_ms']} ms"] if "max_ms" in params else []
+        return [f"{params.get('method', 'GET')} {params['url']}: {', '.join([f'status {expected}', *more])}"]
+
+
+def _wrong(params: Mapping[str, Any], values: Mapping[str, Any]) -> list[str]:
+    """Every difference between what is expected and what was found."""
+    wrong = []
+    url, body = params["url"], values["body"]
+    expected = part.as_list(params.get("status", 200))
+    if values["status"] not in expected:
+        words = " or ".join(str(status) for status in expected)
+        wrong.append(f"{url}: expected status {words}, found {values['status']}")
+    start = " ".join(body.split())[:80]
+    if "body" in params and params["body"] not in body:
+        wrong.append(f"{url}: expected {params['body']!r} in the body, found {start!r}")
+    if "matches" in params and not re.search(params["matches"], body):
+        wrong.append(f"{url}: expected {params['matches']!r} to match the body, found {start!r}")
+    if "max_ms" in params and (values["ms"] or 0) > params["max_ms"]:
+        wrong.append(f"{url}: expected at most {params['max_ms']:g} ms, found {values['ms']} ms")
+    return wrong
+
+
+def _header(name: str, value: Any) -> str | Secret:
+    if isinstance(value, Secret):
+        return Secret(value.name, f"{name}: {value.reveal()}")
+    return f"{name}: {value}"

@@ -1,0 +1,81 @@
+work=$(mktemp -d "${TMPDIR:-/tmp}/rawat.XXXXXX") || fail "cannot make a temporary folder"
+trap 'rm -rf -- "$work"' EXIT
+trap 'exit 129' HUP INT TERM
+
+# Headers and body may be secret: they come by the environment and never stand in an argument.
+if has curl; then
+	tool=curl
+	i=0
+	while [ "$i" -lt "$headers" ]; do
+		eval "line=\$RAWAT_HEADER_$i"
+		printf '%s\n' "$line" >>"$work/headers"
+		i=$((i + 1))
+	done
+	set -- -sS --max-time "$timeout" -X "$method" -o "$work/body" -w '%{http_code} %{time_total}'
+	[ "$method" != HEAD ] || set -- "$@" -I
+	[ "$headers" = 0 ] || set -- "$@" -H "@$work/headers"
+	[ -z "$ca" ] || set -- "$@" --cacert "$ca"
+	[ "$follow" = no ] || set -- "$@" -L --max-redirs 10
+	if [ "${RAWAT_SEND+x}" = x ]; then
+		printf '%s' "$RAWAT_SEND" >"$work/send"
+		set -- "$@" --data-binary "@$work/send"
+	fi
+	answer=$(curl "$@" -- "$url") || fail "$url: curl ended with $?, see its words above"
+	status=${answer%% *}
+	ms=$(echo "${answer##* }" | awk '{ printf "%d", $1 * 1000 + 0.5 }')
+elif has python3; then
+	tool=python3
+	cat >"$work/ask.py" <<'RAWAT_PYTHON'
+import os, ssl, sys, time, urllib.error, urllib.request
+
+url, method, timeout, follow, ca, count, folder = sys.argv[1:8]
+
+
+class Stay(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *args):
+        return None
+
+
+handlers = [] if follow == "yes" else [Stay]
+if url.startswith("https:"):
+    handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=ca or None)))
+send = os.environ.get("RAWAT_SEND")
+request = urllib.request.Request(url, method=method, data=None if send is None else send.encode())
+for number in range(int(count)):
+    name, _, value = os.environ["RAWAT_HEADER_%d" % number].partition(":")
+    request.add_header(name.strip(), value.strip())
+began = time.monotonic()
+try:
+    answer = urllib.request.build_opener(*handlers).open(request, timeout=float(timeout))
+except urllib.error.HTTPError as error:
+    answer = error
+except (OSError, ValueError) as error:
+    sys.exit("rawat: %s: %s" % (url, getattr(error, "reason", error)))
+body = answer.read()
+with open(os.path.join(folder, "body"), "wb") as file:
+    file.write(body)
+print(answer.getcode(), round((time.monotonic() - began) * 1000))
+RAWAT_PYTHON
+	answer=$(python3 "$work/ask.py" "$url" "$method" "$timeout" "$follow" "$ca" "$headers" "$work") || exit 1
+	status=${answer%% *}
+	ms=${answer##* }
+elif has wget; then
+	tool=wget
+	[ "$headers" = 0 ] && [ "$method" = GET ] && [ "${RAWAT_SEND+x}" != x ] && [ -z "$ca" ] ||
+		fail "wget alone cannot ask $url this way: install curl or python3 on this host"
+	began=$(ticks)
+	set -- -S -T "$timeout" -O "$work/body"
+	wget "$@" -- "$url" 2>"$work/said" || :
+	status=$(sed -n 's/^ *HTTP\/[0-9.]* \([0-9][0-9][0-9]\).*/\1/p' "$work/said" | if [ "$follow" = yes ]; then tail -n 1; else head -n 1; fi)
+	[ -n "$status" ] || fail "$url: $(tail -n 1 "$work/said")"
+	ms=$((($(ticks) - began) * 1000))
+else
+	fail "no way to ask $url: none of curl, python3, wget is on this host"
+fi
+[ -e "$work/body" ] || : >"$work/body"
+say tool "$tool"
+say status "$status"
+say ms "$ms"
+say bytes "$(wc -c <"$work/body" | tr -d ' ')"
+echo rawat:body=
+head -c 65536 "$work/body"

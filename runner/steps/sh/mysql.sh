@@ -1,0 +1,23 @@
+if has mariadb; then
+	client=mariadb
+elif has mysql; then
+	client=mysql
+else
+	fail "neither mariadb nor mysql, the client programs, are on this host"
+fi
+
+# The words that lead to the server; the password comes by MYSQL_PWD.
+connected() {
+	program=$1
+	shift
+	[ -z "$user" ] || set -- "--user=$user" "$@"
+	[ -z "$port" ] || set -- "--port=$port" "$@"
+	[ -z "$host" ] || set -- "--host=$host" "$@"
+	[ -z "$socket" ] || set -- "--socket=$socket" "$@"
+	"$program" --default-character-set=utf8mb4 "$@"
+}
+
+# Rows without a head, texts as they are.
+ask() {
+	connected "$client" --batch --skip-column-names --raw -- "${1-$database}"
+}

@@ -1,0 +1,1 @@
+connected "$client" --batch --xml -- "$database"

@@ -1,0 +1,1 @@
+psql -X -q -w --csv -v ON_ERROR_STOP=1 -d "$(conninfo)"

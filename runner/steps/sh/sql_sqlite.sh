@@ -1,0 +1,2 @@
+[ -n "$write" ] || may=read
+lite json "${may:-write}" "$database"

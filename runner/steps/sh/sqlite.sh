@@ -1,0 +1,59 @@
+[ -e "$database" ] || fail "$database is not there"
+[ -f "$database" ] || fail "$database is not a plain file"
+[ -r "$database" ] || fail "$database cannot be read by $(id -un)"
+if has sqlite3 && sqlite3 -batch -init /dev/null -json :memory: 'select 1' >/dev/null 2>&1; then
+	tool=sqlite3
+elif has python3 && python3 -c 'import sqlite3' 2>/dev/null; then
+	tool=python3
+else
+	fail "neither sqlite3 (3.33 or newer) nor python3 with its sqlite3 module is on this host"
+fi
+
+# The same few things that the shell does, for hosts without it: list | json | copy, read | write, file, target.
+lite_python='
+import json, sqlite3, sys
+
+how, may, name = sys.argv[1:4]
+base = sqlite3.connect(name, timeout=15, isolation_level=None)
+base.text_factory = lambda raw: raw.decode("utf-8", "replace")
+try:
+    if how == "copy":
+        target = sqlite3.connect(sys.argv[4])
+        base.backup(target)
+        target.close()
+        sys.exit(0)
+    if may == "read":
+        base.execute("pragma query_only = on")
+    text = ""
+    for part in sys.stdin.read().split(";"):
+        text += part + ";"
+        if not sqlite3.complete_statement(text):
+            continue
+        found = base.execute(text.strip("; \n") or "select 1 where 0")
+        text = ""
+        if found.description is None:
+            continue
+        names = [column[0] for column in found.description]
+        rows = [[v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in row] for row in found]
+        if how == "json":
+            if rows:
+                print(json.dumps([dict(zip(names, row)) for row in rows]))
+        else:
+            for row in rows:
+                print("|".join("" if v is None else str(v) for v in row))
+    if text.strip("; \n"):
+        base.execute(text)
+except sqlite3.Error as error:
+    sys.exit("Error: %s" % error)
+'
+
+# SQL from stdin. The file is asked as `list` (fields joined by a bar) or `json`, to `read` or to `write`.
+lite() {
+	if [ "$tool" = python3 ]; then
+		python3 -c "$lite_python" "$1" "$2" "$3"
+	elif [ "$2" = read ] && [ ! -e "$3-wal" ]; then
+		sqlite3 -batch -bail -init /dev/null -readonly -noheader "-$1" -cmd '.timeout 15000' "$3"
+	else
+		sqlite3 -batch -bail -init /dev/null -noheader "-$1" -cmd '.timeout 15000' "$3"
+	fi
+}
