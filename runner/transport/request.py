@@ -1,0 +1,102 @@
+"""What is sent to a supervisor: shell code in braces, every value one single-quoted word."""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from typing import Final
+
+from runner.errors import TransportError
+from runner.redact import Secret
+from runner.seams import Launch
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SAFE = re.compile(rb"[^A-Za-z0-9_-]")
+_FORMAT = re.compile(rb"[\\%\0]")
+_FORMATS: Final = {b"\\": b"\\\\", b"%": b"%%", b"\0": b"\\000"}
+
+INLINE_BYTES = 1 << 16
+"""Standard input up to this size travels inside the request: no round trip, no process on the host."""
+
+SEGMENT_BYTES = 8 << 20
+"""Larger input is stored on the host first, in segments of this size, each of them a round trip."""
+
+
+class NotSendable(TransportError):
+    """A launch that cannot be sent as it stands; nothing was started."""
+
+    reason = "launch"
+
+
+def word(value: bytes) -> bytes:
+    """One word of shell code that means exactly these bytes. Raises NotSendable where there is a NUL in it."""
+    if b"\0" in value:
+        raise NotSendable("a script or a variable holds a NUL byte, which no shell can carry")
+    return b"'" + value.replace(b"'", b"'\\''") + b"'"
+
+
+def encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def entry(step: str, attempt: int) -> str:
+    """The name of an attempt in the run's spool: a step's own id where that is a plain word, else escaped."""
+    raw = _SAFE.sub(lambda found: b"=%02x" % found.group()[0], encoded(step)).decode("ascii")
+    if len(raw) > 120:
+        import hashlib
+
+        raw = raw[:80] + "=" + hashlib.sha256(encoded(step)).hexdigest()[:32]
+    return f"{raw}.{attempt}"
+
+
+def environment(env: Mapping[str, str | Secret]) -> bytes:
+    """Shell code that exports all of it. Raises NotSendable for a name no shell accepts."""
+    parts = []
+    for name, value in env.items():
+        if not _NAME.fullmatch(name):
+            raise NotSendable(f"{name!r} is no name for an environment variable")
+        text = value.reveal() if isinstance(value, Secret) else value
+        parts.append(b"export " + name.encode("ascii") + b"=" + word(encoded(text)))
+    return b"\n".join(parts)
+
+
+def start(number: int, launch: Launch, stdin: bytes) -> bytes:
+    """The request that starts a launch; `stdin` is its word: b"-", b"r", or b"p" and a format for printf."""
+    name = "-" if launch.read_only else entry(launch.step, launch.attempt)
+    deadline = max(1, math.ceil(launch.deadline_s))
+    interpreter = shlex.split(launch.script.interpreter) or ["sh"]
+    words = (
+        f"{{ s {number} {name} {deadline} {max(0, launch.output_limit)}".encode(),
+        word(stdin),
+        word(environment(launch.script.env)),
+        word(encoded(launch.script.text)),
+        *(word(encoded(part)) for part in interpreter),
+    )
+    return b" ".join(words) + b"; }\n"
+
+
+def as_format(data: bytes) -> bytes:
+    """Bytes as a format that printf turns into them; it can write a NUL, which a word cannot carry."""
+    return b"p" + _FORMAT.sub(lambda found: _FORMATS[found.group()], data)
+
+
+@cache
+def _script() -> bytes:
+    text = resources.files("runner.transport").joinpath("supervisor.sh").read_text(encoding="utf-8")
+    lines = (line.strip() for line in text.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("#")).encode() + b"\n"
+
+
+def supervisor(*, mark: str, session: str, run_id: str, folder: str) -> bytes:
+    """The supervisor with the values of this connection; comments and indentation stay here."""
+    head = (f"r_mark={mark}", f"r_ses={session}", f"r_run={run_folder(run_id)}", "r_folder=")
+    return "\n".join(head).encode() + word(encoded(folder)) + b"\n" + _script()
+
+
+def run_folder(run_id: str) -> str:
+    """The name of a run's folder in the spool."""
+    return "run-" + _SAFE.sub(lambda found: b"=%02x" % found.group()[0], encoded(run_id)).decode("ascii")

@@ -1,0 +1,117 @@
+"""A connected host: one supervisor for each user it works as."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from runner.errors import BecomeRefused, LinkLost, TransportError
+from runner.model import Facts, Peer
+from runner.seams import Completed, Launch, OnOutput
+from runner.transport.channel import NoMoreChannels
+from runner.transport.supervisor import Supervisor
+
+_USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\$?|#[0-9]+")
+FREED_WITHIN_S = 5.0
+"""How long a server may take to free a channel that was closed."""
+
+
+class SupervisedSession:
+    """
+    `open_supervisor` is called with None for the login's own user, else with the user to become.
+
+    It raises NoMoreChannels where the server allows no further one (MaxSessions 1): then users are served one after
+    another, by closing and opening.
+    """
+
+    def __init__(
+        self, host: str, peer: Peer, open_supervisor: Callable[[str | None], Supervisor], close: Callable[[], None]
+    ) -> None:
+        self._host = host
+        self._open = open_supervisor
+        self._close = close
+        self._open_ones: dict[str | None, Supervisor] = {}
+        self._known: dict[str | None, Facts] = {}
+        self._current: Supervisor | None = None
+        self._lock = threading.Lock()
+        first = self._supervisor(None)
+        notes = (first.notes,) if first.notes else ()
+        self._peer = replace(peer, user=peer.user or first.facts.user, notes=(*peer.notes, *notes))
+
+    @property
+    def facts(self) -> Facts:
+        return self._known[None]
+
+    @property
+    def peer(self) -> Peer:
+        return self._peer
+
+    def become(self, user: str) -> Facts:
+        key = self._key(user)
+        if key not in self._known:
+            self._supervisor(key)
+        return self._known[key]
+
+    def run(self, launch: Launch, on_output: OnOutput) -> Completed:
+        key = self._key(launch.user)
+        supervisor = self._supervisor(key)
+        with self._lock:
+            self._current = supervisor
+        try:
+            return supervisor.run(launch, on_output)
+        except LinkLost:
+            self._drop(key)
+            raise
+        finally:
+            with self._lock:
+                self._current = None
+
+    def cancel(self) -> None:
+        with self._lock:
+            current = self._current
+        if current is not None:
+            current.cancel()
+
+    def close(self) -> None:
+        for key in list(self._open_ones):
+            self._drop(key)
+        self._close()
+
+    def _key(self, user: str | None) -> str | None:
+        if user is None or (None in self._known and user == self._known[None].user):
+            return None
+        if not _USER.fullmatch(user):
+            raise BecomeRefused(f"{self._host}: {user!r} is no name of a user", host=self._host)
+        return user
+
+    def _drop(self, key: str | None) -> None:
+        supervisor = self._open_ones.pop(key, None)
+        if supervisor is not None:
+            supervisor.close()
+
+    def _supervisor(self, key: str | None) -> Supervisor:
+        there = self._open_ones.get(key)
+        if there is not None:
+            return there
+        supervisor = self._opened(key)
+        self._open_ones[key] = supervisor
+        self._known[key] = supervisor.facts
+        return supervisor
+
+    def _opened(self, key: str | None) -> Supervisor:
+        """Close the other ones where the server has room for one only; it frees the room a moment late."""
+        until = time.monotonic() + FREED_WITHIN_S
+        pause_s = 0.01
+        while True:
+            try:
+                return self._open(key)
+            except NoMoreChannels as error:
+                if time.monotonic() > until:
+                    raise TransportError(error.message, host=self._host, hint=error.hint) from error
+            for other in list(self._open_ones):
+                self._drop(other)
+            time.sleep(pause_s)
+            pause_s = min(0.2, pause_s * 2)

@@ -1,0 +1,124 @@
+"""Working as another user: sudo without a password where it lets us, else with one on stdin."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Protocol
+
+from runner.errors import BecomeRefused, LinkLost
+from runner.redact import Secret
+from runner.seams import Passwords
+from runner.transport.channel import Channel
+from runner.transport.supervisor import Supervisor
+
+PASSWORD_S = 30.0
+PRELUDE = b"unset LC_ALL\n"
+"""sudo itself speaks C, so that its words can be known again; what it starts shall not."""
+
+_REASONS = (
+    ("password is required", "sudo asks for a password and none was given"),
+    ("interactive authentication is required", "sudo asks for a password and none was given"),
+    ("not in the sudoers", "this user is not in the sudoers file"),
+    ("may not run sudo", "this user may not run sudo"),
+    ("not allowed to execute", "the sudoers rules do not allow it"),
+    ("not allowed to run sudo", "the sudoers rules do not allow it"),
+    ("must have a tty", "the sudoers file says requiretty; rawat works without a terminal"),
+    ("terminal is required", "sudo asks for a password and none was given"),
+    ("expired", "the account or its password has expired"),
+    ("unknown user", "there is no such user"),
+    ("unknown uid", "there is no such user"),
+    ("sudo: not found", "sudo is not installed"),
+    ("command not found", "sudo is not installed"),
+    ("No such file", "sudo is not installed"),
+)
+_NEEDS_PASSWORD = _REASONS[0][1]
+
+
+class Started(Protocol):
+    def __call__(self, channel: Channel, prelude: bytes = b"") -> Supervisor: ...
+
+
+def become(
+    user: str, *, host: str, pipe: Callable[[Sequence[str]], Channel], supervisor: Started, passwords: Passwords
+) -> Supervisor:
+    """
+    A supervisor that runs as `user`. `pipe` starts plain words on the host. Raises BecomeRefused.
+
+    First without a password: that costs nothing where it works. A cached ticket is not relied on.
+    """
+    channel = pipe(("env", "LC_ALL=C", "sudo", "-n", "-H", "-u", user, "sh"))
+    try:
+        return supervisor(channel, PRELUDE)
+    except LinkLost as error:
+        problem = reason(channel.why() or str(error))
+    if problem != _NEEDS_PASSWORD:
+        raise _refused(host, user, problem)
+    password = passwords.sudo(host, user)
+    if password is None:
+        raise _refused(host, user, problem)
+    channel = pipe(("sh",))
+    try:
+        _log_in(channel, user, host, password)
+    except BaseException:
+        channel.close()
+        raise
+    return supervisor(channel, PRELUDE)
+
+
+def reason(said: str) -> str:
+    """What sudo's words mean, for a person; its last line where they are not known."""
+    for words, meaning in _REASONS:
+        if words in said:
+            return meaning
+    lines = [line for line in said.splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "sudo ended without a word"
+
+
+def _log_in(channel: Channel, user: str, host: str, password: Secret) -> None:
+    """
+    Answer sudo's own prompt, which is ours: drawn at random, so that no lecture or banner looks like it.
+
+    The prompt a second time means that the password was wrong; sudo's own words may be translated or insults.
+    Our mark, printed by what sudo started, is the success. Nothing else is sent before one of the two was seen, or
+    sudo would take it for a password.
+    """
+    prompt, mark = f"[{secrets.token_hex(12)}]", secrets.token_hex(12)
+    # the mark stands in two pieces there, since the line itself may be echoed or logged
+    line = (
+        f"exec env LC_ALL=C sudo -S -k -p '{prompt}' -H -u '{user}' "
+        f"sh -c 'printf \"%s%s\\n\" {mark[:12]} {mark[12:]}; exec sh' 2>&1\n"
+    )
+    channel.send(line.encode())
+    said = b""
+    answered = False
+    until = time.monotonic() + PASSWORD_S
+    while mark.encode() not in said:
+        try:
+            chunk = channel.recv(max(0.01, until - time.monotonic()))
+        except TimeoutError as error:
+            raise _refused(host, user, "sudo did not answer in time") from error
+        if not chunk:
+            raise _refused(host, user, _after(said, prompt, answered))
+        said = (said + chunk)[-65536:]
+        asked = said.count(prompt.encode())
+        if asked and not answered:
+            answered = True
+            with suppress(LinkLost):
+                channel.send(password.reveal().encode("utf-8", "surrogateescape") + b"\n")
+        elif asked > 1:
+            raise _refused(host, user, "the password was not accepted")
+
+
+def _after(said: bytes, prompt: str, answered: bool) -> str:
+    text = said.decode("utf-8", "replace").replace(prompt, "\n")
+    problem = reason(text)
+    if answered and problem in (_NEEDS_PASSWORD, "sudo ended without a word"):
+        return "the password was not accepted"
+    return problem
+
+
+def _refused(host: str, user: str, problem: str) -> BecomeRefused:
+    return BecomeRefused(f"{host}: cannot become {user}: {problem}", host=host)

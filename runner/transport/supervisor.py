@@ -1,0 +1,280 @@
+"""The client of one supervisor: one user on one host, over one channel."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from runner.errors import LinkLost, ProtocolError, TransportError
+from runner.model import Exit, Facts, Killed
+from runner.seams import Completed, Launch, OnOutput, Stream
+from runner.transport import request
+from runner.transport.channel import Channel
+from runner.transport.frames import Content, Header, Parser
+from runner.transport.hello import Hello, check_spool, parse
+from runner.transport.sink import Sink
+
+FOLLOW_AFTER_S = 0.15
+NOTES_BYTES = 2048
+ANSWER_S = 30.0
+OVERDUE_S = 60.0
+"""How long after its deadline a step may be silent before nobody is believed to watch it any more."""
+
+_STREAMS: dict[str, Stream] = {"o": "stdout", "e": "stderr"}
+_KILLED: dict[str, Killed] = {"trace": "no trace left", "known": "not known"}
+_REFUSED = {
+    "started-before": "this attempt was started before; it is not started twice",
+    "spool": "the host could not store it in its spool (no space left, or read-only); nothing was started",
+}
+
+
+class LaunchRefused(TransportError):
+    """The host started nothing: `why` is started-before or spool."""
+
+    reason = "launch"
+
+    def __init__(self, message: str, *, why: str, host: str) -> None:
+        super().__init__(message, host=host)
+        self.why = why
+
+
+class Supervisor:
+    """Runs launches one at a time; `cancel` may come from another thread."""
+
+    def __init__(
+        self, channel: Channel, *, host: str, run_id: str, folder: str = "", hello_s: float = 20.0, prelude: bytes = b""
+    ) -> None:
+        """Send the supervisor and hear its hello, in one round trip. Raises TransportError by its branches."""
+        self._channel = channel
+        self._host = host
+        self._run_id = run_id
+        mark = secrets.token_hex(16)
+        self._parser = Parser(mark)
+        self._number = 0
+        self._send_lock = threading.Lock()
+        self._running = 0
+        self._cancelled = 0
+        self.notes = ""
+        begun = time.monotonic()
+        session = secrets.token_hex(6)
+        text = request.supervisor(mark=mark, session=session, run_id=run_id, folder=folder)
+        channel.send(prelude + text)
+        self._hello = self._hear_hello(begun + hello_s)
+        self._round_trip_s = time.monotonic() - begun
+        check_spool(self._hello, host)
+
+    @property
+    def facts(self) -> Facts:
+        return self._hello.facts
+
+    @property
+    def hello(self) -> Hello:
+        return self._hello
+
+    def run(self, launch: Launch, on_output: OnOutput) -> Completed:
+        """See `Session.run`. Raises LaunchRefused where nothing was started, LinkLost where the end is not known."""
+        self._number += 1
+        number = self._number
+        with self._send_lock:
+            self._running, self._cancelled = number, 0
+        sink = Sink(on_output, launch.script.save_to, host=self._host)
+        try:
+            stdin = self._stdin(number, launch.script.stdin)
+            self._start(number, request.start(number, launch, stdin))
+            end = self._until_end(number, launch, sink)
+        except BaseException:
+            with suppress(TransportError):
+                sink.close()
+            raise
+        finally:
+            self._running = 0
+        sink.close()
+        return self._completed(end, launch, sink)
+
+    def cancel(self) -> None:
+        """End what runs now; nothing where nothing runs. A launch that was not sent yet is not sent."""
+        with self._send_lock:
+            if self._running and not self._cancelled:
+                self._cancelled = self._running
+                with suppress(LinkLost):
+                    self._channel.send(b"{ c %d; }\n" % self._running)
+
+    def close(self) -> None:
+        self._channel.close()
+
+    def ask(self, letter: str, argument: str) -> tuple[str, ...]:
+        """One question of the kinds q (status) and g (forget), and the words of its answer."""
+        self._number += 1
+        self._send(f"{{ {letter} {self._number} {argument}; }}\n".encode())
+        for item in self._items(time.monotonic() + ANSWER_S):
+            if isinstance(item, Header) and item.kind == "a" and item.words[:1] == (str(self._number),):
+                return item.words[1:]
+        raise ProtocolError(f"{self._host}: no answer to {letter} {argument}", host=self._host)
+
+    def follow(self, launch: Launch, offsets: tuple[int, int], on_output: OnOutput) -> Completed:
+        """Follow an attempt that an earlier session started, from these bytes of stdout and stderr on."""
+        self._number += 1
+        number = self._number
+        sink = Sink(on_output, launch.script.save_to, host=self._host)
+        name = request.entry(launch.step, launch.attempt)
+        with self._send_lock:
+            self._running, self._cancelled = number, 0
+        try:
+            self._send(f"{{ f {number} {name} {offsets[0]} {offsets[1]}; }}\n".encode())
+            end = self._until_end(number, launch, sink, followed=True)
+        finally:
+            self._running = 0
+            sink.close()
+        return self._completed(end, launch, sink)
+
+    def _send(self, data: bytes) -> None:
+        with self._send_lock:
+            self._channel.send(data)
+
+    def _start(self, number: int, data: bytes) -> None:
+        with self._send_lock:
+            if self._cancelled == number:
+                raise request.NotSendable(f"{self._host}: cancelled before it was started", host=self._host)
+            self._channel.send(data)
+
+    def _hear_hello(self, until: float) -> Hello:
+        noise, hello = bytearray(), bytearray()
+        for item in self._items(until, "no answer from the host's shell; does a start-up file of it read its input?"):
+            match item:
+                case Content(kind="h", data=data):
+                    hello += data
+                case Content(data=data):
+                    noise += data[: NOTES_BYTES - len(noise)]
+                case Header(kind="H"):
+                    self.notes = noise.decode("utf-8", "replace").strip()
+                    return parse(bytes(hello))
+        raise ProtocolError(f"{self._host}: no hello", host=self._host)
+
+    def _items(self, until: float, late: str = "no answer") -> Iterator[Header | Content]:
+        """What comes, up to a moment of the monotonic clock. Raises ProtocolError then, LinkLost at the end."""
+        while True:
+            try:
+                chunk = self._channel.recv(max(0.001, until - time.monotonic()))
+            except TimeoutError as error:
+                raise ProtocolError(f"{self._host}: {late}", host=self._host) from error
+            if not chunk:
+                raise self._ended()
+            yield from self._parser.feed(chunk)
+
+    def _ended(self) -> LinkLost:
+        why = self._channel.why()
+        return LinkLost(f"{self._host}: the connection ended{f' ({why})' if why else ''}", host=self._host)
+
+    def _stdin(self, number: int, stdin: bytes | Path | None) -> bytes:
+        """The word for a launch's input; stores it on the host first where it is large."""
+        if stdin is None:
+            return b"-"
+        if isinstance(stdin, bytes):
+            if len(stdin) <= request.INLINE_BYTES:
+                return request.as_format(stdin)
+            parts = (stdin[at : at + request.SEGMENT_BYTES] for at in range(0, len(stdin), request.SEGMENT_BYTES))
+            return self._store(number, parts, len(stdin))
+        try:
+            with stdin.open("rb") as file:
+                size = stdin.stat().st_size
+                if size <= request.INLINE_BYTES:
+                    return request.as_format(file.read())
+                return self._store(number, iter(lambda: file.read(request.SEGMENT_BYTES), b""), size)
+        except OSError as error:
+            raise request.NotSendable(f"{self._host}: cannot read {stdin}: {error}", host=self._host) from error
+
+    def _store(self, number: int, parts: Iterator[bytes], size: int) -> bytes:
+        """Whole before the step starts: a link that is cut must not look like the end of the input."""
+        done = 0
+        for part in parts:
+            self._start(number, b"{ w %d %d %d; }\n" % (number, len(part), done))
+            self._expect(number, "g")
+            with self._send_lock:
+                for at in range(0, len(part), 1 << 18):
+                    self._channel.send(part[at : at + (1 << 18)])
+            done += len(part)
+            stored = self._expect(number, "k", 600.0)
+            if stored != (str(done),):
+                raise ProtocolError(f"{self._host}: {done} bytes of input sent, {stored} stored", host=self._host)
+        if done != size:
+            raise request.NotSendable(f"{self._host}: the input changed while it was sent", host=self._host)
+        return b"r"
+
+    def _expect(self, number: int, kind: str, within_s: float = ANSWER_S) -> tuple[str, ...]:
+        for item in self._items(time.monotonic() + within_s):
+            if isinstance(item, Header) and item.words[:1] == (str(number),):
+                if item.kind == kind:
+                    return item.words[1:]
+                if item.kind == "r":
+                    raise self._refused(item)
+        raise ProtocolError(f"{self._host}: no answer", host=self._host)
+
+    def _refused(self, header: Header) -> LaunchRefused:
+        why = header.words[1] if len(header.words) > 1 else ""
+        return LaunchRefused(f"{self._host}: {_REFUSED.get(why, why)}", why=why, host=self._host)
+
+    def _until_end(self, number: int, launch: Launch, sink: Sink, *, followed: bool = False) -> tuple[str, ...]:
+        """Hands output on until the host says how it ended: END, start and end by its uptime."""
+        name = "-" if launch.read_only else request.entry(launch.step, launch.attempt)
+        overdue = time.monotonic() + launch.deadline_s + OVERDUE_S
+        wait_s = FOLLOW_AFTER_S + self._round_trip_s
+        current = ""
+        while True:
+            try:
+                chunk = self._channel.recv(5.0 if followed else wait_s)
+            except TimeoutError:
+                if not followed:
+                    followed = True
+                    self._send(b"{ f %d %s 0 0; }\n" % (number, name.encode()))
+                elif time.monotonic() > overdue:
+                    raise LinkLost(f"{self._host}: the host does not say how it ended", host=self._host) from None
+                continue
+            if not chunk:
+                raise self._ended()
+            for item in self._parser.feed(chunk):
+                match item:
+                    case Header(kind=kind, words=words):
+                        current = words[0] if words else ""
+                        if current == str(number) and kind == "x":
+                            return words[1:]
+                        if current == str(number) and kind == "r":
+                            raise self._refused(item)
+                    case Content(kind="o" | "e" as kind, data=data) if current == str(number):
+                        sink.add(_STREAMS[kind], data)
+
+    def _completed(self, end: tuple[str, ...], launch: Launch, sink: Sink) -> Completed:
+        try:
+            how, begun, ended = end[0], float(end[1]), float(end[2])
+        except (IndexError, ValueError) as error:
+            raise ProtocolError(f"{self._host}: an end that cannot be read: {end}", host=self._host) from error
+        out, err = sink.kept["stdout"], sink.kept["stderr"]
+        return Completed(
+            exit=_exit(how, launch, ended - begun, sink.total),
+            stdout=out.value(),
+            stderr=err.value(),
+            stdout_bytes=out.total,
+            stderr_bytes=err.total,
+            started=self._hello.boot + begun,
+            duration_s=max(0.0, round(ended - begun, 2)),
+        )
+
+
+def _exit(how: str, launch: Launch, took_s: float, output: int) -> Exit:
+    """`how` is a code, `lost`, or WHY:PROOF of a kill."""
+    why, _, proof = how.partition(":")
+    killed = _KILLED.get(proof, "not known")
+    if why == "timeout":
+        return Exit(timeout_s=launch.deadline_s, killed=killed)
+    if why == "cancelled":
+        return Exit(timeout_s=max(0.0, round(took_s, 2)), killed=killed)
+    if why == "limit":
+        return Exit(output_limit=launch.output_limit, killed=killed)
+    if output > launch.output_limit:
+        return Exit(output_limit=launch.output_limit)
+    if how.isdigit():
+        return Exit(code=int(how))
+    return Exit(unknown="its processes are gone, and none of them wrote down how it ended")

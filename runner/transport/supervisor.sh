@@ -1,0 +1,512 @@
+# The supervisor: what rawat sends to `sh` on a host, on stdin, once per connection and user.
+#
+# POSIX sh; dash, busybox ash and bash are tested. The client puts four lines before it: r_mark (drawn at random
+# for this connection), r_ses, r_run and r_folder. Every request that follows is shell code in braces on stdin:
+# sh parses quoted words itself and reads in blocks, and the brace keeps a request that was cut short from running.
+#
+# Answers are headers "MARK KIND ID ..." on a line; after the kinds o, e and h everything up to the next mark is raw
+# bytes. The mark lives in shell memory only, never in a file, an argument or the environment, so that no output can
+# hold it by accident. A length in front would lie whenever a daemon that was left behind writes on, or a script
+# truncates its own stdout, while it is being sent.
+#
+# Names begin with r_: they must not collide with what the login exports. Few forks on the path of a step: each is
+# 0.4 ms and more. Lines that begin with # and blanks at the start of lines are not sent.
+r_n='
+'
+
+r_find() {
+    # Sets r_f to the absolute path of tool $1, or to "". By the shell's own tests: no fork.
+    r_f=
+    r_i=$IFS; IFS=:; set -f
+    for r_x in $PATH /usr/bin /bin /usr/sbin /sbin; do
+        if [ -x "$r_x/$1" ] && [ ! -d "$r_x/$1" ]; then r_f=$r_x/$1; break; fi
+    done
+    IFS=$r_i; set +f
+}
+
+r_now() {
+    read -r r_t r_x </proc/uptime
+}
+
+r_try() {
+    # Can $1 be the spool? It must hold this run's folder, made by us; the client judges owners and modes of the path.
+    # -m: a setgid parent or a default ACL must not widen it.
+    case $1 in /*) ;; *) return 1 ;; esac
+    if [ ! -d "$1/$r_run" ]; then
+        [ -d "$1" ] || mkdir -p -m 700 "$1" || return 1
+        mkdir -m 700 "$1/$r_run" || [ -d "$1/$r_run" ] || return 1
+    fi
+    [ -w "$1/$r_run" ] && [ -w "$1" ] && r_spool=$1 && r_dir=$1/$r_run
+}
+
+r_choose() {
+    # A path that outlives a reboot; what was tried is told when none will do.
+    if [ -n "${r_folder:=${RAWAT_SPOOL-}}" ]; then
+        set -- "$r_folder"
+    elif [ "$r_uid" = 0 ]; then
+        set -- /var/lib/rawat "$HOME/.local/state/rawat"
+    else
+        set -- "$HOME/.local/state/rawat" "$HOME/.rawat" "/var/lib/rawat/$r_user"
+    fi
+    while [ $# -gt 0 ]; do
+        r_try "$1" 2>/dev/null && return
+        r_why=$(r_try "$1" 2>&1)
+        r_whys="$r_whys$1 (${r_why:-not writable}) "
+        shift
+    done
+}
+
+r_path() {
+    # "/a/b" -> "/" "/a" "/a/b" through ls -ld: one process says who owns each part, and who else may write there.
+    r_x=$1
+    set --
+    while [ -n "$r_x" ]; do set -- "$r_x" "$@"; r_x=${r_x%/*}; done
+    "$r_ls" -ldn / "$@"
+}
+
+r_hello() {
+    r_find date; r_date=${r_f:-date}
+    r_find ls; r_ls=${r_f:-ls}
+    r_x=$(umask; "$r_date" +%s.%N)
+    r_um=${r_x%%"$r_n"*} r_clock=${r_x#*"$r_n"}
+    umask 077
+    r_now; r_up=$r_t
+    read -r r_boot </proc/sys/kernel/random/boot_id
+    r_uid= r_gid=
+    while read -r r_k r_x r_v r_y; do
+        case $r_k in Uid:) r_uid=$r_v ;; Gid:) r_gid=$r_v; break ;; esac
+    done </proc/self/status
+    # sshd and sudo set LOGNAME; where it is missing or cannot be right, ask.
+    r_user=${LOGNAME:-${USER-}}
+    if [ -z "$r_user" ] || [ "$r_user" != "${USER-}" ] || { [ "$r_uid" = 0 ] && [ "$r_user" != root ]; } ||
+        { [ "$r_uid" != 0 ] && [ "$r_user" = root ]; }; then
+        r_user=$(id -un)
+    fi
+    r_out="uid=$r_uid${r_n}gid=$r_gid${r_n}user=$r_user${r_n}home=$HOME${r_n}clock=$r_clock${r_n}uptime=$r_up"
+    r_out="$r_out${r_n}boot_id=$r_boot"
+    r_spool= r_dir= r_whys=
+    r_choose
+    r_out="$r_out${r_n}spool=$r_spool${r_n}tried=$r_whys"
+    r_facts
+    printf '%s h 0\n%s\n' "$r_mark" "$r_out"
+    [ -z "$r_spool" ] || r_path "$r_dir"
+    printf '%s H 0\n' "$r_mark"
+}
+
+r_fact() {
+    # Adds $1=first line of file $2.
+    r_v=
+    [ -r "$2" ] && read -r r_v <"$2"
+    r_out="$r_out$r_n$1=$r_v"
+}
+
+r_facts() {
+    r_fact hostname /proc/sys/kernel/hostname
+    r_fact kernel /proc/sys/kernel/osrelease
+    r_fact machine_id /etc/machine-id
+    r_fact cpus /sys/devices/system/cpu/online
+    r_fact memory /proc/meminfo
+    r_fact init /proc/1/comm
+    r_v=
+    [ -r /proc/sys/kernel/arch ] && read -r r_v </proc/sys/kernel/arch
+    r_out="$r_out${r_n}architecture=${r_v:-$(uname -m)}"
+    r_k=/etc/os-release
+    [ -r "$r_k" ] || r_k=/usr/lib/os-release
+    if [ -r "$r_k" ]; then
+        while IFS= read -r r_v; do
+            case $r_v in ID=* | VERSION_ID=* | ID_LIKE=*) r_out="$r_out${r_n}os.$r_v" ;; esac
+        done <"$r_k"
+    fi
+    r_sh= r_tools=
+    for r_k in sh setsid cat flock wc dd grep sleep systemd-run apt-get dnf yum zypper apk pacman; do
+        r_find "$r_k"
+        [ -z "$r_f" ] || r_tools="$r_tools $r_k"
+        case $r_k in
+            sh) r_sh=${r_f:-/bin/sh} ;;
+            setsid) r_setsid=$r_f ;;
+            cat) r_cat=${r_f:-cat} ;;
+            flock) r_flock=$r_f ;;
+            wc) r_wc=${r_f:-wc} ;;
+            dd) r_dd=${r_f:-dd} ;;
+            grep) r_grep=${r_f:-grep} ;;
+            sleep) r_sleep=${r_f:-sleep} ;;
+        esac
+    done
+    r_out="$r_out${r_n}tools=$r_tools${r_n}shell=${SHELL-}"
+}
+
+r_refuse() {
+    printf '%s r %s %s\n' "$r_mark" "$r_id" "$1"
+}
+
+r_first() {
+    # Once, before the first payload: the lock that every payload inherits (busy as long as one of them lives), and
+    # the watcher. A fork each, so not for a session that never starts anything. USR1 is ignored until the watcher
+    # has set its trap: a poke that comes too early must not kill it.
+    command exec 8>>"$r_dir/lock.$r_ses"
+    [ -z "$r_flock" ] || "$r_flock" -n 8
+    trap '' USR1
+    r_watch 8>&- 6<&- </dev/null &
+    r_w=$!
+    trap - USR1
+    trap r_bye EXIT
+}
+
+r_bye() {
+    # Nothing runs: the watcher may go. Otherwise it stays, and keeps the deadline without us.
+    r_state
+    if [ -n "$r_end" ]; then kill "$r_w"; fi
+    [ -z "$r_ro" ] || rm -f "$r_dir/ro.$r_ses."*
+}
+
+s() {
+    # Start: ID NAME DEADLINE LIMIT STDIN ENVIRONMENT SCRIPT INTERPRETER...
+    # NAME is "-" for a read-only launch: no claim, and no trace of it is kept. STDIN is "-", or "r" for what request
+    # `w` stored before, or "p" and the bytes as a format for printf (which can write any byte without a process).
+    [ -z "$r_parent" ] || [ -e "$r_d.kill" ] || wait "$r_parent"
+    r_parent= r_id=$1
+    case $2 in
+        -)
+            # `rm` is a process: every 256 launches will do
+            [ $((r_id % 256)) != 0 ] || rm -f "$r_dir/ro.$r_ses."*
+            r_d=$r_dir/ro.$r_ses.$1 r_ro=1 ;;
+        *) r_d=$r_dir/$2 ;;
+    esac
+    r_now; r_t0=$r_t
+    # The claim: an exclusive create, so that an attempt is started at most once, whoever asks.
+    set -C
+    if command printf 'claim %s %s %s %s .\n' "$r_ses" "$1" "$r_t0" "$r_boot" 2>/dev/null >"$r_d.st"; then
+        set +C
+    else
+        set +C
+        if [ -s "$r_d.st" ]; then r_refuse started-before; else rm -f "$r_d.st"; r_refuse spool; fi
+        return
+    fi
+    if ! r_prepare "$5" "$4" "$3" "$7"; then
+        # nothing was started, and the claim must not say that something was
+        rm -f "$r_d."*
+        r_refuse spool
+        return
+    fi
+    r_tok=$r_ses:$1: r_env=$6
+    if [ -z "$r_w" ]; then r_first; elif [ "$3" -lt 8 ]; then kill -USR1 "$r_w"; fi
+    shift 7
+    r_parent_of "$@" &
+    r_parent=$!
+}
+
+r_prepare() {
+    # All that can fail for want of space, before anything is started: script, outputs, stdin (open as 6), and the
+    # line from which the watcher knows what runs. $1: STDIN, $2: LIMIT, $3: DEADLINE, $4: SCRIPT.
+    command printf %s "$4" >"$r_d.sh" && command : >"$r_d.out" && command : >"$r_d.err" || return
+    case $1 in
+        -) command exec 6</dev/null || return ;;
+        r)
+            command exec 6<"$r_dir/in.$r_ses" || return
+            rm -f "$r_dir/in.$r_ses" ;;
+        p*)
+            # shellcheck disable=SC2059  # the format is the data
+            command printf "${1#p}" >"$r_d.in" && command exec 6<"$r_d.in" || return ;;
+    esac
+    command printf '%s %s %s - %s\n' "$r_id" "$((${r_t0%.*} + $3 + 1))" "$2" "$r_d" >"$r_dir/cur.$r_ses"
+}
+
+r_parent_of() {
+    # The parent of one step: it outlives the main shell, writes down the end and tells it.
+    # The payload gets a session and group of its own; descriptor 7 and the token find what leaves the group.
+    # Everything is expanded before the step's own environment is set, which may hold PATH or IFS.
+    (
+        exec <&6 6<&- >>"$r_d.out" 2>>"$r_d.err" 7<"$r_d.st"
+        umask "$r_um"
+        trap - PIPE TERM INT HUP QUIT
+        case $1 in sh) shift; set -- "$r_sh" "$@" ;; esac
+        set -- ${r_setsid:+"$r_setsid"} "$@" "$r_d.sh"
+        RAWAT_TOKEN=$r_tok; export RAWAT_TOKEN
+        eval "$r_env"
+        exec "$@"
+    ) &
+    r_p=$!
+    printf 'pid %s .\n' "$r_p" >>"$r_d.st"
+    # after the fork: an ignored signal is inherited, and the payload could not undo it
+    trap '' PIPE HUP TERM INT QUIT
+    while wait "$r_p"; r_rc=$?; [ "$r_rc" -gt 128 ] && kill -0 "$r_p" 2>/dev/null; do :; done
+    r_now
+    if [ -e "$r_d.kill" ]; then
+        # who kills writes the end, with its proof
+        printf '\nrc %s %s .\n' "$r_rc" "$r_t" >>"$r_d.st"
+        exit 0
+    fi
+    printf '\nend %s %s .\n' "$r_rc" "$r_t" >>"$r_d.st"
+    r_tell
+}
+
+r_tell() {
+    # Who creates .em first talks to the channel: the parent, or a follower that is poked to finish.
+    set -C
+    if command : 2>/dev/null >"$r_d.em.$r_ses"; then
+        set +C
+        if [ -s "$r_d.out" ]; then printf '%s o %s\n' "$r_mark" "$r_id"; "$r_cat" "$r_d.out"; fi
+        if [ -s "$r_d.err" ]; then printf '%s e %s\n' "$r_mark" "$r_id"; "$r_cat" "$r_d.err"; fi
+        printf '%s x %s %s %s %s\n' "$r_mark" "$r_id" "$r_rc" "$r_t0" "$r_t"
+    else
+        read -r r_x <"$r_d.em.$r_ses" && kill -USR1 "$r_x"
+    fi
+}
+
+r_state() {
+    # What the step's file says, lines that are not whole left out: r_claim, r_t0, r_p, and r_end once it ended. The
+    # first end counts.
+    r_claim= r_end= r_p= r_t0= r_last=
+    [ -r "$r_d.st" ] || return
+    while read -r r_k r_a r_b r_c r_e r_x; do
+        case $r_k:$r_a:$r_b:$r_c:$r_e:$r_x in
+            claim:*:.) r_claim=$r_a r_t0=$r_c r_tok=$r_a:$r_b: r_bo=$r_e ;;
+            pid:*:.:::) r_p=$r_a ;;
+            rc:*:.::) r_last=$r_a ;;
+            end:*:.::) [ -n "$r_end" ] || r_end=$r_a r_t=$r_b ;;
+        esac
+    done <"$r_d.st"
+}
+
+r_nap() {
+    # Sleeps $1 s, or less when poked.
+    [ -z "$r_poked" ] || { r_poked=; return; }
+    "$r_sleep" "$1" >/dev/null 2>&1 &
+    r_s=$!
+    wait $r_s || kill $r_s 2>/dev/null
+    r_poked=
+}
+
+f() {
+    # Follow: ID NAME STDOUT STDERR: what the step wrote from these offsets on, as it comes, and its end.
+    case $2 in -) r_d=$r_dir/ro.$r_ses.$1 ;; *) r_d=$r_dir/$2 ;; esac
+    r_id=$1
+    [ -z "$r_w" ] || kill -USR1 "$r_w"
+    r_follow "$3" "$4" 8>&- </dev/null &
+}
+
+r_follow() {
+    r_poked=
+    trap 'r_poked=1' USR1
+    trap '' PIPE HUP TERM INT
+    read -r r_me r_x </proc/self/stat
+    set -C
+    command printf '%s\n' "$r_me" 2>/dev/null >"$r_d.em.$r_ses" || exit 0
+    set +C
+    r_o=$1 r_eo=$2 r_i=0
+    while :; do
+        r_state
+        r_pump o out "$r_o"; r_o=$r_at
+        r_pump e err "$r_eo"; r_eo=$r_at
+        [ -z "$r_end" ] || break
+        kill -0 $$ || exit 0
+        if r_over; then
+            r_end=lost r_t=$r_t0
+            break
+        fi
+        if [ $r_i -lt 20 ]; then r_nap 0.1; else r_nap 0.4; fi
+        r_i=$((r_i + 1))
+    done
+    printf '%s x %s %s %s %s\n' "$r_mark" "$r_id" "$r_end" "$r_t0" "$r_t"
+}
+
+r_over() {
+    # Is nobody left who would write an end? Then the last look at the file decides.
+    if [ "$r_claim" = "$r_ses" ]; then
+        ! r_alive "$r_parent" && [ ! -e "$r_d.kill" ] || return
+    else
+        ! r_busy || return
+    fi
+    r_state
+    [ -z "$r_end" ]
+}
+
+r_pump() {
+    # Sends $r_d.$2 from byte $3 to its present end as kind $1, at most 64 MiB at once; r_at is where it stopped.
+    r_at=$3
+    r_z=$("$r_wc" -c <"$r_d.$2") || return
+    r_z=$((r_z))
+    if [ $r_z -lt "$r_at" ]; then
+        printf '%s t %s %s %s\n' "$r_mark" "$r_id" "$1" "$r_z"
+        r_at=$r_z
+    fi
+    while [ $r_z -gt "$r_at" ]; do
+        r_k=$((r_z - r_at))
+        [ $r_k -lt 67108864 ] || r_k=67108864
+        printf '%s %s %s\n' "$r_mark" "$1" "$r_id"
+        "$r_dd" if="$r_d.$2" bs=65536 skip="$r_at" count=$r_k iflag=skip_bytes,count_bytes,fullblock 2>/dev/null
+        r_at=$((r_at + r_k))
+    done
+    printf '%s n %s\n' "$r_mark" "$r_id"
+}
+
+c() {
+    # Cancel what runs now, as at a deadline. Answers nothing: the end will be told.
+    [ "$1" = "$r_id" ] || return
+    r_slay cancelled 8>&- </dev/null &
+}
+
+r_watch() {
+    # One silent watcher per session: deadline and output limit, to about a second. It never writes to the channel
+    # itself before a step is over, and holds no lock. It outlives the main shell until the step has ended.
+    r_poked=
+    trap 'r_poked=1' USR1
+    trap 'kill $r_s; exit' TERM
+    trap '' PIPE HUP INT
+    while :; do
+        r_nap_s=5
+        if read -r r_id r_until r_lim r_x r_d <"$r_dir/cur.$r_ses" && [ -n "$r_d" ]; then
+            r_state
+            if [ -z "$r_end" ] && [ ! -e "$r_d.kill" ]; then
+                r_now
+                r_left=$((r_until - ${r_t%.*}))
+                r_nap_s=1
+                if [ $r_left -le 0 ]; then
+                    (r_slay timeout)
+                elif r_big; then
+                    (r_slay limit)
+                fi
+            elif ! kill -0 $$ 2>/dev/null; then
+                exit 0
+            fi
+        fi
+        r_nap $r_nap_s
+    done
+}
+
+r_big() {
+    r_z=$("$r_wc" -c <"$r_d.out") r_y=$("$r_wc" -c <"$r_d.err")
+    [ $((r_z + r_y)) -gt "$r_lim" ]
+}
+
+r_alive() {
+    # Is process $1 there, and no zombie?
+    [ -n "$1" ] && read -r r_v <"/proc/$1/stat" || return
+    case ${r_v##*) } in [ZX]*) return 1 ;; esac
+} 2>/dev/null
+
+r_pids() {
+    # Processes of this step that are alive: its first one (which may not be in its group yet), by group, by token and
+    # by descriptor 7. Zombies are dead.
+    r_all=
+    ! r_alive "$r_p" || r_all=$r_p
+    if kill -0 -"$r_p" 2>/dev/null; then
+        for r_x in /proc/[0-9]*/stat; do
+            read -r r_v <"$r_x" || continue
+            r_y=${r_v##*) }
+            case $r_y in [ZX]*) continue ;; esac
+            r_y=${r_y#* * }
+            [ "${r_y%% *}" != "$r_p" ] || r_all="$r_all ${r_v%% *}"
+        done
+    fi 2>/dev/null
+    for r_x in $("$r_grep" -als "RAWAT_TOKEN=$r_tok" /proc/[0-9]*/environ 2>/dev/null); do
+        r_y=${r_x#/proc/}; r_all="$r_all ${r_y%/*}"
+    done
+    for r_x in /proc/[0-9]*/fd/7; do
+        [ "$r_x" -ef "$r_d.st" ] || continue
+        r_y=${r_x#/proc/}; r_all="$r_all ${r_y%%/*}"
+    done
+    [ -n "$r_all" ]
+}
+
+r_kill() {
+    kill -TERM -"$r_p" 2>/dev/null
+    kill -TERM $r_all 2>/dev/null
+    r_i=0
+    while [ $r_i -lt 20 ] && r_pids; do r_nap 0.1; r_i=$((r_i + 1)); done
+    r_i=0
+    while r_pids && [ $r_i -lt 20 ]; do
+        kill -KILL -"$r_p" 2>/dev/null
+        kill -KILL $r_all 2>/dev/null
+        r_nap 0.05
+        r_i=$((r_i + 1))
+    done
+}
+
+r_slay() {
+    # Ends the step: TERM to its group and to what left it, 2 s of grace, KILL until nothing is found any more, then
+    # the end line with what can be said of it: nothing was found ("trace": no trace left), or not ("known").
+    # A child that left the group, dropped its environment and closed its descriptors is not seen; only a cgroup
+    # would prove, so this never says "proven".
+    r_poked=
+    trap '' PIPE HUP INT TERM
+    set -C
+    command printf '%s\n' "$1" 2>/dev/null >"$r_d.kill" || exit 0
+    set +C
+    r_i=0
+    # a cancel may overtake the parent, which writes down the pid
+    while r_state; [ -z "$r_p$r_end" ] && [ $r_i -lt 30 ]; do r_nap 0.1; r_i=$((r_i + 1)); done
+    [ -z "$r_end" ] || exit 0
+    if r_pids; then
+        r_kill
+        if r_pids; then r_rc=$1:known; else r_rc=$1:trace; fi
+    else
+        # It ended by itself at this very moment: its parent has seen .kill and says the code. No parent, no end.
+        r_i=0
+        while r_state; [ -z "$r_last" ] && [ $r_i -lt 20 ]; do r_nap 0.1; r_i=$((r_i + 1)); done
+        [ -n "$r_last" ] || exit 0
+        r_rc=$r_last
+    fi
+    r_now
+    r_v=$r_t
+    r_state
+    [ -z "$r_end" ] || exit 0
+    r_t=$r_v
+    printf '\nend %s %s .\n' "$r_rc" "$r_t" >>"$r_d.st"
+    r_tell
+}
+
+w() {
+    # Store stdin for the next launch: ID SIZE OFFSET. One segment; sh has read nothing beyond this request, and the
+    # client sends nothing beyond the segment until it is answered.
+    r_id=$1
+    if [ "$3" = 0 ]; then rm -f "$r_dir/in.$r_ses"; fi
+    printf '%s g %s\n' "$r_mark" "$1"
+    if head -c "$2" >>"$r_dir/in.$r_ses"; then
+        printf '%s k %s %s\n' "$r_mark" "$1" "$(($("$r_wc" -c <"$r_dir/in.$r_ses")))"
+    else
+        # what was not taken of the segment would be read as shell code
+        rm -f "$r_dir/in.$r_ses"
+        r_refuse spool
+        exit
+    fi
+}
+
+r_busy() {
+    # Does anything of the step in r_d live? By the lock of the session that started it, where flock is there and the
+    # lock can be told from our own; else by what can be found in /proc (blind to other users' processes).
+    if [ "$r_claim" != "$r_ses" ] && [ -n "$r_flock" ] && [ -e "$r_dir/lock.$r_claim" ]; then
+        "$r_flock" -n 9 9<"$r_dir/lock.$r_claim" && return 1
+    fi
+    # the number may belong to another process by now
+    [ "$r_claim" = "$r_ses" ] || r_p=
+    r_pids
+}
+
+q() {
+    # Status of an attempt: ID NAME -> none | torn | ended END T0 T1 | busy T0 BOOT | free T0 BOOT
+    r_q=$r_d
+    r_d=$r_dir/$2
+    r_state
+    if [ ! -e "$r_d.st" ]; then r_x=none
+    elif [ -z "$r_claim" ]; then r_x=torn
+    elif [ -n "$r_end" ]; then r_x="ended $r_end $r_t0 $r_t"
+    elif [ "$r_bo" != "$r_boot" ]; then r_x="free $r_t0 $r_bo"
+    elif r_busy; then r_x="busy $r_t0 $r_bo"
+    else
+        r_state
+        if [ -n "$r_end" ]; then r_x="ended $r_end $r_t0 $r_t"; else r_x="free $r_t0 $r_bo"; fi
+    fi
+    printf '%s a %s %s\n' "$r_mark" "$1" "$r_x"
+    r_d=$r_q
+}
+
+g() {
+    # Forget a run: ID RUN. The client asks only when no step of it is pending, running or unknown any more.
+    rm -rf "${r_spool:?}/${2:?}"
+    printf '%s a %s forgotten\n' "$r_mark" "$1"
+}
+
+r_w= r_parent= r_d=/nonexistent r_id= r_ro= r_s= r_poked=
+r_hello
+exec 2>/dev/null
