@@ -33,7 +33,7 @@ class HostSpec:
     What a test wants of a host.
 
     services: units enabled besides sshd, as in `("postgresql",)` or `("mariadb",)`; the host counts as up when
-    they are active. packages: toy packages of the lab's repository, installed in version v1 (and `bed-held` put on hold).
+    they are active. packages: toy packages of the lab's repository, installed in version v1 (`bed-held` is then held).
     """
 
     name: str
@@ -259,8 +259,8 @@ class Host:
         said = boot.read_text(encoding="utf-8", errors="replace")[-2000:] if boot.exists() else ""
         journal = self.folder / "upper/var/log/journal"
         read = ["journalctl", "--no-pager", "-q", "-n", str(lines), "-D", str(journal)]
-        told = run(read, check=False) if journal.exists() else None
-        return f"--- {self.name}: boot log\n{said}\n--- {self.name}: journal\n{told.stdout if told else ''}"
+        told = run(read, check=False).stdout if journal.exists() and shutil.which("journalctl") else ""
+        return f"--- {self.name}: boot log\n{said}\n--- {self.name}: journal\n{told}"
 
     def _booted(self) -> bool:
         told = self.exec(["systemctl", "is-system-running"], check=False).stdout.strip()
