@@ -256,6 +256,38 @@ class Watcher(Protocol):
     def close(self) -> None: ...
 
 
+class OutputFile(Protocol):
+    """Where a step's output goes: redacted, capped, with the digest of the whole."""
+
+    def write(self, stream: Stream, data: bytes) -> str:
+        """Takes a piece; gives the text of it that may be shown now."""
+        ...
+
+    def close(self) -> Mapping[str, Any]:
+        """`{"file", "stdout_bytes", "stderr_bytes", "lines", "sha256", "truncated", "redactions"}`."""
+        ...
+
+    def tail(self, lines: int = 10) -> str: ...
+
+
+class Journal(Protocol):
+    """The truth of one sitting; raises JournalError, and is unusable after."""
+
+    def write(self, line: Mapping[str, Any]) -> int:
+        """Add a line; its number, for `sync`."""
+        ...
+
+    def sync(self, number: int) -> None:
+        """Returns once line `number` and all before it are on disk."""
+        ...
+
+    def script(self, text: str) -> str:
+        """Keep the (redacted) text of a script once; its sha256."""
+        ...
+
+    def output(self, host: str, step: str, attempt: int, *, keep: bool) -> OutputFile: ...
+
+
 class Notifier(Protocol):
     def tell(self, event: Event) -> None: ...
 

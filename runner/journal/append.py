@@ -48,8 +48,8 @@ class AppendFile:
     """
     A file opened to append: one `write` per line, then `fdatasync`.
 
-    Threads may call `append` at once: whoever comes while another syncs shares the next sync. A short write is cut
-    off again and raises JournalError, and so does every call after it.
+    May be used by several threads. A short write is cut off again and raises JournalError, and so does every call
+    after it.
     """
 
     def __init__(self, path: Path, *, head: str) -> None:
@@ -69,7 +69,13 @@ class AppendFile:
             raise JournalError(f"{path}: cannot be opened: {error.strerror}") from error
 
     def append(self, data: Mapping[str, Any]) -> str:
-        """Write one line, chained to the one before by `prev`, and return its digest once it is on disk."""
+        """Write one line, and return its digest once it is on disk."""
+        number = self.write(data)
+        self.sync(number)
+        return self.head
+
+    def write(self, data: Mapping[str, Any]) -> int:
+        """Write one line, chained to the one before by `prev`; its number, for `sync`."""
         with self._lock:
             self._usable()
             line = encode({**data, "prev": self.head})
@@ -81,15 +87,14 @@ class AppendFile:
                 os.ftruncate(self._descriptor, self._size)
                 self._give_up(f"{self.path}: only {written} of {len(line)} bytes could be written; is the disk full?")
             self._size += len(line)
-            self.head = digest = sha256(line)
+            self.head = sha256(line)
             self._written += 1
-            mine = self._written
-        self._make_durable(mine)
-        return digest
+            return self._written
 
-    def _make_durable(self, mine: int) -> None:
+    def sync(self, number: int) -> None:
+        """Returns once line `number` is on disk; whoever comes while another syncs shares the next sync."""
         with self._sync:
-            if self._synced >= mine:
+            if self._synced >= number:
                 return
             self._usable()
             upto = self._written
@@ -105,7 +110,7 @@ class AppendFile:
 
     def _give_up(self, message: str, cause: OSError | None = None) -> None:
         self._failed = message
-        raise JournalError(message, hint="nothing further is started; free the disk, then look at `rawat runs`") from cause
+        raise JournalError(message, hint="nothing further is started; see to the disk, then `rawat runs`") from cause
 
     def close(self) -> None:
         os.close(self._descriptor)

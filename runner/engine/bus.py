@@ -1,0 +1,91 @@
+"""Where the engine states facts: numbered, redacted, made durable, and only then told to whoever listens."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from runner.events import Event, WatcherFailed, from_json
+from runner.redact import Redactor
+from runner.seams import Clock, Journal, Stream, Watcher
+
+
+def moment(when: datetime) -> str:
+    """RFC 3339, UTC, milliseconds."""
+    return when.strftime("%Y-%m-%dT%H:%M:%S.") + f"{when.microsecond // 1000:03d}Z"
+
+
+class Bus:
+    """
+    `emit` returns once the event is on disk; raises JournalError where it cannot be, so that nothing is begun.
+
+    Watchers hear on a thread of their own, in order. One that raises is noted in the record and heard no more.
+    """
+
+    def __init__(
+        self, journal: Journal, redactor: Redactor, clock: Clock, watchers: Sequence[Watcher] = (), *, after: int = 0
+    ) -> None:
+        self.redactor = redactor
+        self._journal = journal
+        self._clock = clock
+        self._began = clock.monotonic()
+        self._lock = threading.Lock()
+        self._seq = after
+        self._waiting: deque[tuple[int, Event]] = deque()
+        self._watchers = list(watchers)
+        self._queue: queue.SimpleQueue[Callable[[Watcher], None] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._tell, name="rawat-watchers", daemon=True)
+        self._thread.start()
+        self.events: list[Event] = []
+        """What was said so far, redacted."""
+
+    def emit(self, event: Event) -> Event:
+        with self._lock:
+            self._seq += 1
+            mono_ms = int((self._clock.monotonic() - self._began) * 1000)
+            event = replace(event, seq=self._seq, at=moment(self._clock.now()), mono_ms=mono_ms)
+            line = self.redactor.value(event.to_json())
+            number = self._journal.write(line)
+            event = from_json(line) if self.redactor else event
+            self._waiting.append((number, event))
+            self.events.append(event)
+        self._journal.sync(number)
+        with self._lock:
+            while self._waiting and self._waiting[0][0] <= number:
+                _, ready = self._waiting.popleft()
+                self._queue.put(_hearing(ready))
+        return event
+
+    def output(self, host: str, step: str, stream: Stream, text: str) -> None:
+        """Live output, redacted already; for watchers only."""
+        if text and self._watchers:
+            self._queue.put(lambda watcher: watcher.output(host, step, stream, text))
+
+    def close(self, *, wait_s: float = 5.0) -> None:
+        """Let the watchers hear what is left, and end."""
+        self._queue.put(None)
+        self._thread.join(wait_s)
+
+    def _tell(self) -> None:
+        while (message := self._queue.get()) is not None:
+            for watcher in list(self._watchers):
+                try:
+                    message(watcher)
+                except Exception as error:  # noqa: BLE001 - one of the two places that isolate what plugs in
+                    self._watchers.remove(watcher)
+                    self._note(watcher, error)
+        for watcher in self._watchers:
+            watcher.close()
+
+    def _note(self, watcher: Any, error: Exception) -> None:
+        name = type(watcher).__name__
+        threading.Thread(target=self.emit, args=(WatcherFailed(watcher=name, message=str(error)),), daemon=True).start()
+
+
+def _hearing(event: Event) -> Callable[[Watcher], None]:
+    return lambda watcher: watcher.hear(event)

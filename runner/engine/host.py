@@ -1,0 +1,269 @@
+"""One host through its steps: conditions, groups, loops, rollback, finally."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from runner.engine.link import Link
+from runner.engine.once import Once
+from runner.engine.step import run_step
+from runner.engine.surroundings import Surroundings
+from runner.engine.trial import StepResult, refuse
+from runner.errors import TransportError
+from runner.events import GateRefused, HostFinished, RollbackStarted, StepSkipped
+from runner.model import Facts, Host, OnFailure, Outcome, Step
+from runner.playbook.template import TemplateFailed, evaluate, render
+
+
+class _Halt(Exception):
+    def __init__(self, because: str, outcome: Outcome, *, rollback: bool = False) -> None:
+        super().__init__(because)
+        self.because = because
+        self.outcome = outcome
+        self.rollback = rollback
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undo:
+    """Steps that take back what a step did, with the names as they were then."""
+
+    steps: tuple[Step, ...]
+    suffix: str
+    item: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What a person left out: `skip` maps the ids of steps to the reason."""
+
+    skip: Mapping[str, str]
+
+
+class HostRun:
+    """Everything that happens on one host, on one thread."""
+
+    def __init__(
+        self,
+        host: Host,
+        link: Link,
+        around: Surroundings,
+        *,
+        names: Mapping[str, Any],
+        selection: Selection,
+        once: Once,
+        signed: Callable[[str], bool],
+    ) -> None:
+        self.host = host
+        self._link = link
+        self._around = around
+        self._once = once
+        self._signed = signed
+        self._selection = selection
+        self._names: dict[str, Any] = dict(names)
+        self._undo: list[Undo] = []
+        self._outcomes: dict[str, Outcome] = {}
+        self._worst = Outcome.OK
+
+    def run(self) -> Outcome:
+        """All phases, then the rollback where it is asked for, then `finally`; the last event says how it ended."""
+        because = ""
+        try:
+            self._connect()
+            for steps in self._around.playbook.phases.values():
+                self._steps(steps)
+            outcome = self._worst
+        except _Halt as halt:
+            outcome, because = halt.outcome, halt.because
+            if halt.rollback:
+                self._roll_back(halt.because)
+        if outcome is not Outcome.UNKNOWN:
+            self._finally()
+        outcome = self._worse(outcome)
+        self._once.gone(self.host.name)
+        self._around.bus.emit(HostFinished(host=self.host.name, outcome=str(outcome), because=because))
+        return outcome
+
+    def _connect(self) -> None:
+        """The facts are in the names from here on; a host whose link is gone still gets its local steps."""
+        try:
+            facts = self._link.connect().facts
+        except TransportError as error:
+            raise _Halt(error.message, Outcome.UNREACHABLE, rollback=bool(self._undo)) from error
+        self._names["facts"] = _plain(facts)
+
+    def _steps(self, steps: Iterable[Step]) -> None:
+        for step in steps:
+            if self._around.stop.asked:
+                raise _Halt(f"stopped before {step.id}", Outcome.CANCELLED)
+            self._step(step)
+
+    def _step(self, step: Step) -> None:
+        if step.id in self._selection.skip:
+            self._skip(step, step.id, self._selection.skip[step.id])
+            return
+        if not self._wanted(step, self._names):
+            return
+        if step.kind == "group":
+            self._group(step)
+        elif step.once:
+            self._once_only(step)
+        elif step.loop is None:
+            self._do(step, step.id, {})
+        else:
+            self._each(step)
+
+    def _group(self, step: Step) -> None:
+        if step.undo:
+            self._undo.append(Undo(steps=step.undo, suffix="", item={}))
+        try:
+            self._steps(step.steps)
+        except _Halt as halt:
+            if halt.outcome is not Outcome.FAILED or step.on_failure is OnFailure.STOP:
+                raise
+            if step.on_failure is OnFailure.ROLLBACK:
+                raise _Halt(halt.because, halt.outcome, rollback=True) from halt
+
+    def _once_only(self, step: Step) -> None:
+        owner, result = self._once.claim(step.id, self.host.name, self._around.stop.event)
+        if owner == self.host.name:
+            self._once.done(step.id, self._do(step, step.id, {}, raising=False))
+            self._judge(step, step.id, self._once.claim(step.id, self.host.name, self._around.stop.event)[1])
+            return
+        if result is None:
+            raise _Halt(f"stopped before {step.id}", Outcome.CANCELLED)
+        self._skip(step, step.id, f"once: {result.outcome} on {owner}")
+        if not result.outcome.good and step.on_failure is not OnFailure.CONTINUE:
+            raise _Halt(f"{step.id} (once) {result.outcome} on {owner}", Outcome.CANCELLED)
+        self._register(step, result.values)
+
+    def _each(self, step: Step) -> None:
+        """One instance per item, `<id>.<n>`; `register` gets the list of their results."""
+        try:
+            items = render(step.loop, self._names)
+        except TemplateFailed as error:
+            self._fail(step, step.id, f"with: {error.message}")
+            return
+        if not isinstance(items, list | tuple):
+            self._fail(step, step.id, f"with: expected a list, found {items!r}")
+            return
+        if not items:
+            self._skip(step, step.id, "with: the list is empty")
+        results = []
+        for number, item in enumerate(items, 1):
+            if self._around.stop.asked:
+                raise _Halt(f"stopped before {step.id}.{number}", Outcome.CANCELLED)
+            results.append(self._do(step, f"{step.id}.{number}", {"item": item}).values)
+        self._register(step, results)
+
+    def _do(self, step: Step, instance: str, item: Mapping[str, Any], *, raising: bool = True) -> StepResult:
+        """Run it and draw the consequences."""
+        self._gate(step, instance)
+        names = {**self._names, **item}
+        result = run_step(self._around, self.host, self._link, step, instance, names)
+        self._outcomes[instance] = result.outcome
+        if step.undo and (result.outcome is not Outcome.OK or result.changed is not False):
+            self._undo.append(Undo(steps=step.undo, suffix=instance.removeprefix(step.id), item=item))
+        if not item:
+            self._register(step, result.values)
+        if raising:
+            self._judge(step, instance, result)
+        return result
+
+    def _judge(self, step: Step, instance: str, result: StepResult | None) -> None:
+        if result is None or result.outcome.good:
+            return
+        self._worst = self._worse(result.outcome)
+        because = f"{step.phase}/{instance}: {result.problem}"
+        if result.outcome is Outcome.UNKNOWN:
+            raise _Halt(because, Outcome.UNKNOWN)
+        if step.on_failure is not OnFailure.CONTINUE:
+            raise _Halt(because, result.outcome, rollback=step.on_failure is OnFailure.ROLLBACK)
+
+    def _gate(self, step: Step, instance: str) -> None:
+        """Checklist items that must be proven on this host first."""
+        items = {item.id: item for item in self._around.playbook.checklist}
+        for requirement in step.requires:
+            item = items[requirement.item]
+            missing = [name for name in item.proof if not self._proven(name)]
+            if item.by_hand and not self._signed(item.id):
+                missing = ["a person's word"]
+            if missing:
+                message = f"{instance} needs '{item.id}' proven first; not yet: {', '.join(missing)}"
+                self._around.bus.emit(GateRefused(host=self.host.name, step=instance, gate=item.id, message=message))
+                raise _Halt(message, Outcome.REFUSED)
+
+    def _proven(self, name: str) -> bool:
+        ran = [outcome for instance, outcome in self._outcomes.items() if instance.partition(".")[0] == name]
+        return bool(ran) and all(outcome is Outcome.OK for outcome in ran)
+
+    def _wanted(self, step: Step, names: Mapping[str, Any]) -> bool:
+        if step.when is None:
+            return True
+        try:
+            wanted = bool(evaluate(step.when, names))
+        except TemplateFailed as error:
+            self._fail(step, step.id, f"when: {error.message}")
+            return False
+        if not wanted:
+            self._skip(step, step.id, f"when: {step.when}")
+        return wanted
+
+    def _skip(self, step: Step, instance: str, why: str) -> None:
+        for inner in step.steps or (step,):
+            if step.steps:
+                self._skip(inner, inner.id, why)
+            else:
+                self._around.bus.emit(StepSkipped(host=self.host.name, step=instance, phase=step.phase, why=why))
+
+    def _fail(self, step: Step, instance: str, problem: str) -> None:
+        """A step that could not even be begun."""
+        result = StepResult(outcome=Outcome.FAILED, problem=problem, repeatable=False)
+        self._outcomes[instance] = result.outcome
+        refuse(self._around, self.host, step, instance, problem)
+        self._judge(step, instance, result)
+
+    def _register(self, step: Step, values: Any) -> None:
+        if step.register:
+            self._names[step.register] = values
+
+    def _roll_back(self, because: str) -> None:
+        """What was done is taken back, last first; what fails on the way does not keep the rest from it."""
+        if not self._undo:
+            return
+        self._around.bus.emit(RollbackStarted(host=self.host.name, because=because))
+        for undo in reversed(self._undo):
+            self._side(undo.steps, undo.item, undo.suffix)
+
+    def _finally(self) -> None:
+        if not self._around.stop.asked:
+            self._side(self._around.playbook.finally_, {}, "")
+
+    def _side(self, steps: Sequence[Step], item: Mapping[str, Any], suffix: str) -> None:
+        """Steps of a rollback or of `finally`: each runs where it can, whatever became of the one before."""
+        for step in steps:
+            self._names |= item
+            try:
+                self._side_step(step, suffix)
+            except _Halt as halt:
+                self._worst = self._worse(halt.outcome)
+            finally:
+                self._names.pop("item", None)
+
+    def _side_step(self, step: Step, suffix: str) -> None:
+        if step.id in self._selection.skip:
+            self._skip(step, step.id, self._selection.skip[step.id])
+        elif suffix and step.kind != "group" and step.loop is None and self._wanted(step, self._names):
+            self._do(step, f"{step.id}{suffix}", {})
+        elif not suffix or step.kind == "group" or step.loop is not None:
+            self._step(step)
+
+    def _worse(self, outcome: Outcome) -> Outcome:
+        order = (Outcome.OK, Outcome.SKIPPED, Outcome.CANCELLED, Outcome.REFUSED, Outcome.UNREACHABLE, Outcome.FAILED,
+                 Outcome.UNKNOWN)  # fmt: skip
+        return max(self._worst, outcome, key=order.index)
+
+
+def _plain(facts: Facts) -> dict[str, Any]:
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(facts).items()}

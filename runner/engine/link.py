@@ -1,0 +1,63 @@
+"""A host's connection as the engine holds it: made when needed, made again once after it was lost."""
+
+from __future__ import annotations
+
+from runner.errors import LinkLost, TransportError
+from runner.model import Host
+from runner.seams import Passwords, Session, Transport
+
+
+class Link:
+    """The sessions of one host: its own, and one on the controller for steps marked `local`. For one thread."""
+
+    def __init__(
+        self, host: Host, transport: Transport, local: Transport, *, run_id: str, passwords: Passwords
+    ) -> None:
+        self.host = host
+        self._transport = transport
+        self._local_transport = local
+        self._run_id = run_id
+        self._passwords = passwords
+        self._session: Session | None = None
+        self._local: Session | None = None
+        self.lost: str = ""
+
+    def connect(self) -> Session:
+        """The host's session; raises TransportError. A link that was lost is tried again once per call."""
+        if self._session is None:
+            self._session = self._transport.connect(self.host, run_id=self._run_id, passwords=self._passwords)
+            self.lost = ""
+        return self._session
+
+    def session(self, *, local: bool) -> Session:
+        if not local:
+            return self.connect()
+        if self._local is None:
+            self._local = self._local_transport.connect(self.host, run_id=self._run_id, passwords=self._passwords)
+        return self._local
+
+    def drop(self, error: LinkLost) -> None:
+        """Forget a session whose link ended."""
+        self.lost = error.message
+        session, self._session = self._session, None
+        if session is not None:
+            _close(session)
+
+    def cancel(self) -> None:
+        """From another thread: end what runs now."""
+        for session in (self._session, self._local):
+            if session is not None:
+                session.cancel()
+
+    def close(self) -> None:
+        for session in (self._session, self._local):
+            if session is not None:
+                _close(session)
+        self._session = self._local = None
+
+
+def _close(session: Session) -> None:
+    try:
+        session.close()
+    except TransportError:
+        return

@@ -1,0 +1,29 @@
+"""Asking a person, with the question, the answer and the time it took on record."""
+
+from __future__ import annotations
+
+import threading
+
+from runner.engine.surroundings import Surroundings
+from runner.events import PersonAnswered, PersonAsked, Waited
+from runner.seams import Answer, Question
+
+
+class RecordingPeople:
+    """People as a step sees them."""
+
+    def __init__(self, around: Surroundings, host: str, step: str) -> None:
+        self._around = around
+        self._host = host
+        self._step = step
+
+    def ask(self, question: Question, stop: threading.Event) -> Answer:
+        bus, clock = self._around.bus, self._around.clock
+        bus.emit(PersonAsked(host=self._host, step=self._step, question=question.text))
+        began = clock.monotonic()
+        answer = self._around.people.ask(question, stop)
+        took_ms = int((clock.monotonic() - began) * 1000)
+        said = {True: "yes", False: "no", None: "nobody answered"}[answer.yes]
+        bus.emit(PersonAnswered(host=self._host, step=self._step, answer=said, by=answer.by, how=answer.how))
+        bus.emit(Waited(host=self._host, step=self._step, cause="person", took_ms=took_ms))
+        return answer

@@ -1,0 +1,198 @@
+"""What is going to be done, known without touching a host: hosts in batches, steps, variables, and the digest of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from runner.errors import InvalidInput, Problem
+from runner.model import FINALLY, Host, Playbook, Rollout, Step
+from runner.playbook.schema import check_value
+from runner.playbook.source import likely
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What a person asked for beside playbook and inventory: `-e`, `--from`, `--only`, `--skip`."""
+
+    variables: Mapping[str, Any]
+    start_at: str = ""
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """
+    A plan is a value: the same inputs give the same `digest`, whenever and wherever it is made.
+
+    `variables` maps each host's name to the values its steps will see; `skip` the ids of steps to why they are left
+    out; `left_out` says the same of hosts, as `{"host"|"step", "why"}`.
+    """
+
+    playbook: Playbook
+    hosts: tuple[Host, ...]
+    batches: tuple[tuple[str, ...], ...]
+    variables: Mapping[str, Mapping[str, Any]]
+    skip: Mapping[str, str]
+    left_out: tuple[Mapping[str, str], ...]
+    digest: str
+
+    def to_json(self) -> dict[str, Any]:
+        """What the digest is made from, and the digest."""
+        return {**_content(self.playbook, self.hosts, self.batches, self.variables, self.skip), "digest": self.digest}
+
+
+def make_plan(
+    playbook: Playbook, hosts: Sequence[Host], choice: Choice, *, left_out: Sequence[Mapping[str, str]] = ()
+) -> Plan:
+    """Raises InvalidInput with everything that is wrong: no host, steps that do not exist, variables that do not fit."""
+    if not hosts:
+        raise InvalidInput(
+            f"no host is selected for '{playbook.name}' (its pattern: {playbook.hosts})",
+            hint="see `rawat hosts` for what there is, or choose with --hosts",
+        )
+    skip = _skip(playbook, choice)
+    variables = _variables(playbook, hosts, choice)
+    batches = make_batches([host.name for host in hosts], playbook.rollout)
+    content = _content(playbook, hosts, batches, variables, skip)
+    steps = [{"step": name, "why": why} for name, why in skip.items()]
+    return Plan(
+        playbook=playbook,
+        hosts=tuple(hosts),
+        batches=batches,
+        variables=variables,
+        skip=skip,
+        left_out=(*left_out, *steps),
+        digest=digest_of(content),
+    )
+
+
+def digest_of(content: Mapping[str, Any]) -> str:
+    """sha256 of the canonical JSON of a plan's content."""
+    return hashlib.sha256(canonical(content)).hexdigest()
+
+
+def canonical(content: Any) -> bytes:
+    """JSON with sorted keys and no spaces, UTF-8."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str).encode()
+
+
+def make_batches(names: Sequence[str], rollout: Rollout) -> tuple[tuple[str, ...], ...]:
+    """Names in batches of the sizes given; the last size repeats until all are in one."""
+    batches: list[tuple[str, ...]] = []
+    left = list(names)
+    while left:
+        size = rollout.batches[min(len(batches), len(rollout.batches) - 1)].of(len(names))
+        batches.append(tuple(left[:size]))
+        left = left[size:]
+    return tuple(batches)
+
+
+def _content(
+    playbook: Playbook,
+    hosts: Sequence[Host],
+    batches: Sequence[Sequence[str]],
+    variables: Mapping[str, Mapping[str, Any]],
+    skip: Mapping[str, str],
+) -> dict[str, Any]:
+    return {
+        "rawat": 1,
+        "playbook": playbook.name,
+        "sources": {source.path: source.sha256 for source in playbook.sources},
+        "hosts": [
+            {
+                "name": host.name,
+                "address": host.address,
+                "port": host.port,
+                "user": host.user,
+                "transport": host.transport,
+                "jump": [hop.name for hop in host.jump],
+                "variables": dict(variables[host.name]),
+            }
+            for host in hosts
+        ],
+        "batches": [list(batch) for batch in batches],
+        "parallel": playbook.rollout.parallel,
+        "stop_when_failed": str(playbook.rollout.stop_when_failed),
+        "skip": dict(skip),
+    }
+
+
+def _variables(playbook: Playbook, hosts: Sequence[Host], choice: Choice) -> dict[str, dict[str, Any]]:
+    """Playbook < inventory < -e, for declared names; every value checked against its declaration."""
+    declared = {variable.name: variable for variable in playbook.variables}
+    problems = [
+        Problem(message=f"-e {name}: the playbook declares no such variable{likely(name, declared)}")
+        for name in choice.variables
+        if name not in declared
+    ]
+    found: dict[str, dict[str, Any]] = {}
+    for host in hosts:
+        values: dict[str, Any] = {}
+        for name, variable in declared.items():
+            if name in choice.variables:
+                value, origin = choice.variables[name], "-e"
+            elif name in host.vars:
+                value, origin = host.vars[name], host.origins.get(name, "inventory")
+            elif variable.required:
+                message = f"'{name}' has no value for {host.name}; give it in the inventory or with -e {name}=..."
+                problems.append(Problem(message=message, where=variable.location))
+                continue
+            else:
+                value, origin = variable.default, "playbook"
+            for wrong in check_value(value, variable.schema):
+                message = f"'{name}' of {host.name} (from {origin}): {wrong}"
+                problems.append(Problem(message=message, where=variable.location))
+            values[name] = value
+        found[host.name] = values
+    if problems:
+        raise InvalidInput(problems=tuple(dict.fromkeys(problems)))
+    return found
+
+
+def _skip(playbook: Playbook, choice: Choice) -> dict[str, str]:
+    """Steps that a person leaves out, with the reason; groups stand for their steps."""
+    phases = [step for step in _forward(playbook) if step.phase != FINALLY]
+    known = {step.id for step in _forward(playbook)}
+    problems = [
+        Problem(message=f"there is no step '{name}' in {playbook.name}{likely(name, known)}")
+        for name in (*choice.only, *choice.skip, *([choice.start_at] if choice.start_at else []))
+        if name not in known
+    ]
+    if problems:
+        raise InvalidInput(problems=tuple(problems))
+    skip: dict[str, str] = {}
+    wanted = {inner.id for step in phases if step.id in choice.only for inner in _inside(step)}
+    for step in phases:
+        if step.kind == "group":
+            continue
+        if choice.start_at and _before(phases, step.id, choice.start_at):
+            skip[step.id] = f"--from {choice.start_at}"
+        elif choice.only and step.id not in wanted:
+            skip[step.id] = f"--only {', '.join(choice.only)}"
+    for step in _forward(playbook):
+        if step.id in choice.skip:
+            skip |= {inner.id: f"--skip {step.id}" for inner in _inside(step) if inner.kind != "group"}
+    return skip
+
+
+def _before(steps: Sequence[Step], name: str, start: str) -> bool:
+    order = [step.id for step in steps]
+    return order.index(name) < order.index(start)
+
+
+def _forward(playbook: Playbook) -> Iterable[Step]:
+    """Steps and the steps of groups, in order; what undoes them not."""
+    for steps in (*playbook.phases.values(), playbook.finally_):
+        for step in steps:
+            yield from _inside(step)
+
+
+def _inside(step: Step) -> Iterable[Step]:
+    yield step
+    for inner in step.steps:
+        yield from _inside(inner)

@@ -1,0 +1,55 @@
+"""A few threads for many hosts. Daemons, so that a run that must end at once does."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from runner.engine.surroundings import Stop
+
+T = TypeVar("T")
+
+
+class Abandoned(Exception):
+    """The run was asked to end before its threads did."""
+
+
+def for_each(items: Iterable[T], work: Callable[[T], None], *, at_once: int, stop: Stop) -> list[T]:
+    """
+    `work` on every item, `at_once` of them together; what was not begun when `stop` was asked is returned.
+
+    What a thread raises is raised here once all have ended. Raises Abandoned where `stop.now` is set: threads are
+    left behind.
+    """
+    waiting = deque(items)
+    lock = threading.Condition()
+    errors: list[BaseException] = []
+    alive = min(at_once, len(waiting))
+
+    def worker() -> None:
+        nonlocal alive
+        while True:
+            with lock:
+                if not waiting or errors or stop.asked:
+                    alive -= 1
+                    lock.notify_all()
+                    return
+                item = waiting.popleft()
+            try:
+                work(item)
+            except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
+                with lock:
+                    errors.append(error)
+
+    for number in range(alive):
+        threading.Thread(target=worker, name=f"rawat-host-{number}", daemon=True).start()
+    with lock:
+        while alive:
+            lock.wait(0.2)
+            if stop.leave.is_set():
+                raise Abandoned
+    if errors:
+        raise errors[0]
+    return list(waiting)

@@ -1,0 +1,103 @@
+"""Before the first step on any host: each is connected to, and asked who it is and whether it lets us work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from runner.engine.link import Link
+from runner.engine.naming import user_of
+from runner.engine.pool import for_each
+from runner.engine.surroundings import Surroundings
+from runner.errors import TransportError
+from runner.events import HostConnected, HostRefused
+from runner.model import Facts, Host, Step
+from runner.playbook.template import TemplateFailed
+
+AT_ONCE = 16
+"""Connections being opened at once; more only keep each other waiting."""
+
+
+def preflight(
+    around: Surroundings,
+    hosts: Sequence[Host],
+    links: Mapping[str, Link],
+    names: Callable[[Host], Mapping[str, Any]],
+    skip: Mapping[str, str],
+    *,
+    same_machine: bool = False,
+) -> tuple[str, ...]:
+    """Names of the hosts that cannot be worked on; each is on record with its reason, in HostRefused."""
+    facts: dict[str, Facts] = {}
+    refused: list[str] = []
+
+    def look(host: Host) -> None:
+        began = around.clock.monotonic()
+        try:
+            session = links[host.name].connect()
+            for user in users_of(around, names(host), skip):
+                session.become(user)
+        except TransportError as error:
+            refused.append(host.name)
+            around.bus.emit(
+                HostRefused(host=host.name, reason=error.reason, message=error.message, took_ms=_since(around, began))
+            )
+            return
+        facts[host.name] = session.facts
+        offset = (session.facts.clock - around.clock.now().timestamp()) * 1000 if session.facts.clock else 0.0
+        around.bus.emit(
+            HostConnected(
+                host=host.name,
+                peer=asdict(session.peer),
+                facts=asdict(session.facts),
+                took_ms=_since(around, began),
+                clock_offset_ms=round(offset),
+            )
+        )
+
+    for_each(hosts, look, at_once=AT_ONCE, stop=around.stop)
+    if not same_machine:
+        refused += _twice(around, facts)
+    return tuple(name for name in (host.name for host in hosts) if name in refused)
+
+
+def users_of(around: Surroundings, names: Mapping[str, Any], skip: Mapping[str, str]) -> tuple[str, ...]:
+    """The users that the steps of a host will work as, as far as that is known before they run."""
+    users: list[str] = []
+    for step in around.playbook.walk():
+        if step.kind == "group" or step.local or step.id in skip or not _on_host(around, step):
+            continue
+        try:
+            user = user_of(step, around.playbook, names)
+        except TemplateFailed:
+            continue
+        if user is not None and user not in users:
+            users.append(user)
+    return tuple(users)
+
+
+def _on_host(around: Surroundings, step: Step) -> bool:
+    return hasattr(around.kinds.get(step.kind), "act")
+
+
+def _twice(around: Surroundings, facts: Mapping[str, Facts]) -> list[str]:
+    """Hosts that are one machine under several names."""
+    machines: dict[str, list[str]] = {}
+    for name, known in sorted(facts.items()):
+        if known.machine_id:
+            machines.setdefault(known.machine_id, []).append(name)
+    refused = []
+    for same in machines.values():
+        for name in same if len(same) > 1 else ():
+            message = (
+                f"{', '.join(same)} are one machine under several names (same machine id); two of them at work at once "
+                "could spoil each other's steps. Where they are clones, set policy: {same_machine: allow} in rawat.yml"
+            )
+            around.bus.emit(HostRefused(host=name, reason="machine", message=message))
+            refused.append(name)
+    return refused
+
+
+def _since(around: Surroundings, began: float) -> int:
+    return int((around.clock.monotonic() - began) * 1000)

@@ -1,0 +1,128 @@
+"""A plan carried out: preflight, batches over a capped pool, the failure limit, the end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from runner.engine.host import HostRun, Selection
+from runner.engine.link import Link
+from runner.engine.naming import host_names
+from runner.engine.once import Once
+from runner.engine.plan import Plan
+from runner.engine.pool import Abandoned, for_each
+from runner.engine.preflight import preflight
+from runner.engine.surroundings import Surroundings
+from runner.events import BatchFinished, BatchStarted, HostStarted, SittingEnded, StopAsked
+from runner.model import Host, Outcome
+from runner.record import exit_code, fold
+from runner.redact import Secret
+
+
+class Run:
+    """One sitting of a run. `execute` returns the exit code; the last event is on disk by then."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        around: Surroundings,
+        *,
+        link: Callable[[Host], Link],
+        secrets: Mapping[str, Secret],
+        signed: Callable[[str], bool] = lambda item: False,
+        same_machine: bool = False,
+    ) -> None:
+        self.plan = plan
+        self.around = around
+        self._links = {host.name: link(host) for host in plan.hosts}
+        self._secrets = secrets
+        self._signed = signed
+        self._same_machine = same_machine
+        self._once = Once()
+        self._lock = threading.Lock()
+        self._failed: list[str] = []
+        self._begun: set[str] = set()
+
+    def execute(self) -> int:
+        try:
+            self._hosts()
+        except Abandoned:
+            pass
+        if self.around.stop.how:
+            self.around.bus.emit(StopAsked(how=self.around.stop.how))
+        left = tuple(host.name for host in self.plan.hosts if host.name not in self._begun)
+        refused = set(self._failed)
+        not_started = tuple(name for name in left if name not in refused)
+        record = fold([self.around.bus.events])
+        code = exit_code(replace(record, not_started=not_started), stopped_by=self.around.stop.how)
+        self.around.bus.emit(SittingEnded(exit_code=code, stopped_by=self.around.stop.how, not_started=not_started))
+        return code
+
+    def close(self) -> None:
+        for link in self._links.values():
+            link.close()
+
+    def _hosts(self) -> None:
+        refused = preflight(
+            self.around,
+            self.plan.hosts,
+            self._links,
+            self._names,
+            self.plan.skip,
+            same_machine=self._same_machine,
+        )
+        self._failed += refused
+        if self._over_limit():
+            return
+        for number, batch in enumerate(self.plan.batches, 1):
+            if self.around.stop.asked:
+                return
+            self._batch(number, [host for host in self.plan.hosts if host.name in batch and host.name not in refused])
+            if self._over_limit():
+                return
+
+    def _batch(self, number: int, hosts: list[Host]) -> None:
+        bus = self.around.bus
+        bus.emit(BatchStarted(batch=number, hosts=tuple(host.name for host in hosts)))
+        before = len(self._failed)
+
+        def work(host: Host) -> None:
+            if not self._over_limit():
+                self._host(number, host)
+
+        for_each(hosts, work, at_once=self.plan.playbook.rollout.parallel, stop=self.around.stop)
+        failed = tuple(self._failed[before:])
+        stopped = self._limit_words() if self._over_limit() else ""
+        bus.emit(BatchFinished(batch=number, failed=failed, stopped=stopped))
+
+    def _host(self, batch: int, host: Host) -> None:
+        with self._lock:
+            self._begun.add(host.name)
+        self.around.bus.emit(HostStarted(host=host.name, batch=batch))
+        link = self._links[host.name]
+        outcome = HostRun(
+            host,
+            link,
+            self.around,
+            names=self._names(host),
+            selection=Selection(skip=self.plan.skip),
+            once=self._once,
+            signed=self._signed,
+        ).run()
+        link.close()
+        if outcome not in (Outcome.OK, Outcome.CANCELLED):
+            with self._lock:
+                self._failed.append(host.name)
+
+    def _names(self, host: Host) -> dict[str, Any]:
+        return host_names(host, self.plan.variables[host.name], self._secrets, run_id=self.around.run_id)
+
+    def _over_limit(self) -> bool:
+        """Whether as many hosts have failed as the rollout allows at most less one: *at least* N stops."""
+        return len(self._failed) >= self.plan.playbook.rollout.stop_when_failed.of(len(self.plan.hosts))
+
+    def _limit_words(self) -> str:
+        limit = self.plan.playbook.rollout.stop_when_failed
+        return f"{len(self._failed)} hosts failed; the rollout stops at {limit}"

@@ -1,0 +1,35 @@
+"""A step on a host: one attempt after another, as far as the playbook allows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from runner.engine.link import Link
+from runner.engine.surroundings import Surroundings
+from runner.engine.trial import StepResult, Trial, wait
+from runner.model import Host, Outcome, Step
+
+__all__ = ["StepResult", "run_step"]
+
+
+def run_step(
+    around: Surroundings, host: Host, link: Link, step: Step, instance: str, names: Mapping[str, Any]
+) -> StepResult:
+    """
+    All attempts of a step under the instance id it is given; every one is recorded. Raises JournalError, nothing else.
+
+    A failure is tried again as often as `retries` allows. An end that nobody knows is not, unless it may be repeated.
+    """
+    number = 0
+    while True:
+        number += 1
+        trial = Trial(around, host, link, step, instance, names, number)
+        result = trial.run()
+        bad = result.outcome in (Outcome.FAILED, Outcome.UNREACHABLE, Outcome.UNKNOWN)
+        again = bad and result.repeatable and number < step.retry.attempts and not around.stop.asked
+        around.bus.emit(trial.finished(result, last=not again))
+        if not again:
+            return result
+        detail = f"after attempt {number}: {result.problem}"
+        wait(around, host.name, instance, "retry", step.retry.wait_s(number), detail)

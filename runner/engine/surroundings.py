@@ -1,0 +1,45 @@
+"""What every host of a run shares."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+from runner.engine.bus import Bus
+from runner.model import Playbook
+from runner.registry import Registry
+from runner.seams import Clock, Journal, People
+
+
+class Stop:
+    """
+    Somebody asked the run to stop: `how` is the signal or the command; the first word stands.
+
+    `event`: nothing new is begun. `leave`: do not wait for what runs, either.
+    """
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+        self.leave = threading.Event()
+        self.how = ""
+
+    @property
+    def asked(self) -> bool:
+        return self.event.is_set()
+
+    def ask(self, how: str) -> None:
+        self.how = self.how or how
+        self.event.set()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    playbook: Playbook
+    kinds: Registry[type[Any]]
+    bus: Bus
+    journal: Journal
+    clock: Clock
+    people: People
+    stop: Stop
+    run_id: str
