@@ -8,17 +8,19 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.bed import faults, lab, seeds
+from tests.bed.cgroup import hierarchy
 from tests.bed.fixtures import lab3, loopback_sshd, shared_sshd, start_lab, start_sshd
 from tests.bed.host import HostSpec
 from tests.bed.lab import Lab
 from tests.bed.network import GATEWAY
-from tests.bed.packages import no_services
+from tests.bed.packages import ensure, no_services
 from tests.bed.process import BedError, alive, run, until
 from tests.bed.proxy import Proxy
 from tests.bed.root import SUDO_PASSWORD, debian_sources
@@ -241,8 +243,8 @@ def test_databases_answer_and_are_seeded(lab3: Lab) -> None:
     postgresql, mariadb = lab3.host("pg"), lab3.host("maria")
     seeds.seed_postgresql(postgresql, loans=5000, rounds=2)
     ask = "select (select count(*) from loans), (select n_dead_tup from pg_stat_user_tables where relname = 'loans')"
-    told = postgresql.exec(["runuser", "-u", "postgres", "--", "psql", "-AtXc", ask, seeds.DATABASE]).stdout
-    rows, dead = map(int, told.strip().split("|"))
+    counted = postgresql.exec(["runuser", "-u", "postgres", "--", "psql", "-AtXc", ask, seeds.DATABASE]).stdout
+    rows, dead = map(int, counted.strip().split("|"))
     assert (rows, dead) == (5000, 10000)
     seeds.seed_mariadb(mariadb, loans=4000)
     told = mariadb.exec(
@@ -390,11 +392,24 @@ def test_an_interrupted_run_leaves_nothing(number: signal.Signals) -> None:
 def _nothing_left(name: str) -> None:
     assert not (lab.labs() / name).exists()
     assert not [entry.name for entry in Path("/run/netns").iterdir() if entry.name.startswith(name)]
-    assert not (lab.hierarchy() / f"rawat-bed-{name}").exists()
+    assert not (hierarchy() / f"rawat-bed-{name}").exists()
     assert name not in Path("/proc/self/mounts").read_text(encoding="utf-8")
 
 
-def test_without_root_the_lab_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    with pytest.raises(BedError, match="run it as root"):
+@contextmanager
+def _not_root() -> Iterator[None]:
+    """Be an ordinary user for a moment, also where the tests run as root."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
+
+
+def test_without_root_the_bed_says_what_it_needs() -> None:
+    with _not_root(), pytest.raises(BedError, match="run it as root"):
         Lab.start([HostSpec(name="any")])
+    with _not_root(), pytest.raises(BedError, match="no-such-package-of-the-bed"):
+        ensure(["no-such-package-of-the-bed"])
