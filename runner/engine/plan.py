@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from runner.document.schema import check_value
+from runner.document.source import likely
 from runner.errors import InvalidInput, Problem
 from runner.model import FINALLY, Host, Playbook, Rollout, Step
-from runner.playbook.schema import check_value
-from runner.playbook.source import likely
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class Plan:
 def make_plan(
     playbook: Playbook, hosts: Sequence[Host], choice: Choice, *, left_out: Sequence[Mapping[str, str]] = ()
 ) -> Plan:
-    """Raises InvalidInput with everything that is wrong: no host, steps that do not exist, variables that do not fit."""
+    """Raises InvalidInput with all that is wrong: no host, steps that do not exist, variables that do not fit."""
     if not hosts:
         raise InvalidInput(
             f"no host is selected for '{playbook.name}' (its pattern: {playbook.hosts})",

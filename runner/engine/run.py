@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -46,10 +47,8 @@ class Run:
         self._begun: set[str] = set()
 
     def execute(self) -> int:
-        try:
+        with suppress(Abandoned):
             self._hosts()
-        except Abandoned:
-            pass
         if self.around.stop.how:
             self.around.bus.emit(StopAsked(how=self.around.stop.how))
         left = tuple(host.name for host in self.plan.hosts if host.name not in self._begun)

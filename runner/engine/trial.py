@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from runner.document.schema import check_value
 from runner.engine.link import Link
 from runner.engine.naming import found_text, kept_values, render_params, result_values, user_of
 from runner.engine.people import RecordingPeople
@@ -13,7 +14,6 @@ from runner.engine.surroundings import Surroundings
 from runner.errors import InvalidInput, JournalError, LinkLost, TransportError
 from runner.events import CommandSent, LinkDropped, StepFinished, StepStarted, Waited
 from runner.model import Exit, Facts, Host, Outcome, Step
-from runner.playbook.schema import check_value
 from runner.playbook.template import TemplateFailed, evaluate, render
 from runner.seams import (
     Check,

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from runner.document.schema import check, check_value
+from runner.document.source import At, Document, likely, read_file
 from runner.errors import InvalidInput, Problem
 from runner.model import FINALLY, PHASES, ChecklistItem, Playbook, Rollout, Share, SourceFile, Step, Variable
 from runner.playbook.names import check_names
-from runner.playbook.schema import check, check_value, playbook_schema, steps_schema
-from runner.playbook.source import At, Document, likely, read_file
+from runner.playbook.schema import playbook_schema, steps_schema
 from runner.playbook.steps import StepReader
+from runner.playbook.template import is_template
 from runner.registry import Registry
 
 Kinds = Registry[type[Any]]
@@ -45,7 +47,7 @@ class _Loader:
         document = self.read(path, str(path))
         if not isinstance(document.data, dict):
             raise InvalidInput(problems=(document.problem((), "a playbook is a mapping that begins with 'rawat: 1'"),))
-        self.problems += check(document, playbook_schema(self._schemas(document.data)))
+        self.problems += check(document, playbook_schema(self._schemas(document.data)), excuse=is_template)
         if self.problems and not self._readable(document.data):
             raise InvalidInput(problems=tuple(self.problems))
         reader = StepReader(self)
@@ -92,7 +94,7 @@ class _Loader:
         if not isinstance(included.data, list):
             self.problems.append(included.problem((), "an included file is a list of steps"))
             return None
-        found = check(included, steps_schema(self._schemas(included.data)))
+        found = check(included, steps_schema(self._schemas(included.data)), excuse=is_template)
         self.problems += found
         return None if found else included
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from runner.document.source import At, Document, likely
 from runner.errors import Location, Problem
 from runner.model import FINALLY, UNDO, Playbook, Step
-from runner.playbook.source import At, Document, likely
 from runner.playbook.template import expression_problem, is_template, names_in, problems
 from runner.registry import Registry
 

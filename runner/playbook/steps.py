@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
+from runner.document.source import At, Document, likely
 from runner.errors import InvalidInput, Problem
 from runner.model import UNDO, OnFailure, Requirement, Retry, Step, Watch
 from runner.playbook.schema import STEP_KEYS
-from runner.playbook.source import At, Document, likely
 from runner.registry import Registry
 from runner.units import duration_s, size_bytes
 

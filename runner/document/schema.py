@@ -1,0 +1,136 @@
+"""What breaks a JSON Schema, said to the person who wrote the file: each mistake at its place, with the likely word."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+from jsonschema.validators import extend
+
+from runner.document.source import At, Document, likely
+from runner.errors import Problem
+from runner.redact import Secret
+
+Excuse = Callable[[Any], bool]
+"""Says of a value that it stands for another one that is not known yet: a template."""
+
+
+def _is_string(_: Any, instance: Any) -> bool:
+    return isinstance(instance, str | Secret)
+
+
+Validator: Any = extend(  # type: ignore[no-untyped-call]
+    Draft202012Validator, type_checker=Draft202012Validator.TYPE_CHECKER.redefine("string", _is_string)
+)
+"""Draft 2020-12, to which a Secret is a text."""
+
+
+def check(document: Document, schema: Mapping[str, Any], *, excuse: Excuse = lambda value: False) -> list[Problem]:
+    """Every way in which a document breaks the schema, in the order of the text; what is excused is not looked at."""
+    errors = Validator(schema).iter_errors(document.data)
+    found = [problem for error in errors for problem in _problems(document, error, excuse)]
+    return sorted(dict.fromkeys(found), key=lambda problem: (problem.where is None, problem.where))
+
+
+def check_value(value: Any, schema: Mapping[str, Any]) -> list[str]:
+    """What is wrong with one value once it is rendered, each as `where: what`."""
+    found = []
+    for error in Validator(schema).iter_errors(value):
+        for leaf in _leaves(error, lambda value: False):
+            at = ".".join(str(part) for part in leaf.absolute_path)
+            found += [f"{at}: {message}" if at else message for _, _, message in _messages(leaf)]
+    return list(dict.fromkeys(found))
+
+
+def _problems(document: Document, error: ValidationError, excuse: Excuse) -> Iterator[Problem]:
+    for leaf in _leaves(error, excuse):
+        for path, on_key, message in _messages(leaf):
+            yield document.problem(path, message, on_key=on_key)
+
+
+def _leaves(error: ValidationError, excuse: Excuse) -> Iterator[ValidationError]:
+    """The errors that a person can act on: of several alternatives, those of the one that was meant."""
+    if excuse(error.instance):
+        return
+    if error.validator not in ("anyOf", "oneOf") or not error.context:
+        yield error
+        return
+    branches: dict[Any, list[ValidationError]] = {}
+    for inner in error.context:
+        branches.setdefault(inner.schema_path[0], []).append(inner)
+    kept = [[leaf for inner in errors for leaf in _leaves(inner, excuse)] for errors in branches.values()]
+    if not all(kept):
+        return
+    meant = [errors for errors in kept if not any(_wrong_type(leaf, error) for leaf in errors)]
+    yield from min(meant, key=len) if meant else [error]
+
+
+def _wrong_type(leaf: ValidationError, whole: ValidationError) -> bool:
+    return leaf.validator == "type" and len(leaf.absolute_path) == len(whole.absolute_path)
+
+
+def _messages(error: ValidationError) -> Iterator[tuple[At, bool, str]]:
+    """(path, whether the key is meant, message) for one error."""
+    at: At = tuple(error.absolute_path)
+    rule: Any = error.validator_value
+    schema: Any = error.schema
+    instance: Any = error.instance
+    match error.validator:
+        case "additionalProperties":
+            known = sorted(schema.get("properties", {}))
+            for key in instance:
+                if key not in known:
+                    yield (*at, key), True, _unknown(str(key), known, at)
+        case "required":
+            for key in rule:
+                if key not in instance:
+                    yield at, True, f"'{key}' is missing here"
+        case "type":
+            yield at, False, f"expected {_types(rule)}, found {_show(instance)}"
+        case "enum":
+            words = [str(word) for word in rule]
+            yield (
+                at,
+                False,
+                f"{_show(instance)} is not one of {', '.join(words)}" + likely(str(instance), words),
+            )
+        case "const":
+            yield at, False, f"expected {_show(rule)}, found {_show(instance)}"
+        case "pattern":
+            wanted = schema.get("description") or f"it must match {rule}"
+            yield at, False, f"{_show(instance)} does not have the form that is wanted here: {wanted}"
+        case "anyOf" | "oneOf":
+            yield at, False, f"{_show(instance)} is none of the forms that are allowed here"
+        case "minItems" | "minProperties":
+            yield at, False, "this is empty"
+        case _:
+            yield at, False, _shorten(error.message)
+
+
+def _unknown(key: str, known: Iterable[str], at: At) -> str:
+    if not at:
+        what = "key here"
+    elif isinstance(at[-1], int):
+        what = "step key" if at[-2] not in ("checklist",) else "checklist key"
+    else:
+        what = f"key of '{at[-1]}'"
+    return f"'{key}' is not a {what}" + (likely(key, known) or f"; known are: {', '.join(list(known)[:12])}")
+
+
+def _types(value: Any) -> str:
+    words = {"object": "a mapping", "array": "a list", "string": "a text", "integer": "a whole number",
+             "number": "a number", "boolean": "true or false", "null": "nothing"}  # fmt: skip
+    return " or ".join(words[name] for name in ([value] if isinstance(value, str) else value))
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, Secret):
+        return repr(value)
+    return _shorten(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def _shorten(text: str, most: int = 120) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -1,0 +1,162 @@
+"""The folder of records: its runs, their sittings and acts, and what reading them shows."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runner.errors import DamagedRecord, InvalidInput, JournalError
+from runner.events import Event, from_json
+from runner.journal.append import sha256
+from runner.record import RunRecord, fold
+
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def new_run_id() -> str:
+    """26 characters that sort by time: 48 bits of milliseconds, 80 random (ULID)."""
+    number = (int(time.time() * 1000) << 80) | secrets.randbits(80)
+    return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SittingRead:
+    """A sitting as it was read: `torn` where a cut last line was left out, `running` where it is written still."""
+
+    number: int
+    folder: Path
+    events: tuple[Event, ...]
+    head: str
+    first_prev: str
+    torn: bool
+    running: bool
+
+
+class Records:
+    """A folder of records. Reading needs no lock and no index, and works on a read-only copy."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def prepare(self) -> None:
+        """Make the folder where it is missing; raises JournalError where records could not be kept safe in it."""
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            mode = self.path.stat().st_mode
+        except OSError as error:
+            raise JournalError(
+                f"{self.path}: cannot be made: {error.strerror}", hint="choose with --records"
+            ) from error
+        if mode & 0o022:
+            raise JournalError(
+                f"{self.path}: others may write to this folder (mode {mode & 0o777:04o})",
+                hint=f"chmod go-w {self.path}",
+            )
+
+    def runs(self) -> tuple[str, ...]:
+        """Ids of all runs, oldest first."""
+        if not self.path.is_dir():
+            return ()
+        return tuple(sorted(entry.name for entry in self.path.iterdir() if (entry / "1").is_dir()))
+
+    def find(self, name: str) -> str:
+        """The run that is meant by an id, a unique beginning or end of it, or `last`. Raises InvalidInput."""
+        runs = self.runs()
+        if not runs:
+            raise InvalidInput(f"there are no runs in {self.path}", hint="`rawat run` makes one; choose with --records")
+        if name == "last":
+            return runs[-1]
+        wanted = name.upper()
+        found = [run for run in runs if run == wanted] or [
+            run for run in runs if run.startswith(wanted) or run.endswith(wanted)
+        ]
+        if len(found) == 1:
+            return found[0]
+        what = "several runs" if found else "no run"
+        raise InvalidInput(f"{what} in {self.path} match '{name}'", hint="`rawat runs` lists them")
+
+    def sittings(self, run: str) -> tuple[SittingRead, ...]:
+        numbers = sorted(int(entry.name) for entry in (self.path / run).iterdir() if entry.name.isdigit())
+        return tuple(read_sitting(self.path / run / str(number), number) for number in numbers)
+
+    def acts(self, run: str) -> tuple[Mapping[str, Any], ...]:
+        folder = self.path / run / "acts"
+        return tuple(_act(path) for path in sorted(folder.glob("*.json"))) if folder.is_dir() else ()
+
+    def record(self, run: str) -> RunRecord:
+        """Raises DamagedRecord where a line in the middle is bad."""
+        return fold([sitting.events for sitting in self.sittings(run)], self.acts(run))
+
+    def running(self, run: str) -> bool:
+        return any(sitting.running for sitting in self.sittings(run))
+
+
+def read_sitting(folder: Path, number: int) -> SittingRead:
+    """Read and check the chain of a sitting's events."""
+    path = folder / "events.jsonl"
+    running = is_locked(path)
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raw = b""
+    except OSError as error:
+        raise DamagedRecord(f"cannot be read: {error.strerror}", where=str(path)) from error
+    lines = raw.splitlines(keepends=True)
+    torn = bool(lines) and not lines[-1].endswith(b"\n")
+    events: list[Event] = []
+    head = first = ""
+    for line, data in _chained(path, lines[:-1] if torn else lines):
+        first = first or str(data["prev"])
+        head = sha256(line)
+        events.append(from_json(data))
+    return SittingRead(
+        number=number, folder=folder, events=tuple(events), head=head, first_prev=first, torn=torn, running=running
+    )
+
+
+def _chained(path: Path, lines: list[bytes]) -> Iterator[tuple[bytes, Mapping[str, Any]]]:
+    head = ""
+    for number, line in enumerate(lines, 1):
+        where = f"{path}:{number}"
+        try:
+            data = json.loads(line)
+        except ValueError as error:
+            raise DamagedRecord("this line is not JSON", where=where) from error
+        if not isinstance(data, dict) or "prev" not in data:
+            raise DamagedRecord("this line is not an event", where=where)
+        if head and data["prev"] != head:
+            raise DamagedRecord("this line does not follow from the one before it", where=where)
+        head = sha256(line)
+        yield line, data
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a living process writes this file."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _act(path: Path) -> Mapping[str, Any]:
+    try:
+        data = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise DamagedRecord("this act cannot be read", where=str(path)) from error
+    return data if isinstance(data, dict) else {}

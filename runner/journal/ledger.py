@@ -1,0 +1,116 @@
+"""
+The ledger: one line per OPEN and SEAL of a sitting and per ACT, hash-chained, numbered without a hole.
+
+Its first line names the folder by a random id. Every line is written under a lock and is on disk before the call
+returns, so that several runs may share a folder, and so that removing a run leaves its numbers behind.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runner.errors import DamagedRecord, JournalError
+from runner.journal.append import encode, sha256
+
+START = "0" * 64
+"""What the first line of a chain has as `prev`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A ledger line: its number, its digest, and what it says."""
+
+    number: int
+    digest: str
+    data: Mapping[str, Any]
+
+
+def add(folder: Path, kind: str, at: str, **what: Any) -> Entry:
+    """Add a line; raises JournalError where it cannot be written, DamagedRecord where the last line is torn."""
+    path = folder / "ledger.jsonl"
+    with _locked(path) as descriptor:
+        number, head = _last(path, descriptor)
+        if number == 0:
+            head = _write(
+                path, descriptor, {"n": 0, "type": "LEDGER", "at": at, "id": secrets.token_hex(8), "prev": START}
+            )
+        number += 1
+        data = {"n": number, "type": kind, "at": at, **what, "prev": head}
+        return Entry(number=number, digest=_write(path, descriptor, data), data=data)
+
+
+def read(folder: Path) -> list[Entry]:
+    """All lines, the first included; raises DamagedRecord at the first that does not follow from the one before."""
+    path = folder / "ledger.jsonl"
+    if not path.exists():
+        return []
+    entries: list[Entry] = []
+    head = START
+    for number, line in enumerate(path.read_bytes().splitlines(keepends=True)):
+        where = f"{path}:{number + 1}"
+        data = _parse(line, where)
+        if data.get("prev") != head:
+            raise DamagedRecord("this line does not follow from the one before it", where=where)
+        if data.get("n") != number:
+            raise DamagedRecord(f"number {data.get('n')} where {number} belongs", where=where)
+        head = sha256(line)
+        entries.append(Entry(number=number, digest=head, data=data))
+    return entries
+
+
+def _parse(line: bytes, where: str) -> dict[str, Any]:
+    if not line.endswith(b"\n"):
+        raise DamagedRecord("the last line is not whole", where=where)
+    try:
+        data = json.loads(line)
+    except ValueError as error:
+        raise DamagedRecord("this line is not JSON", where=where) from error
+    if not isinstance(data, dict):
+        raise DamagedRecord("this line is not an object", where=where)
+    return data
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[int]:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise JournalError(f"{path}: cannot be opened: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _last(path: Path, descriptor: int) -> tuple[int, str]:
+    """(number, digest) of the last line; (0, START) of an empty ledger."""
+    size = os.fstat(descriptor).st_size
+    if size == 0:
+        return 0, START
+    tail = os.pread(descriptor, 65536, max(0, size - 65536))
+    line = tail.splitlines(keepends=True)[-1]
+    data = _parse(line, f"{path} (end)")
+    return int(data["n"]), sha256(line)
+
+
+def _write(path: Path, descriptor: int, data: Mapping[str, Any]) -> str:
+    line = encode(data)
+    before = os.fstat(descriptor).st_size
+    try:
+        written = os.write(descriptor, line)
+        if written != len(line):
+            os.ftruncate(descriptor, before)
+            raise JournalError(f"{path}: only {written} of {len(line)} bytes could be written; is the disk full?")
+        os.fsync(descriptor)
+    except OSError as error:
+        raise JournalError(f"{path}: cannot be written: {error.strerror}") from error
+    return sha256(line)
