@@ -7,6 +7,7 @@ script's text to the answer, a function of the Launch, or (the default) "exit 0"
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -27,6 +28,7 @@ FACTS = Facts(
     init="systemd", package_manager="apt-get", user="maint", uid=1000, home="/home/maint",
     spool="/home/maint/.local/state/rawat", shell="/bin/sh", tools=("sh", "setsid", "flock", "systemd-run", "apt-get"),
 )  # fmt: skip
+PEER = Peer(address="192.0.2.1", port=22, user="maint", key_type="ssh-ed25519", fingerprint="SHA256:fake")
 
 
 def done(stdout: str | bytes = b"", *, code: int = 0, stderr: str | bytes = b"", took_s: float = 0.01) -> Completed:
@@ -116,7 +118,7 @@ class FakeHost:
 
     answers: Answers = field(default_factory=dict)
     facts: Facts = FACTS
-    peer: Peer = Peer(address="192.0.2.1", port=22, user="maint", key_type="ssh-ed25519", fingerprint="SHA256:fake")
+    peer: Peer = PEER
     refuse: TransportError | None = None
     users: tuple[str, ...] | None = None
     drop_at: int | None = None
@@ -252,5 +254,5 @@ class FakeTransport:
 
     def _made(self, host: Host) -> FakeHost:
         """Two hosts are two machines."""
-        facts = replace(FACTS, hostname=host.name, machine_id=f"{abs(hash(host.name)):032x}"[:32])
+        facts = replace(FACTS, hostname=host.name, machine_id=hashlib.sha256(host.name.encode()).hexdigest()[:32])
         return FakeHost(answers=self._answers, facts=facts)

@@ -12,7 +12,7 @@ from runner.errors import BecomeRefused, LinkLost
 from runner.redact import Secret
 from runner.seams import Passwords
 from runner.transport.channel import Channel
-from runner.transport.supervisor import Supervisor
+from runner.transport.supervisor import NoSupervisor, Supervisor
 
 PASSWORD_S = 30.0
 PRELUDE = b"unset LC_ALL\n"
@@ -52,8 +52,8 @@ def become(
     channel = pipe(("env", "LC_ALL=C", "sudo", "-n", "-H", "-u", user, "sh"))
     try:
         return supervisor(channel, PRELUDE)
-    except LinkLost as error:
-        problem = reason(channel.why() or str(error))
+    except NoSupervisor as error:
+        problem = reason(error.said)
     if problem != _NEEDS_PASSWORD:
         raise _refused(host, user, problem)
     password = passwords.sudo(host, user)

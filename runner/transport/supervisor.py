@@ -10,10 +10,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from runner.errors import LinkLost, ProtocolError, TransportError
-from runner.model import Exit, Facts, Killed
+from runner.model import Facts
 from runner.seams import Completed, Launch, OnOutput, Stream
 from runner.transport import request
 from runner.transport.channel import Channel
+from runner.transport.ending import completed
 from runner.transport.frames import Content, Header, Parser
 from runner.transport.hello import Hello, check_spool, parse
 from runner.transport.sink import Sink
@@ -25,7 +26,6 @@ OVERDUE_S = 60.0
 """How long after its deadline a step may be silent before nobody is believed to watch it any more."""
 
 _STREAMS: dict[str, Stream] = {"o": "stdout", "e": "stderr"}
-_KILLED: dict[str, Killed] = {"trace": "no trace left", "known": "not known"}
 _REFUSED = {
     "started-before": "this attempt was started before; it is not started twice",
     "spool": "the host could not store it in its spool (no space left, or read-only); nothing was started",
@@ -40,6 +40,18 @@ class LaunchRefused(TransportError):
     def __init__(self, message: str, *, why: str, host: str) -> None:
         super().__init__(message, host=host)
         self.why = why
+
+
+class ShellEnded(LinkLost):
+    """The stream ended though the link did not: somebody ended the supervisor."""
+
+
+class NoSupervisor(ProtocolError):
+    """The host's shell ended instead of answering; `said` is what it said."""
+
+    def __init__(self, message: str, *, said: str, host: str) -> None:
+        super().__init__(message, host=host)
+        self.said = said
 
 
 class Supervisor:
@@ -93,7 +105,7 @@ class Supervisor:
         finally:
             self._running = 0
         sink.close()
-        return self._completed(end, launch, sink)
+        return completed(end, launch, sink, boot=self._hello.boot)
 
     def cancel(self) -> None:
         """End what runs now; nothing where nothing runs. A launch that was not sent yet is not sent."""
@@ -129,7 +141,7 @@ class Supervisor:
         finally:
             self._running = 0
             sink.close()
-        return self._completed(end, launch, sink)
+        return completed(end, launch, sink, boot=self._hello.boot)
 
     def _send(self, data: bytes) -> None:
         with self._send_lock:
@@ -143,7 +155,8 @@ class Supervisor:
 
     def _hear_hello(self, until: float) -> Hello:
         noise, hello = bytearray(), bytearray()
-        for item in self._items(until, "no answer from the host's shell; does a start-up file of it read its input?"):
+        late = "no answer from the host's shell; does a start-up file of it read its input?"
+        for item in self._until_hello(self._items(until, late), noise):
             match item:
                 case Content(kind="h", data=data):
                     hello += data
@@ -153,6 +166,15 @@ class Supervisor:
                     self.notes = noise.decode("utf-8", "replace").strip()
                     return parse(bytes(hello))
         raise ProtocolError(f"{self._host}: no hello", host=self._host)
+
+    def _until_hello(self, items: Iterator[Header | Content], noise: bytearray) -> Iterator[Header | Content]:
+        """An end of the stream here is no lost link: the shell would not work, and said why."""
+        try:
+            yield from items
+        except ShellEnded as error:
+            words = " ".join(filter(None, (self._channel.why(), noise.decode("utf-8", "replace").strip())))
+            message = f"{self._host}: its shell ended before it answered: {words or 'without a word'}"
+            raise NoSupervisor(message, said=words, host=self._host) from error
 
     def _items(self, until: float, late: str = "no answer") -> Iterator[Header | Content]:
         """What comes, up to a moment of the monotonic clock. Raises ProtocolError then, LinkLost at the end."""
@@ -167,7 +189,7 @@ class Supervisor:
 
     def _ended(self) -> LinkLost:
         why = self._channel.why()
-        return LinkLost(f"{self._host}: the connection ended{f' ({why})' if why else ''}", host=self._host)
+        return ShellEnded(f"{self._host}: its shell ended{f' ({why})' if why else ''}", host=self._host)
 
     def _stdin(self, number: int, stdin: bytes | Path | None) -> bytes:
         """The word for a launch's input; stores it on the host first where it is large."""
@@ -245,36 +267,3 @@ class Supervisor:
                             raise self._refused(item)
                     case Content(kind="o" | "e" as kind, data=data) if current == str(number):
                         sink.add(_STREAMS[kind], data)
-
-    def _completed(self, end: tuple[str, ...], launch: Launch, sink: Sink) -> Completed:
-        try:
-            how, begun, ended = end[0], float(end[1]), float(end[2])
-        except (IndexError, ValueError) as error:
-            raise ProtocolError(f"{self._host}: an end that cannot be read: {end}", host=self._host) from error
-        out, err = sink.kept["stdout"], sink.kept["stderr"]
-        return Completed(
-            exit=_exit(how, launch, ended - begun, sink.total),
-            stdout=out.value(),
-            stderr=err.value(),
-            stdout_bytes=out.total,
-            stderr_bytes=err.total,
-            started=self._hello.boot + begun,
-            duration_s=max(0.0, round(ended - begun, 2)),
-        )
-
-
-def _exit(how: str, launch: Launch, took_s: float, output: int) -> Exit:
-    """`how` is a code, `lost`, or WHY:PROOF of a kill."""
-    why, _, proof = how.partition(":")
-    killed = _KILLED.get(proof, "not known")
-    if why == "timeout":
-        return Exit(timeout_s=launch.deadline_s, killed=killed)
-    if why == "cancelled":
-        return Exit(timeout_s=max(0.0, round(took_s, 2)), killed=killed)
-    if why == "limit":
-        return Exit(output_limit=launch.output_limit, killed=killed)
-    if output > launch.output_limit:
-        return Exit(output_limit=launch.output_limit)
-    if how.isdigit():
-        return Exit(code=int(how))
-    return Exit(unknown="its processes are gone, and none of them wrote down how it ended")

@@ -1,0 +1,148 @@
+"""Host certificates of OpenSSH (PROTOCOL.certkeys): taken apart, and checked against an authority that is trusted."""
+
+from __future__ import annotations
+
+import struct
+import time
+from dataclasses import dataclass
+
+from runner.transport.known_hosts import CERT_SUFFIX, Entry, HostEntries, fingerprint, pattern
+
+HOST = 2
+_KEY_FIELDS = {"ssh-ed25519": 1, "ssh-rsa": 2, "rsa-sha2-256": 2, "rsa-sha2-512": 2, "ssh-dss": 4}
+_SIGNATURES = {
+    "ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256"),
+    "ssh-ed25519": ("ssh-ed25519",),
+    "ecdsa-sha2-nistp256": ("ecdsa-sha2-nistp256",),
+    "ecdsa-sha2-nistp384": ("ecdsa-sha2-nistp384",),
+    "ecdsa-sha2-nistp521": ("ecdsa-sha2-nistp521",),
+}
+"""What each kind of authority may sign with; SHA-1 is not among them."""
+
+
+class BadCertificate(Exception):
+    """Why a certificate is not accepted, in words for a person."""
+
+
+class _Reader:
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.at = 0
+
+    def take(self, count: int) -> bytes:
+        piece = self.data[self.at : self.at + count]
+        if len(piece) != count:
+            raise BadCertificate("it is cut short")
+        self.at += count
+        return piece
+
+    def string(self) -> bytes:
+        return self.take(struct.unpack(">I", self.take(4))[0])
+
+    def strings(self) -> list[bytes]:
+        inner = _Reader(self.string())
+        found = []
+        while inner.at < len(inner.data):
+            found.append(inner.string())
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """`signed` is what the signature covers; times are Unix seconds, `valid_before` not included."""
+
+    key_type: str
+    kind: int
+    key_id: str
+    principals: tuple[str, ...]
+    valid_after: int
+    valid_before: int
+    critical: tuple[str, ...]
+    authority: bytes
+    signature: bytes
+    signed: bytes
+
+
+def parse(blob: bytes) -> Certificate:
+    """Raises BadCertificate."""
+    reader = _Reader(blob)
+    key_type = reader.string().decode("ascii", "replace")
+    plain = key_type.removesuffix(CERT_SUFFIX)
+    reader.string()  # nonce
+    fields = 2 if plain.startswith("ecdsa-sha2-") else _KEY_FIELDS.get(plain)
+    if fields is None or plain == key_type:
+        raise BadCertificate(f"unknown type {key_type}")
+    for _ in range(fields):
+        reader.string()
+    _, kind = struct.unpack(">QI", reader.take(12))
+    key_id = reader.string().decode("utf-8", "replace")
+    principals = tuple(name.decode("utf-8", "replace") for name in reader.strings())
+    after, before = struct.unpack(">QQ", reader.take(16))
+    critical = tuple(name.decode("utf-8", "replace") for name in reader.strings()[::2])
+    reader.string()  # extensions
+    reader.string()  # reserved
+    authority = reader.string()
+    signed = blob[: reader.at]
+    signature = reader.string()
+    if reader.at != len(blob):
+        raise BadCertificate("there is something behind its end")
+    return Certificate(
+        key_type=key_type,
+        kind=kind,
+        key_id=key_id,
+        principals=principals,
+        valid_after=after,
+        valid_before=before,
+        critical=critical,
+        authority=authority,
+        signature=signature,
+        signed=signed,
+    )
+
+
+def check(blob: bytes, known: HostEntries, *, now: float | None = None) -> Entry:
+    """
+    The line of the authority that vouches for this certificate. Raises BadCertificate.
+
+    An empty list of principals would mean every host there is; it is refused.
+    """
+    certificate = parse(blob)
+    line = known.authority(certificate.authority)
+    if line is None:
+        raise BadCertificate(f"its authority {fingerprint(certificate.authority)} is not trusted for {known.principal}")
+    if known.revoking(certificate.authority):
+        raise BadCertificate(f"its authority {line.fingerprint} is revoked")
+    if certificate.kind != HOST:
+        raise BadCertificate("it is not a host's certificate")
+    if not any(pattern(name).fullmatch(known.principal) for name in certificate.principals):
+        named = ", ".join(certificate.principals) or "nobody"
+        raise BadCertificate(f"it is for {named}, not for {known.principal}")
+    moment = time.time() if now is None else now
+    if moment < certificate.valid_after:
+        raise BadCertificate(f"it is valid only from {_utc(certificate.valid_after)} on")
+    if moment >= certificate.valid_before:
+        raise BadCertificate(f"it expired at {_utc(certificate.valid_before)}")
+    if certificate.critical:
+        raise BadCertificate(f"it has critical options that rawat does not know: {', '.join(certificate.critical)}")
+    if not _signed(certificate):
+        raise BadCertificate("its signature is wrong")
+    return line
+
+
+def _utc(seconds: int) -> str:
+    # as text already; far ends of the range have no datetime
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(min(seconds, 253402300799)))
+
+
+def _signed(certificate: Certificate) -> bool:
+    import paramiko
+
+    try:
+        key_type = _Reader(certificate.authority).string().decode("ascii", "replace")
+        algorithm = _Reader(certificate.signature).string().decode("ascii", "replace")
+        if algorithm not in _SIGNATURES.get(key_type, ()):
+            return False
+        key = paramiko.PKey.from_type_string(key_type, certificate.authority)
+        return bool(key.verify_ssh_sig(certificate.signed, paramiko.Message(certificate.signature)))
+    except (BadCertificate, paramiko.SSHException, ValueError, KeyError):
+        return False

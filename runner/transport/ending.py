@@ -1,0 +1,49 @@
+"""What the host's last words of a launch mean."""
+
+from __future__ import annotations
+
+from runner.errors import ProtocolError
+from runner.model import Exit, Killed
+from runner.seams import Completed, Launch
+from runner.transport.sink import Sink
+
+_KILLED: dict[str, Killed] = {"trace": "no trace left", "known": "not known"}
+
+
+def completed(end: tuple[str, ...], launch: Launch, sink: Sink, *, boot: float) -> Completed:
+    """
+    `end` is END, start and end by the host's uptime; `boot` the Unix time at which that was zero.
+
+    Raises ProtocolError where it cannot be read.
+    """
+    try:
+        how, begun, ended = end[0], float(end[1]), float(end[2])
+    except (IndexError, ValueError) as error:
+        raise ProtocolError(f"the host told an end that cannot be read: {' '.join(end)}") from error
+    out, err = sink.kept["stdout"], sink.kept["stderr"]
+    return Completed(
+        exit=exit_of(how, launch, took_s=ended - begun, output=sink.total),
+        stdout=out.value(),
+        stderr=err.value(),
+        stdout_bytes=out.total,
+        stderr_bytes=err.total,
+        started=boot + begun,
+        duration_s=max(0.0, round(ended - begun, 2)),
+    )
+
+
+def exit_of(how: str, launch: Launch, *, took_s: float, output: int) -> Exit:
+    """`how` is a code, `lost`, or WHY:PROOF of a kill. More output than allowed is no success, however it ended."""
+    why, _, proof = how.partition(":")
+    killed = _KILLED.get(proof, "not known")
+    if why == "timeout":
+        return Exit(timeout_s=launch.deadline_s, killed=killed)
+    if why == "cancelled":
+        return Exit(timeout_s=max(0.0, round(took_s, 2)), killed=killed)
+    if why == "limit":
+        return Exit(output_limit=launch.output_limit, killed=killed)
+    if output > launch.output_limit:
+        return Exit(output_limit=launch.output_limit)
+    if how.isdigit():
+        return Exit(code=int(how))
+    return Exit(unknown="its processes are gone, and none of them wrote down how it ended")

@@ -1,0 +1,269 @@
+"""Fabric's connection, opened hop by hop: keys checked on each, old algorithms off, foreign errors translated."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, cast
+
+import paramiko
+from fabric import config, connection
+from paramiko.packet import Packetizer
+from paramiko.ssh_exception import IncompatiblePeer
+from paramiko.transport import ServiceRequestingTransport
+
+from runner.errors import LinkLost, ProtocolError, TransportError, Unreachable
+from runner.transport.channel import NoMoreChannels
+from runner.transport.host_keys import KnownKeysOnly
+from runner.transport.keys import KeyLogin
+from runner.transport.known_hosts import CERT_SUFFIX
+from runner.transport.target import Target
+
+# without a handler of its own, what goes wrong in its threads would be printed beside our own message
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
+
+_KEX = "curve25519-sha256@libssh.org"
+_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr")
+_STDERR_BYTES = 4096
+_FABRIC_LOCK = threading.Lock()
+# neither has types that can be relied on
+_fabric_config: Any = config.Config
+_fabric_connection: Any = connection.Connection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Seconds; `silence_s` is how long a link may be silent, though asked, before it counts as lost."""
+
+    connect_s: float = 10.0
+    login_s: float = 30.0
+    channel_s: float = 15.0
+    silence_s: float = 15.0
+
+
+class _HeardPacketizer(Packetizer):
+    """Notes when something came; any message is a sign of life."""
+
+    heard_at = 0.0
+
+    def read_message(self) -> Any:
+        message = super().read_message()
+        self.heard_at = time.monotonic()
+        return message
+
+
+class LinkTransport(ServiceRequestingTransport):
+    """`algorithms` are the host key algorithms to ask for, in order; paramiko would add to a list that is set."""
+
+    algorithms: tuple[str, ...] = ()
+    lost_because = ""
+
+    @property
+    def preferred_keys(self) -> tuple[str, ...]:
+        return self.algorithms
+
+    @property
+    def cipher(self) -> str:
+        return str(cast(Any, self).remote_cipher)
+
+    @property
+    def heard_at(self) -> float:
+        return float(cast(_HeardPacketizer, self.packetizer).heard_at)
+
+    def ask_for_life(self) -> None:
+        """A request that every server answers, if only with no. Never waits, for an answer or a key exchange."""
+        if self.clear_to_send.is_set():
+            message = paramiko.Message()
+            message.add_byte(paramiko.common.cMSG_GLOBAL_REQUEST)
+            message.add_string("keepalive@openssh.com")
+            message.add_boolean(True)
+            # paramiko's own global_request waits for the answer, or asks for none
+            cast(Any, self)._send_user_message(message)
+
+
+class Link:
+    """A connection to one host through its hops; `policy` knows the last key, `login` the key we used."""
+
+    def __init__(
+        self, target: Target, hops: Sequence[Any], policy: KnownKeysOnly, login: KeyLogin, limits: Limits
+    ) -> None:
+        self.target = target
+        self._hops = list(hops)
+        self.policy = policy
+        self.login = login
+        self._limits = limits
+
+    @property
+    def transport(self) -> LinkTransport:
+        transport: LinkTransport = self._hops[-1].transport
+        return transport
+
+    def channel(self, command: str) -> SshChannel:
+        """Start a command. Raises NoMoreChannels where the server has no room, LinkLost, ProtocolError."""
+        name = self.target.name
+        try:
+            channel = self.transport.open_session(timeout=self._limits.channel_s)
+        except paramiko.ChannelException as error:
+            raise NoMoreChannels(f"{name}: the server opens no channel: {error.text}", host=name) from error
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            raise LinkLost(f"{name}: no channel: {error}", host=name) from error
+        try:
+            channel.settimeout(self._limits.channel_s)
+            channel.exec_command(command)
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            channel.close()
+            raise ProtocolError(f"{name}: the server does not start a command: {error}", host=name) from error
+        return SshChannel(channel, self.transport, name)
+
+    def close(self) -> None:
+        for hop in reversed(self._hops):
+            with suppress(paramiko.SSHException, OSError, EOFError):
+                hop.close()
+        self._hops = self._hops[-1:]
+
+
+class SshChannel:
+    """A command's streams. stderr is read along and thrown away, up to its first words."""
+
+    def __init__(self, channel: paramiko.Channel, transport: LinkTransport, host: str) -> None:
+        self._channel = channel
+        self._transport = transport
+        self._host = host
+        self._said = bytearray()
+
+    def send(self, data: bytes) -> None:
+        self._channel.settimeout(None)
+        try:
+            self._channel.sendall(data)
+        except (OSError, paramiko.SSHException, EOFError) as error:
+            raise self._lost(str(error)) from error
+
+    def recv(self, timeout_s: float) -> bytes:
+        self._channel.settimeout(timeout_s)
+        try:
+            data = self._channel.recv(1 << 18)
+        except TimeoutError:
+            self._listen()
+            raise
+        except (OSError, paramiko.SSHException, EOFError) as error:
+            raise self._lost(str(error)) from error
+        self._listen()
+        if not data and not self._transport.is_active():
+            raise self._lost("")
+        return bytes(data)
+
+    def _listen(self) -> None:
+        """Unread bytes of stderr would use up the window of both."""
+        while self._channel.recv_stderr_ready():
+            said = self._channel.recv_stderr(1 << 15)
+            self._said += said[: max(0, _STDERR_BYTES - len(self._said))]
+
+    def _lost(self, words: str) -> LinkLost:
+        why = self._transport.lost_because or words or "the server is gone"
+        return LinkLost(f"{self._host}: the link was lost: {why}", host=self._host)
+
+    def why(self) -> str:
+        with suppress(OSError, paramiko.SSHException):
+            self._channel.settimeout(1.0)
+            while len(self._said) < _STDERR_BYTES and (said := self._channel.recv_stderr(_STDERR_BYTES)):
+                self._said += said
+        words = self._said.decode("utf-8", "replace").strip()
+        code = self._channel.recv_exit_status() if self._channel.exit_status_ready() else -1
+        return words or ("" if code < 0 else f"exit {code}")
+
+    def close(self) -> None:
+        self._channel.close()
+
+
+def connect(route: Sequence[Target], first: socket.socket, limits: Limits) -> Link:
+    """Open all hops over the socket to the first one. Raises TransportError by its branches; all is closed then."""
+    hops: list[Any] = []
+    try:
+        for target in route:
+            policy, login = KnownKeysOnly(target), KeyLogin(target)
+            hop = _connection(target, hops[-1] if hops else None, first, policy, login, limits)
+            hops.append(hop)
+            with translated(target, "connecting", limits.connect_s):
+                hop.open()
+    except BaseException:
+        for hop in reversed(hops):
+            with suppress(paramiko.SSHException, OSError, EOFError):
+                hop.client.close()
+        first.close()
+        raise
+    return Link(route[-1], hops, policy, login, limits)
+
+
+def _connection(
+    target: Target,
+    gateway: Any,
+    first: socket.socket,
+    policy: KnownKeysOnly,
+    login: KeyLogin,
+    limits: Limits,
+) -> Any:
+    """
+    A connection that reads no configuration of Fabric or SSH: all of that was decided before.
+
+    Its client gets our policy instead of the one that accepts and keeps every key.
+    """
+    options: dict[str, Any] = {
+        "auth_strategy": login,
+        "banner_timeout": limits.connect_s,
+        "auth_timeout": limits.login_s,
+        "channel_timeout": limits.channel_s,
+        "transport_factory": lambda sock, **_: made(sock, policy, limits),
+    }
+    if gateway is None:
+        options["sock"] = first
+    with _FABRIC_LOCK:  # its configuration is built by merging shared defaults
+        opened = _fabric_connection(
+            target.address,
+            user=target.user,
+            port=target.port,
+            gateway=gateway or False,
+            forward_agent=False,
+            connect_timeout=max(1, int(limits.connect_s)),
+            connect_kwargs=options,
+            config=_fabric_config(lazy=True, ssh_config=paramiko.SSHConfig()),
+        )
+    opened.client.set_missing_host_key_policy(policy)
+    return opened
+
+
+def made(sock: Any, policy: KnownKeysOnly, limits: Limits) -> LinkTransport:
+    """paramiko's transport with our preferences; used for scanning too."""
+    transport = LinkTransport(sock, packetizer_class=_HeardPacketizer)
+    transport.handshake_timeout = limits.connect_s
+    security = transport.get_security_options()
+    security.kex = [_KEX, *(name for name in security.kex if name != _KEX)] if _KEX in security.kex else security.kex
+    security.ciphers = [name for name in _CIPHERS if name in security.ciphers]
+    plain = [name for name in security.key_types if not name.endswith(CERT_SUFFIX)]
+    transport.algorithms = policy.known.preferred([*plain, *(name + CERT_SUFFIX for name in plain)])
+    return transport
+
+
+@contextmanager
+def translated(target: Target, doing: str, timeout_s: float) -> Iterator[None]:
+    """What paramiko and sockets raise, in our tree, with the cause kept."""
+    name = target.name
+    try:
+        yield
+    except TransportError:
+        raise
+    except paramiko.ChannelException as error:
+        message = f"{target}: the jump host cannot reach it: {error.text or error}"
+        raise Unreachable(message, host=name) from error
+    except TimeoutError as error:
+        raise Unreachable(f"{target}: no answer within {timeout_s:g} s while {doing}", host=name) from error
+    except IncompatiblePeer as error:
+        message = f"{target}: no common algorithm: {error}; SHA-1 and older ciphers are off"
+        raise ProtocolError(message, host=name) from error
+    except (paramiko.SSHException, OSError, EOFError) as error:
+        words = str(error) or type(error).__name__
+        raise Unreachable(f"{target}: the server ended the connection while {doing}: {words}", host=name) from error

@@ -1,0 +1,143 @@
+"""
+Hosts over SSH: Fabric's connection, one per host for the whole run, a supervisor on it for each user.
+
+Fabric and paramiko are imported while the TCP connection to the first host is under way: they cost 0.15 s.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from runner.errors import LinkLost, TransportError
+from runner.model import Host, Peer
+from runner.seams import Passwords
+from runner.transport import sudo
+from runner.transport.channel import Channel
+from runner.transport.session import SupervisedSession
+from runner.transport.supervisor import Supervisor
+from runner.transport.target import KNOWN_HOSTS, SSH_CONFIG, SshConfig, Target, dial, route
+from runner.transport.watchdog import MISSES, Watchdog
+
+if TYPE_CHECKING:
+    from runner.transport.link import Limits, Link
+
+OPENED_AT_ONCE = 12
+
+
+class SshTransport:
+    """
+    `known_hosts` are read after those of the inventory and of ssh_config. `keepalive_s`: how often a silent link is
+    asked; it is given up after three times that. `spool`: a folder on the hosts instead of the usual ones. `shell`:
+    what reads the supervisor there.
+    """
+
+    def __init__(
+        self,
+        *,
+        known_hosts: Sequence[str] = KNOWN_HOSTS,
+        ssh_config: Sequence[str] = SSH_CONFIG,
+        connect_timeout_s: float = 10.0,
+        keepalive_s: float = 5.0,
+        spool: str = "",
+        shell: str = "sh",
+    ) -> None:
+        self._known_hosts = tuple(str(file) for file in known_hosts)
+        self._config = SshConfig(tuple(str(file) for file in ssh_config))
+        self._connect_s = connect_timeout_s
+        self._silence_s = keepalive_s * MISSES
+        self._spool = spool
+        self._shell = shell
+        self._watchdog = Watchdog(keepalive_s)
+        self._opening = threading.BoundedSemaphore(OPENED_AT_ONCE)
+        self._links: set[Link] = set()
+        self._lock = threading.Lock()
+
+    def connect(self, host: Host, *, run_id: str, passwords: Passwords) -> SupervisedSession:
+        """A session on the host, key checked and logged in, its supervisor answering. Raises TransportError."""
+        with self._opening:
+            link = self._linked(host)
+            try:
+                return self._session(host, link, run_id, passwords)
+            except BaseException:
+                self._forget(link)
+                raise
+
+    def route(self, host: Host) -> tuple[Target, ...]:
+        """How the host would be reached: hops first, itself last."""
+        return route(host, self._config, known_hosts=self._known_hosts)
+
+    def limits(self) -> Limits:
+        from runner.transport.link import Limits
+
+        return Limits(connect_s=self._connect_s, silence_s=self._silence_s)
+
+    def close(self) -> None:
+        """End what sessions left open."""
+        with self._lock:
+            links = list(self._links)
+        for link in links:
+            self._forget(link)
+
+    def _linked(self, host: Host) -> Link:
+        targets = self.route(host)
+        first = dial(targets[0], timeout_s=self._connect_s, silence_s=self._silence_s)
+        from runner.transport import link as links
+
+        link = links.connect(targets, first, self.limits())
+        with self._lock:
+            self._links.add(link)
+        self._watchdog.watch(link.transport)
+        return link
+
+    def _forget(self, link: Link) -> None:
+        with self._lock:
+            self._links.discard(link)
+        self._watchdog.forget(link.transport)
+        link.close()
+
+    def _session(self, host: Host, link: Link, run_id: str, passwords: Passwords) -> SupervisedSession:
+        def pipe(words: Sequence[str]) -> Channel:
+            return link.channel(" ".join(words))
+
+        def supervisor(channel: Channel, prelude: bytes = b"") -> Supervisor:
+            try:
+                return Supervisor(
+                    channel,
+                    host=host.name,
+                    run_id=run_id,
+                    folder=self._spool,
+                    hello_s=max(20.0, self._connect_s),
+                    prelude=prelude,
+                )
+            except BaseException:
+                with suppress(LinkLost, TransportError):
+                    channel.close()
+                raise
+
+        def opened(user: str | None) -> Supervisor:
+            if user is None:
+                return supervisor(pipe((self._shell,)))
+            return sudo.become(user, host=host.name, pipe=pipe, supervisor=supervisor, passwords=passwords)
+
+        return SupervisedSession(host.name, self._peer(host, link), opened, lambda: self._forget(link))
+
+    def _peer(self, host: Host, link: Link) -> Peer:
+        address = link.target.address
+        targets = self.route(host)
+        if len(targets) == 1:
+            with suppress(OSError, IndexError):
+                address = link.transport.sock.getpeername()[0]
+        return Peer(
+            address=address,
+            port=link.target.port,
+            user=link.target.user,
+            jump=tuple(str(hop) for hop in targets[:-1]),
+            key_type=link.policy.key_type,
+            fingerprint=link.policy.fingerprint,
+            trusted_by=link.policy.trusted_by,
+            cipher=link.transport.cipher,
+            notes=link.target.notes,
+        )
