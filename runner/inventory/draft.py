@@ -1,0 +1,123 @@
+"""What inventories say, before groups and ssh_config had their say: each value with the place it stands at."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from runner.document.source import At, Document
+from runner.errors import Location, Problem
+
+ALL = "all"
+"""The group that every host is in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A place in a file, and its line, so that a mistake found later can still be shown there."""
+
+    where: Location
+    line: str = ""
+    width: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.where.file}:{self.where.line}"
+
+    def problem(self, message: str) -> Problem:
+        return Problem(message=message, where=self.where, line=self.line, width=self.width)
+
+
+def mark(document: Document, at: At, *, on_key: bool = False) -> Mark:
+    """The place of a value of a YAML document, or of its key."""
+    found = document.problem(at, "", on_key=on_key)
+    assert found.where is not None
+    return Mark(where=found.where, line=found.line, width=found.width)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A value and where it stands. `ansible`: the variable comes from an Ansible file, so `ansible_*` has a meaning."""
+
+    value: Any
+    mark: Mark
+    ansible: bool = False
+
+    def same(self, other: Written) -> bool:
+        return _canonical(self.value) == _canonical(other.value)
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=repr)
+
+
+Values = dict[str, Written]
+
+
+@dataclass(slots=True, kw_only=True)
+class HostEntry:
+    """`settings` are about the connection, by the names of the rawat form; `vars` are for playbooks."""
+
+    name: str
+    mark: Mark
+    settings: Values = field(default_factory=dict)
+    vars: Values = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class GroupEntry:
+    """`hosts` and `children` are names, each with the place where it is said to belong here."""
+
+    name: str
+    mark: Mark
+    hosts: dict[str, Mark] = field(default_factory=dict)
+    children: dict[str, Mark] = field(default_factory=dict)
+    vars: Values = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class Draft:
+    """One inventory as it was read, or several united. `vars` are those of the group `all`."""
+
+    hosts: dict[str, HostEntry] = field(default_factory=dict)
+    groups: dict[str, GroupEntry] = field(default_factory=dict)
+    vars: Values = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def host(self, name: str, at: Mark) -> HostEntry:
+        return self.hosts.setdefault(name, HostEntry(name=name, mark=at))
+
+    def group(self, name: str, at: Mark) -> GroupEntry:
+        return self.groups.setdefault(name, GroupEntry(name=name, mark=at))
+
+    def absorb(self, other: Draft) -> None:
+        """Unite with another inventory: groups are joined; one thing said in two ways is a mistake in the second."""
+        self.problems += other.problems
+        self.notes += other.notes
+        self._join(self.vars, other.vars, f"of '{ALL}'")
+        for host in other.hosts.values():
+            mine = self.host(host.name, host.mark)
+            self._join(mine.settings, host.settings, f"of host '{host.name}'")
+            self._join(mine.vars, host.vars, f"of host '{host.name}'")
+        for group in other.groups.values():
+            same = self.group(group.name, group.mark)
+            self._join(same.vars, group.vars, f"of group '{group.name}'")
+            same.hosts = {**group.hosts, **same.hosts}
+            same.children = {**group.children, **same.children}
+
+    def _join(self, mine: Values, other: Values, whose: str) -> None:
+        for key, written in other.items():
+            first = mine.setdefault(key, written)
+            if not first.same(written):
+                self.problems.append(
+                    written.mark.problem(
+                        f"'{key}' {whose} is {show(written.value)} here, and {show(first.value)} at {first.mark}"
+                    )
+                )
+
+
+def show(value: Any) -> str:
+    """A value in a message, on one line and short."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 60 else f"{text[:59]}…"

@@ -1,0 +1,49 @@
+"""Inventories to an Inventory, or to every mistake that is in them, each with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from runner.errors import InvalidInput, Problem
+from runner.inventory.connect import Connections, Made
+from runner.inventory.draft import Draft
+from runner.inventory.groups import Membership, Sourced, check_groups
+from runner.inventory.inventory import Inventory, Selected
+from runner.inventory.read import read
+from runner.inventory.ssh_config import SshConfig
+
+__all__ = ["Inventory", "Selected", "load"]
+
+SSH_CONFIG = Path("~/.ssh/config")
+
+
+def load(paths: Sequence[Path], *, ssh_config: Path | None = SSH_CONFIG, known_hosts: Sequence[str] = ()) -> Inventory:
+    """
+    Read inventories (rawat YAML, Ansible INI or YAML, told apart by their content) and unite them.
+
+    `known_hosts` hold for hosts for which neither the inventory nor ssh_config names such files. Without any path
+    the names of ssh_config and `localhost` can still be chosen. Raises InvalidInput with all problems.
+    """
+    draft = Draft()
+    for path in dict.fromkeys(paths):
+        draft.absorb(read(path))
+    _stop([*draft.problems, *check_groups(draft)])
+    connections = Connections(draft.hosts, SshConfig(ssh_config), known_hosts)
+    membership = Membership(draft)
+    problems: list[Problem] = []
+    made: dict[str, Made] = {}
+    for name in draft.hosts:
+        variables: Sourced = membership.variables(name)
+        try:
+            made[name] = connections.make(name, variables, membership.groups(name))
+        except InvalidInput as error:
+            problems += error.problems
+    _stop([*membership.problems, *problems])
+    return Inventory(made=made, members=membership.members(), noted=tuple(draft.notes), connections=connections)
+
+
+def _stop(problems: Sequence[Problem]) -> None:
+    if problems:
+        found = dict.fromkeys(problems)
+        raise InvalidInput(problems=tuple(sorted(found, key=lambda problem: (problem.where is None, problem.where))))

@@ -1,0 +1,255 @@
+"""
+What ~/.ssh/config says of a host, as far as rawat goes by it. Nothing that it names is ever run.
+
+The first value found for a keyword counts, as for ssh. Blocks under `Match` are left out, except `Match all`;
+so are keywords that rawat does not know. What is left out is noted where it would have applied.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from glob import glob
+from pathlib import Path
+
+from runner.errors import InvalidInput, Location, Problem
+
+MAX_DEPTH = 16
+_WORD = re.compile(r'"([^"]*)"|([^\s"]+)')
+_READ = frozenset({"hostname", "user", "port", "identityfile", "proxyjump", "userknownhostsfile", "hostkeyalias"})
+_QUIET = frozenset(
+    """
+    addkeystoagent batchmode checkhostip compression connectionattempts connecttimeout controlmaster controlpath
+    controlpersist escapechar exitonforwardfailure fingerprinthash hashknownhosts ignoreunknown loglevel
+    numberofpasswordprompts passwordauthentication preferredauthentications pubkeyauthentication requesttty sendenv
+    serveralivecountmax serveraliveinterval setenv streamlocalbindunlink tag tcpkeepalive updatehostkeys usekeychain
+    visualhostkey
+    """.split()  # noqa: SIM905 - as words they can be read
+)
+"""Keywords that change nothing about which machine is reached, as whom, and how it is known."""
+
+_WHY = {
+    "proxycommand": "ProxyCommand would run a local command; name the jump host with ProxyJump",
+    "stricthostkeychecking": "StrictHostKeyChecking is not heeded; host keys are always checked",
+    "forwardagent": "ForwardAgent is not heeded; an agent is never forwarded",
+    "identitiesonly": "IdentitiesOnly is not heeded; keys of the agent are tried after the identity files",
+}
+_SAFE_VALUES = {
+    "stricthostkeychecking": ("yes", "ask"),
+    "forwardagent": ("no",),
+    "forwardx11": ("no",),
+    "identitiesonly": ("no",),
+    "permitlocalcommand": ("no",),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    """A keyword with its words, and the patterns of every Host block around it; `note` where it is left out."""
+
+    keyword: str
+    words: tuple[str, ...]
+    where: str
+    blocks: tuple[tuple[str, ...], ...]
+    note: str = ""
+
+    def applies(self, names: Sequence[str]) -> bool:
+        return all(_matches(patterns, names) for patterns in self.blocks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What holds for one host: text by keyword in lower case, and where each stands (`~/.ssh/config:12`)."""
+
+    values: dict[str, str] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
+    known_hosts: tuple[str, ...] = ()
+    origins: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+class SshConfig:
+    """
+    A user's ssh_config with what it includes; `path` None, or a file that is not there, is an empty one.
+
+    Raises InvalidInput where others may write to the file, as ssh itself refuses then, or where it cannot be read.
+    """
+
+    def __init__(self, path: Path | None, *, home: Path | None = None, user: str = "") -> None:
+        self._home = home or Path.home()
+        self._user = user or pwd.getpwuid(os.getuid()).pw_name
+        self._lines: tuple[_Line, ...] = ()
+        if path is not None:
+            path = self._expand(str(path))
+            self._lines = tuple(self._read(path, (), 0)) if path.exists() else ()
+
+    def aliases(self) -> tuple[str, ...]:
+        """The names that stand under `Host` without a wildcard."""
+        blocks = (patterns for line in self._lines for patterns in line.blocks)
+        names = (word for patterns in blocks for word in patterns if not re.search(r"[*?!]", word))
+        return tuple(dict.fromkeys(names))
+
+    def lookup(self, name: str, *, address: str = "", user: str = "", port: int | None = None) -> Found:
+        """
+        What holds for a host by its name; where the inventory gives an address, blocks for that apply too.
+
+        `address`, `user` and `port` of the inventory are stronger than the file's, also in tokens such as `%h`.
+        """
+        names = (name, address) if address else (name,)
+        values: dict[str, str] = {}
+        origins: dict[str, str] = {}
+        files: list[str] = []
+        notes: list[str] = []
+        for line in self._lines:
+            if not line.applies(names):
+                continue
+            key = "proxyjump" if line.keyword == "proxycommand" and not line.note else line.keyword
+            if line.note:
+                notes.append(f"{line.where}: {line.note}")
+            elif key == "identityfile":
+                files.append(line.words[0])
+                origins.setdefault(key, line.where)
+            elif key not in values:
+                values[key] = line.words[0] if key != "userknownhostsfile" else "\0".join(line.words)
+                origins[key] = line.where
+        tokens = self._tokens(name, values, address=address, user=user, port=port)
+        if "hostname" in values and not address:
+            values["hostname"] = tokens["h"]
+        listed = values.pop("userknownhostsfile", "")
+        return Found(
+            values=values,
+            files=tuple(self._path(file, tokens) for file in files if file.lower() != "none"),
+            known_hosts=tuple(self._path(file, tokens) for file in listed.split("\0") if file),
+            origins=origins,
+            notes=tuple(dict.fromkeys(notes)),
+        )
+
+    def _tokens(
+        self, name: str, values: dict[str, str], *, address: str, user: str, port: int | None
+    ) -> dict[str, str]:
+        host = address or _replace(values.get("hostname", name), {"h": name, "n": name})
+        return {
+            "h": host, "n": name, "p": str(port or values.get("port", 22)), "r": user or values.get("user", self._user),
+            "u": self._user, "d": str(self._home), "k": values.get("hostkeyalias", name),
+        }  # fmt: skip
+
+    def _path(self, text: str, tokens: dict[str, str]) -> str:
+        return str(self._expand(_replace(text, tokens)))
+
+    def _expand(self, text: str) -> Path:
+        return self._home / text[2:] if text.startswith("~/") else Path(text)
+
+    def _short(self, path: Path) -> str:
+        return f"~/{path.relative_to(self._home)}" if path.is_relative_to(self._home) else str(path)
+
+    def _read(self, path: Path, outer: tuple[tuple[str, ...], ...], depth: int) -> Iterator[_Line]:
+        shown = self._short(path)
+        if depth > MAX_DEPTH:
+            raise InvalidInput(f"{shown}: Include is nested deeper than {MAX_DEPTH} files")
+        blocks = outer
+        skipped = ""
+        for number, text in enumerate(_text(path, shown).splitlines(), start=1):
+            where = f"{shown}:{number}"
+            keyword, words = _parse(text, where)
+            if not keyword:
+                continue
+            if keyword == "host":
+                blocks, skipped = (*outer, words), ""
+            elif keyword == "match":
+                every = [word.lower() for word in words] == ["all"]
+                blocks, skipped = outer, "" if every else where
+                if skipped:
+                    note = f"the block under 'Match {' '.join(words)}' is ignored; rawat goes by Host and 'Match all'"
+                    yield _Line(keyword=keyword, words=words, where=where, blocks=outer, note=note)
+            elif skipped:
+                continue
+            elif keyword == "include":
+                for word in words:
+                    for found in self._included(word, path):
+                        yield from self._read(found, blocks, depth + 1)
+            else:
+                note = _left_out(keyword, words)
+                if note or keyword in _READ or keyword == "proxycommand":
+                    yield _Line(keyword=keyword, words=words, where=where, blocks=blocks, note=note)
+
+    def _included(self, word: str, path: Path) -> list[Path]:
+        """The files of an Include, in the order of their names; a relative one is beside the file that names it."""
+        found = glob(str(path.parent / self._expand(word)))  # noqa: PTH207 - Path.glob takes no absolute pattern
+        return [Path(name) for name in sorted(found) if Path(name).is_file()]
+
+
+def _text(path: Path, shown: str) -> str:
+    try:
+        facts = path.stat()
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise InvalidInput(f"{shown}: cannot be read: {error.strerror or error}") from error
+    if facts.st_mode & 0o022 or facts.st_uid not in (0, os.getuid()):
+        raise InvalidInput(
+            f"{shown}: others than you may write to this file, so it is not gone by", hint=f"chmod go-w {shown}"
+        )
+    return text
+
+
+def _parse(text: str, where: str) -> tuple[str, tuple[str, ...]]:
+    """Keyword in lower case and words of a line; an empty keyword for an empty line or a comment."""
+    line = text.strip()
+    if not line or line.startswith("#"):
+        return "", ()
+    found = re.match(r"([A-Za-z0-9]+)(?:\s*=\s*|\s+|$)(.*)", line)
+    file, _, number = where.rpartition(":")
+    problem = Problem(message="", where=Location(file=file, line=int(number), column=1), line=text)
+    if found is None or found[2].count('"') % 2:
+        message = "not a line of ssh_config" if found is None else "a quote is not closed"
+        raise InvalidInput(problems=(Problem(message=message, where=problem.where, line=text),))
+    words: list[str] = []
+    for match in _WORD.finditer(found[2]):
+        if match[2] is not None and match[2].startswith("#"):
+            break
+        words.append(match[1] if match[1] is not None else match[2])
+    if not words:
+        raise InvalidInput(problems=(Problem(message=f"'{found[1]}' has no value", where=problem.where, line=text),))
+    return found[1].lower(), tuple(words)
+
+
+def _left_out(keyword: str, words: tuple[str, ...]) -> str:
+    """Why a line is not gone by; an empty text for one that is, or that changes nothing here."""
+    value = words[0]
+    if keyword in _QUIET or value.lower() in _SAFE_VALUES.get(keyword, ()):
+        return ""
+    if keyword == "proxycommand":
+        return "" if value.lower() == "none" else f"ignored: {_WHY[keyword]}"
+    if keyword == "userknownhostsfile" and any(word in ("/dev/null", "none") for word in words):
+        return f"ignored: UserKnownHostsFile {value} would forget the host keys; they are always checked"
+    if keyword in ("identityfile", "userknownhostsfile") and any(_unknown_token(word) for word in words):
+        return f"ignored: '{' '.join(words)}' has a token that rawat does not know"
+    if keyword == "hostname" and re.sub(r"%[hn%]", "", value).count("%"):
+        return f"ignored: '{value}' has a token that rawat does not know"
+    if keyword == "port" and not (value.isdecimal() and 0 < int(value) < 65536):
+        return f"ignored: '{value}' is not a port"
+    if keyword in _READ:
+        return ""
+    return f"ignored: {_WHY.get(keyword, f'rawat does not read {keyword}')}"
+
+
+def _unknown_token(word: str) -> bool:
+    return "${" in word or "%" in re.sub(r"%[hnprudk%]", "", word)
+
+
+def _replace(text: str, tokens: dict[str, str]) -> str:
+    return re.sub(r"%(.)", lambda match: tokens.get(match[1], "%" if match[1] == "%" else match[0]), text)
+
+
+def _matches(patterns: Sequence[str], names: Sequence[str]) -> bool:
+    """Whether a Host line means one of the names; a negated pattern that does keeps the whole line out."""
+    if any(_glob(name, word[1:]) for word in patterns if word.startswith("!") for name in names):
+        return False
+    return any(_glob(name, word) for word in patterns if not word.startswith("!") for name in names)
+
+
+def _glob(name: str, pattern: str) -> bool:
+    return fnmatchcase(name.lower(), re.sub(r"\[", "[[]", pattern.lower()))

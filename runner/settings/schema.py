@@ -1,0 +1,59 @@
+"""The JSON Schema of `rawat.yml`; the docs are made from its descriptions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from runner.units import DURATION
+
+_DURATION = {"type": ["string", "number"], "pattern": DURATION, "exclusiveMinimum": 0}
+_PATHS = {"type": ["string", "array"], "minLength": 1, "items": {"type": "string", "minLength": 1}}
+
+SCHEMA: Mapping[str, Any] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "The settings of a project, rawat.yml",
+    "type": "object",
+    "required": ["rawat"],
+    "additionalProperties": False,
+    "properties": {
+        "rawat": {"const": 1, "description": "The version of the settings."},
+        "records": {"type": "string", "minLength": 1, "description": "The folder of the records. Default: records."},
+        "index": {
+            "type": "string",
+            "pattern": "^sqlite:.+$",
+            "description": "sqlite:PATH; other databases are not built yet. Default: index.db in the records.",
+        },
+        "inventory": {
+            **_PATHS,
+            "description": "The inventory, or several. Default: inventory.yml, where there is one.",
+        },
+        "known_hosts": {
+            **_PATHS,
+            "description": "Files of host keys. Default: ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts.",
+        },
+        "ssh_config": {
+            "type": "string",
+            "minLength": 1,
+            "description": "How hosts are reached beyond the inventory. Default: ~/.ssh/config.",
+        },
+        "timezone": {
+            "type": "string",
+            "description": "The IANA name of the zone in which times are shown. Default: the system's.",
+        },
+        "policy": {
+            "type": "object",
+            "description": "What every run has to keep to.",
+            "additionalProperties": False,
+            "properties": {
+                "ticket": {"enum": ["required", "optional"], "description": "Whether a run needs a ticket. optional."},
+                "same_machine": {
+                    "enum": ["refuse", "allow"],
+                    "description": "What two names that turn out to be one machine mean. Default: refuse.",
+                },
+            },
+        },
+        "connect_timeout": {**_DURATION, "description": "The longest wait for a connection. Default: 10s."},
+        "keepalive": {**_DURATION, "description": "How often a silent connection is asked for life. Default: 5s."},
+    },
+}

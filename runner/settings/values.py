@@ -1,0 +1,39 @@
+"""What settings come out as."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One setting as it holds; `origin` is `default`, `rawat.yml:4`, `environment RAWAT_RECORDS` or `flag`."""
+
+    key: str
+    value: Any
+    origin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What holds for this project. `root` is the folder of `file`, else the one searched from. Paths are absolute."""
+
+    root: Path
+    file: Path | None
+    records: Path
+    index: str
+    inventory: tuple[Path, ...]
+    known_hosts: tuple[str, ...]
+    ssh_config: Path
+    timezone: str
+    ticket_required: bool
+    same_machine_allowed: bool
+    connect_timeout_s: float
+    keepalive_s: float
+    _entries: tuple[Entry, ...] = field(default=(), repr=False)
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Every setting, in the order of the documentation, and where its value came from."""
+        return self._entries
