@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from runner.events import Event
 from runner.model import Exit, Facts, Host, Peer
+from runner.record import RunRecord
 from runner.redact import Secret
 
 Stream = Literal["stdout", "stderr"]
@@ -181,6 +182,10 @@ class StepKind(Protocol):
 
     def judge(self, wish: Wish, found: Completed) -> Check: ...
 
+    def confirms(self, params: Any) -> bool:
+        """Whether a second look, after the act, must find nothing left to do."""
+        ...
+
     def act(self, wish: Wish, found: Check | None) -> Script:
         """The script that does it. While planning `found` is None and names in braces stand for what is not known."""
         ...
@@ -213,7 +218,11 @@ class ControllerKind(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
+    """What a person is asked: `who` may answer (anybody where it is empty), within `limit_s` seconds."""
+
     text: str
+    host: str = ""
+    step: str = ""
     who: tuple[str, ...] = ()
     limit_s: float = 3600.0
     default: Literal["yes", "no"] | None = None
@@ -295,7 +304,7 @@ class Notifier(Protocol):
 class Index(Protocol):
     """What is asked across runs; may be thrown away and rebuilt from the journals at any time."""
 
-    def put(self, record: Mapping[str, Any]) -> None: ...
+    def put(self, record: RunRecord) -> None: ...
 
     def runs(self, *, limit: int = 50) -> Sequence[Mapping[str, Any]]: ...
 
@@ -305,4 +314,4 @@ class Index(Protocol):
 class Reporter(Protocol):
     name: ClassVar[str]
 
-    def write(self, record: Mapping[str, Any]) -> str: ...
+    def write(self, record: RunRecord) -> str: ...

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from runner.errors import JournalError
 from runner.events import Event, WatcherFailed, from_json
 from runner.redact import Redactor
 from runner.seams import Clock, Journal, Stream, Watcher
@@ -36,6 +37,7 @@ class Bus:
         self._began = clock.monotonic()
         self._lock = threading.Lock()
         self._seq = after
+        self._closed = False
         self._waiting: deque[tuple[int, Event]] = deque()
         self._watchers = list(watchers)
         self._queue: queue.SimpleQueue[Callable[[Watcher], None] | None] = queue.SimpleQueue()
@@ -46,6 +48,8 @@ class Bus:
 
     def emit(self, event: Event) -> Event:
         with self._lock:
+            if self._closed:
+                raise JournalError("this sitting is sealed; nothing more is written to it")
             self._seq += 1
             mono_ms = int((self._clock.monotonic() - self._began) * 1000)
             event = replace(event, seq=self._seq, at=moment(self._clock.now()), mono_ms=mono_ms)
@@ -67,7 +71,9 @@ class Bus:
             self._queue.put(lambda watcher: watcher.output(host, step, stream, text))
 
     def close(self, *, wait_s: float = 5.0) -> None:
-        """Let the watchers hear what is left, and end."""
+        """Take nothing more; let the watchers hear what is left, and end."""
+        with self._lock:
+            self._closed = True
         self._queue.put(None)
         self._thread.join(wait_s)
 

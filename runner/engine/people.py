@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 from runner.engine.surroundings import Surroundings
 from runner.events import PersonAnswered, PersonAsked, Waited
@@ -21,6 +22,7 @@ class RecordingPeople:
         bus, clock = self._around.bus, self._around.clock
         bus.emit(PersonAsked(host=self._host, step=self._step, question=question.text))
         began = clock.monotonic()
+        question = replace(question, host=self._host, step=self._step)
         answer = self._around.people.ask(question, stop)
         took_ms = int((clock.monotonic() - began) * 1000)
         said = {True: "yes", False: "no", None: "nobody answered"}[answer.yes]

@@ -67,16 +67,22 @@ class Records:
         return tuple(sorted(entry.name for entry in self.path.iterdir() if (entry / "1").is_dir()))
 
     def find(self, name: str) -> str:
-        """The run that is meant by an id, a unique beginning or end of it, or `last`. Raises InvalidInput."""
+        """
+        The run that is meant by an id, a unique beginning or end of it, its short form, or
+        `last`. Raises InvalidInput.
+        """
         runs = self.runs()
         if not runs:
             raise InvalidInput(f"there are no runs in {self.path}", hint="`rawat run` makes one; choose with --records")
         if name == "last":
             return runs[-1]
-        wanted = name.upper()
-        found = [run for run in runs if run == wanted] or [
-            run for run in runs if run.startswith(wanted) or run.endswith(wanted)
-        ]
+        begin, dots, end = name.upper().replace("...", "…").partition("…")
+        if dots:
+            found = [run for run in runs if run.startswith(begin) and run.endswith(end)]
+        else:
+            found = [run for run in runs if run == begin] or [
+                run for run in runs if run.startswith(begin) or run.endswith(begin)
+            ]
         if len(found) == 1:
             return found[0]
         what = "several runs" if found else "no run"

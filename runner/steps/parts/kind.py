@@ -25,6 +25,9 @@ class HostKind:
     def judge(self, wish: Wish, found: Completed) -> Check:
         return cannot_tell(found)
 
+    def confirms(self, params: Any) -> bool:
+        return False
+
 
 class Probe(HostKind):
     """A kind that only reads: it always runs, and its act is the look."""

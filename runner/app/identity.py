@@ -1,0 +1,92 @@
+"""Who runs rawat, from where, and with what: facts for the record, each with what says so."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import platform
+import socket
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import runner
+
+_PERSONS = (
+    ("GITHUB_ACTOR", "GITHUB_ACTOR"),
+    ("GITLAB_USER_LOGIN", "GITLAB_USER_LOGIN"),
+    ("BUILD_USER_ID", "Jenkins BUILD_USER_ID"),
+    ("SUDO_USER", "sudo"),
+)
+_JOB = (
+    *("GITHUB_RUN_ID", "GITHUB_REF", "GITHUB_SHA"),
+    *("CI_PIPELINE_URL", "CI_JOB_ID", "CI_COMMIT_SHA", "CI_COMMIT_REF_NAME"),
+    *("BUILD_URL", "GIT_COMMIT"),
+)
+_PIPELINES = ("GITHUB_ACTIONS", "GITLAB_CI", "JENKINS_URL", "CI")
+
+
+def who(environment: Mapping[str, str]) -> dict[str, Any]:
+    """The OS user, and the person behind it where something names one."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    person = next(((environment[key], source) for key, source in _PERSONS if environment.get(key)), None)
+    found: dict[str, Any] = {"user": user, "uid": os.getuid()}
+    if person is not None:
+        found |= {"person": person[0], "person_from": person[1]}
+    return found
+
+
+def name_of(found: Mapping[str, Any]) -> str:
+    """The person where one is named, else the OS user."""
+    return str(found.get("person") or found.get("user") or "?")
+
+
+def controller(environment: Mapping[str, str], *, terminal: bool) -> dict[str, Any]:
+    """The machine, its boot, and whether a person or a pipeline is at it."""
+    pipeline = next((key for key in _PIPELINES if environment.get(key)), "")
+    found: dict[str, Any] = {
+        "hostname": socket.gethostname(),
+        "boot_id": _read("/proc/sys/kernel/random/boot_id"),
+        "pid": os.getpid(),
+        "terminal": terminal,
+        "pipeline": pipeline,
+    }
+    if environment.get("SSH_CONNECTION"):
+        found["ssh_connection"] = environment["SSH_CONNECTION"]
+    for key in (
+        "GITHUB_RUN_ID",
+        "GITHUB_REF",
+        "GITHUB_SHA",
+        "CI_PIPELINE_URL",
+        "CI_JOB_ID",
+        "CI_COMMIT_SHA",
+        "BUILD_URL",
+    ):
+        if environment.get(key):
+            found[key.lower()] = environment[key]
+    return found
+
+
+def tool() -> dict[str, Any]:
+    """Versions of what did the work."""
+    return {"rawat": runner.__version__, "python": platform.python_version()} | {
+        name: _version(name) for name in ("fabric", "paramiko", "jinja2", "pyyaml", "jsonschema")
+    }
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text().strip()
+    except OSError:
+        return ""

@@ -1,0 +1,56 @@
+"""From a selection to a plan: read everything, check everything, touch nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runner.app.request import Context, Selection
+from runner.app.wiring import KINDS, parse_variables
+from runner.engine.plan import Choice, Plan, make_plan
+from runner.inventory.load import Inventory
+from runner.inventory.load import load as load_inventory
+from runner.model import Playbook
+from runner.playbook.load import load as load_playbook
+from runner.settings import Settings
+from runner.settings import load as load_settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    settings: Settings
+    playbook: Playbook
+    inventory: Inventory
+    plan: Plan
+
+
+def settings_of(context: Context) -> Settings:
+    """Raises InvalidInput."""
+    return load_settings(
+        folder=context.folder, environment=context.environment, flags=context.flags, file=context.settings_file
+    )
+
+
+def inventory_of(settings: Settings, selection_paths: tuple[object, ...] = ()) -> Inventory:
+    """The inventories that are named, else those of the settings."""
+    from pathlib import Path
+
+    paths = [Path(str(path)) for path in selection_paths] or list(settings.inventory)
+    return load_inventory(
+        paths, ssh_config=settings.ssh_config, known_hosts=[str(path) for path in settings.known_hosts]
+    )
+
+
+def prepare(selection: Selection, context: Context) -> Prepared:
+    """Raises InvalidInput with all that is wrong in playbook, inventory, variables or selection."""
+    settings = settings_of(context)
+    playbook = load_playbook(selection.playbook, kinds=KINDS)
+    inventory = inventory_of(settings, selection.inventories)
+    chosen = inventory.select(selection.hosts or playbook.hosts, instead_of=playbook.hosts if selection.hosts else "")
+    choice = Choice(
+        variables=parse_variables(selection.variables),
+        start_at=selection.start_at,
+        only=selection.only,
+        skip=selection.skip,
+    )
+    plan = make_plan(playbook, chosen.hosts, choice, left_out=chosen.left_out)
+    return Prepared(settings=settings, playbook=playbook, inventory=inventory, plan=plan)

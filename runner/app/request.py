@@ -1,0 +1,40 @@
+"""What a person asks for, as values: the command line fills them in, the app carries them out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which playbook, on which hosts, with what, and without which steps."""
+
+    playbook: Path
+    inventories: tuple[Path, ...] = ()
+    hosts: str = ""
+    variables: tuple[str, ...] = ()
+    start_at: str = ""
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why a run is made."""
+
+    ticket: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The process around the request: folder, environment, flags, and whether a person can be asked."""
+
+    folder: Path
+    environment: Mapping[str, str]
+    flags: Mapping[str, Any] = field(default_factory=dict)
+    settings_file: Path | None = None
+    terminal: bool = False

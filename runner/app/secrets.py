@@ -1,0 +1,66 @@
+"""Where secrets come from: the environment, a file of mode 0600, or a question where there is a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from runner.errors import InvalidInput, Problem
+from runner.redact import Secret
+
+Ask = Callable[[str], str]
+
+
+def find_secrets(names: Iterable[str], environment: Mapping[str, str], ask: Ask | None) -> dict[str, Secret]:
+    """
+    A value for every name: RAWAT_SECRET_<NAME>, else the file that RAWAT_SECRET_<NAME>_FILE names, else `ask`.
+
+    Raises InvalidInput that says for each missing one how to give it; `ask` is None without a terminal.
+    """
+    found: dict[str, Secret] = {}
+    problems = []
+    for name in names:
+        variable = f"RAWAT_SECRET_{name.upper()}"
+        if variable in environment:
+            found[name] = Secret(name, environment[variable])
+        elif f"{variable}_FILE" in environment:
+            found[name] = Secret(name, _from_file(Path(environment[f"{variable}_FILE"]).expanduser()))
+        elif ask is not None:
+            found[name] = Secret(name, ask(f"Secret {name}: "))
+        else:
+            message = f"the secret '{name}' has no value; set {variable}, or {variable}_FILE to a file of mode 0600"
+            problems.append(Problem(message=message))
+    if problems:
+        raise InvalidInput(problems=tuple(problems))
+    return found
+
+
+def _from_file(path: Path) -> str:
+    try:
+        mode = path.stat().st_mode
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path}: this file of a secret cannot be read: {error}") from error
+    if mode & 0o077:
+        raise InvalidInput(f"{path}: others may read this file of a secret", hint=f"chmod 600 {path}")
+    return text.rstrip("\n")
+
+
+class SudoPasswords:
+    """One password for sudo on all hosts, from RAWAT_SUDO_PASSWORD, its _FILE, or asked once."""
+
+    def __init__(self, password: Secret | None) -> None:
+        self.password = password
+
+    def sudo(self, host: str, user: str) -> Secret | None:
+        return self.password
+
+
+def find_sudo_password(environment: Mapping[str, str], ask: Ask | None) -> Secret | None:
+    """`ask` is None where nobody wants to be asked."""
+    name = "sudo_password"
+    if "RAWAT_SUDO_PASSWORD" in environment:
+        return Secret(name, environment["RAWAT_SUDO_PASSWORD"])
+    if "RAWAT_SUDO_PASSWORD_FILE" in environment:
+        return Secret(name, _from_file(Path(environment["RAWAT_SUDO_PASSWORD_FILE"]).expanduser()))
+    return Secret(name, ask("Password for sudo: ")) if ask is not None else None

@@ -1,0 +1,43 @@
+"""`rawat trust`: the only way to make a host known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.app.prepare import inventory_of, settings_of
+from runner.app.request import Context
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trusted:
+    added: bool
+    message: str
+
+
+def trust_host(
+    context: Context, name: str, fingerprint: str, inventories: tuple[str, ...], file: Path | None, *, replace: bool
+) -> Trusted:
+    """Without a fingerprint nothing is added: the key that the host shows is named, and what to compare it with."""
+    from runner.transport.ssh import SshTransport
+    from runner.transport.trust import scan, trust
+
+    settings = settings_of(context)
+    (host,) = inventory_of(settings, inventories).select(name).hosts[:1]
+    transport = SshTransport(known_hosts=settings.known_hosts, connect_timeout_s=settings.connect_timeout_s)
+    try:
+        key = scan(transport, host)
+    finally:
+        transport.close()
+    if not fingerprint:
+        return Trusted(
+            added=False,
+            message=(
+                f"{name} shows the {key.key_type} key {key.fingerprint}\n"
+                "  Ask its owner, or read it at its console: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\n"
+                f"  If it is the same: rawat trust {name} --fingerprint {key.fingerprint}"
+            ),
+        )
+    path = (file or Path(settings.known_hosts[0])).expanduser()
+    trust(path, key, expected=fingerprint, replace=replace)
+    return Trusted(added=True, message=f"{name} is known by {key.fingerprint} in {path}")

@@ -1,0 +1,73 @@
+"""Settings to objects: which class serves which seam."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from runner.errors import InvalidInput
+from runner.journal.folder import Records
+from runner.model import Host
+from runner.registry import Registry
+from runner.seams import Passwords, Session, Transport
+from runner.settings import Settings
+from runner.steps import BUILT_IN
+
+KINDS: Registry[type[Any]] = Registry("rawat.steps", BUILT_IN)
+
+
+def records_of(settings: Settings) -> Records:
+    return Records(settings.records)
+
+
+class Transports:
+    """The transport that a host asks for, made when the first host does. A runner.seams.Transport."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._made: dict[str, Transport] = {}
+
+    def connect(self, host: Host, *, run_id: str, passwords: Passwords) -> Session:
+        return self.named(host.transport).connect(host, run_id=run_id, passwords=passwords)
+
+    def named(self, name: str) -> Transport:
+        if name not in self._made:
+            self._made[name] = self._make(name)
+        return self._made[name]
+
+    def close(self) -> None:
+        for transport in self._made.values():
+            transport.close()
+
+    def _make(self, name: str) -> Transport:
+        if name == "local":
+            from runner.transport.local import LocalTransport
+
+            return LocalTransport()
+        if name == "ssh":
+            from runner.transport.ssh import SshTransport
+
+            return SshTransport(
+                known_hosts=self._settings.known_hosts,
+                connect_timeout_s=self._settings.connect_timeout_s,
+                keepalive_s=self._settings.keepalive_s,
+            )
+        raise InvalidInput(f"'{name}' is no transport; there are: ssh, local")
+
+
+def parse_variables(words: tuple[str, ...]) -> Mapping[str, Any]:
+    """`KEY=VALUE` of -e to values, by the rules of the language's plain scalars; `KEY=[1, 2]` may be a list."""
+    from runner.document.source import parse
+
+    found: dict[str, Any] = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not equals or not name:
+            raise InvalidInput(f"-e {word}: expected KEY=VALUE")
+        found[name] = parse(text, name=f"-e {name}").data if text else ""
+    return found
+
+
+def folder_of(path: Path) -> Path:
+    return path.resolve().parent

@@ -1,0 +1,101 @@
+"""Commands for who writes playbooks: init, check, plan, kinds, schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from runner.cli.console import context_of, selection_of, selection_options, setting_options, show_json
+
+
+@click.command()
+@click.argument("folder", default=".", type=click.Path(file_okay=False))
+def init(folder: str) -> None:
+    """Write a commented rawat.yml, inventory.yml and a first playbook into an empty FOLDER."""
+    from runner.app.init import write_project
+
+    for path in write_project(Path(folder)):
+        click.echo(f"wrote {path}")
+    click.echo("next: rawat check playbooks/first.yml && rawat run playbooks/first.yml")
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path())
+def check(files: tuple[str, ...]) -> int:
+    """Report all problems of playbooks, with file, line, column and the likely word."""
+    from runner.app.check import check_playbook
+    from runner.cli.console import fail
+    from runner.errors import InvalidInput
+
+    problems: list[Any] = []
+    for file in files:
+        try:
+            playbook = check_playbook(Path(file))
+        except InvalidInput as error:
+            problems += error.problems
+            continue
+        steps = sum(1 for step in playbook.walk() if step.kind != "group")
+        click.echo(f"{file}: ok ({playbook.name}: {steps} steps, {len(playbook.checklist)} checklist items of its own)")
+    return fail(InvalidInput(problems=tuple(problems))) if problems else 0
+
+
+@click.command()
+@click.argument("playbook", type=click.Path())
+@selection_options
+@setting_options
+@click.option("--live", is_flag=True, help="Connect and look, changing nothing: what would change, what not.")
+@click.option("--detailed-exitcode", is_flag=True, help="With --live: exit 3 where there is work to do.")
+@click.option("--commands", is_flag=True, help="Every line that would be sent.")
+@click.option("--ask-sudo", is_flag=True, help="With --live: ask for the sudo password.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def plan(
+    playbook: str, live: bool, detailed_exitcode: bool, commands: bool, ask_sudo: bool, as_json: bool, **given: Any
+) -> int:
+    """Show what would be done where, and the plan's digest. Touches no host without --live."""
+    from runner.app.plan import describe
+    from runner.app.prepare import prepare
+
+    context = context_of(given["config"], records=given["records"], known_hosts=given["known_hosts"])
+    prepared = prepare(selection_of(playbook, given), context)
+    looks = None
+    code = 0
+    if live:
+        from runner.app.live import look
+        from runner.cli.asking import ask_hidden
+
+        looks = look(prepared, context, ask=ask_hidden if ask_sudo and context.terminal else None)
+        code = looks.exit_code(detailed=detailed_exitcode)
+    described = describe(prepared, live=looks.said if looks else None)
+    described["next"] = f"rawat run {playbook}" + "".join(f" -i {path}" for path in given["inventory"])
+    if as_json:
+        show_json(described | ({"refused": dict(looks.refused)} if looks else {}))
+        return code
+    from runner.report.plan import plan_text
+
+    notes = [f"{host}: {why}" for host, why in looks.refused.items()] if looks else []
+    click.echo(plan_text(described, commands=commands, notes=(*prepared.inventory.notes, *notes)))
+    return code
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True)
+def kinds(name: str | None, as_json: bool) -> None:
+    """The step kinds, or all about one of them."""
+    from runner.app.kinds import kind_page, kind_table, schemas
+
+    if as_json:
+        found = schemas()
+        show_json(found[name] if name else found)
+    else:
+        click.echo(kind_page(name) if name else kind_table())
+
+
+@click.command()
+def schema() -> None:
+    """The JSON Schema of playbooks, for editors."""
+    from runner.app.kinds import whole_schema
+
+    show_json(whole_schema())

@@ -1,0 +1,119 @@
+"""Where a run is, as its events tell it: what the live view and the plain lines are drawn from."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+
+from runner.events import (
+    BatchStarted,
+    Event,
+    HostConnected,
+    HostFinished,
+    HostRefused,
+    HostStarted,
+    PersonAnswered,
+    PersonAsked,
+    SittingStarted,
+    StepFinished,
+    StepSkipped,
+    StepStarted,
+)
+from runner.model import PHASES
+
+
+@dataclass(slots=True)
+class Row:
+    """A host's line: `doing` is empty where it does nothing now; times are of the monotonic clock."""
+
+    host: str
+    state: str = "connecting"
+    phase: str = ""
+    doing: str = ""
+    since: float = 0.0
+    line: str = ""
+    asked: str = ""
+
+
+@dataclass(slots=True)
+class Board:
+    """Fed by one thread, drawn by another; `lock` is held by both."""
+
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    began: float = field(default_factory=time.monotonic)
+    run: str = ""
+    playbook: str = ""
+    ticket: str = ""
+    batch: int = 0
+    batches: int = 1
+    rows: dict[str, Row] = field(default_factory=dict)
+    phases: dict[str, str] = field(default_factory=dict)
+    declared: frozenset[str] = frozenset()
+
+    def hear(self, event: Event) -> None:
+        with self.lock:
+            self._hear(event)
+
+    def output(self, host: str, text: str) -> None:
+        """The last line that a host's step has printed."""
+        lines = [line for line in text.splitlines() if line.strip()]
+        if lines:
+            with self.lock:
+                self.rows[host].line = lines[-1]
+
+    def outstanding(self) -> list[Row]:
+        """Hosts at work, the longest first."""
+        with self.lock:
+            return sorted((row for row in self.rows.values() if row.doing), key=lambda row: row.since)
+
+    def _hear(self, event: Event) -> None:
+        match event:
+            case SittingStarted():
+                self.run, self.playbook = event.run, event.playbook
+                self.ticket = str(event.why.get("ticket") or "")
+                self.batches = len(event.batches)
+                self.declared = frozenset(str(step["phase"]) for step in event.steps)
+                self.rows = {host: Row(host=host) for host in event.hosts}
+            case BatchStarted():
+                self.batch = event.batch
+            case HostConnected():
+                self.rows[event.host].state = "waiting for its batch"
+            case HostRefused():
+                self.rows[event.host].state = f"refused ({event.reason})"
+            case HostStarted():
+                self.rows[event.host].state = "at work"
+            case StepStarted():
+                row = self.rows[event.host]
+                row.phase, row.doing, row.since, row.line = event.phase, event.step, time.monotonic(), ""
+                if event.phase in PHASES:
+                    self.phases.setdefault(event.phase, "running")
+            case StepFinished():
+                self.rows[event.host].doing = "" if event.last else self.rows[event.host].doing
+                if event.phase in PHASES:
+                    bad = event.last and event.outcome not in ("ok", "skipped")
+                    self.phases[event.phase] = "failed" if bad else self.phases.get(event.phase, "running")
+            case StepSkipped():
+                if event.phase in PHASES:
+                    self.phases.setdefault(event.phase, "running")
+            case PersonAsked():
+                self.rows[event.host].asked = event.question
+            case PersonAnswered():
+                self.rows[event.host].asked = ""
+            case HostFinished():
+                row = self.rows[event.host]
+                row.state, row.doing = event.outcome, ""
+            case _:
+                pass
+
+    def phase_state(self, phase: str) -> str:
+        """ok, running, failed, or an empty text where it was not reached."""
+        state = self.phases.get(phase, "")
+        if state != "running":
+            return state
+        later = PHASES[PHASES.index(phase) + 1 :]
+        busy = any(row.doing and row.phase == phase for row in self.rows.values())
+        over = any(phase in self.phases for phase in later) or all(
+            row.state not in ("at work", "connecting", "waiting for its batch") for row in self.rows.values()
+        )
+        return "ok" if over and not busy else "running"

@@ -1,0 +1,140 @@
+"""Commands for who reads records: runs, show, logs, sign, verify, reindex."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from runner.cli.console import context_of, setting_options, show_json
+
+
+@click.command()
+@setting_options
+@click.option("-n", "--limit", default=20, show_default=True, help="How many, newest first.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def runs(limit: int, as_json: bool, config: str | None, records: str | None) -> None:
+    """The runs, newest first."""
+    from runner.app.prepare import settings_of
+    from runner.app.read import runs as read_runs
+    from runner.report.text import runs_table
+    from runner.report.words import zone_of, zone_word
+
+    context = context_of(config, records=records)
+    listed = read_runs(context, limit=limit)
+    if as_json:
+        show_json(listed.rows)
+    elif not listed.rows:
+        click.echo("no runs yet; `rawat run` makes one")
+    else:
+        zone = zone_of(settings_of(context).timezone)
+        click.echo(runs_table(listed.rows, zone, zone_name=zone_word(zone)))
+    for message in listed.damaged:
+        click.echo(f"damaged: {message}", err=True)
+
+
+@click.command()
+@click.argument("run", default="last")
+@setting_options
+@click.option("--json", "as_json", is_flag=True, help="The whole record, as JSON.")
+def show(run: str, as_json: bool, config: str | None, records: str | None) -> None:
+    """A run's record: RUN is an id, its beginning or end, or `last`."""
+    from runner.app.read import record_of
+    from runner.record import to_json
+    from runner.report.text import summary
+
+    folder, record, running = record_of(context_of(config, records=records), run)
+    if as_json:
+        show_json(to_json(record) | {"running": running})
+        return
+    click.echo(summary(record, records=str(folder.path)))
+    if running:
+        click.echo("  this run is under way")
+
+
+@click.command()
+@click.argument("run", default="last")
+@click.argument("host", default="")
+@click.argument("step", default="")
+@setting_options
+@click.option("--raw", is_flag=True, help="The bytes as they were kept, control characters included.")
+def logs(run: str, host: str, step: str, raw: bool, config: str | None, records: str | None) -> None:
+    """What the steps of a RUN printed, on all hosts or one HOST, of all steps or one STEP."""
+    from runner.app.read import outputs
+    from runner.hygiene import visible
+
+    context = context_of(config, records=records)
+    for name, done, attempt, outcome, path in outputs(context, run, host, step):
+        if raw:
+            with path.open("rb") as file:
+                while chunk := file.read(1 << 16):
+                    sys.stdout.buffer.write(chunk)
+            continue
+        click.echo(f"--- {name}  {done}  attempt {attempt}  {outcome}")
+        with path.open(encoding="utf-8", errors="backslashreplace", newline="\n") as lines:
+            for line in lines:
+                click.echo(f"{name} | {visible(line.rstrip(chr(10)))}")
+
+
+@click.command()
+@click.argument("run", default="last")
+@click.option("--item", required=True, metavar="ID", help="The checklist item.")
+@click.option("--verdict", type=click.Choice(["pass", "fail", "na", "waive"]), default="pass", show_default=True)
+@click.option("--note", default="", help="What was seen, or why it does not apply.")
+@setting_options
+def sign(run: str, item: str, verdict: str, note: str, config: str | None, records: str | None) -> None:
+    """Record a named person's word on a checklist item of a RUN."""
+    from runner.app.read import sign as sign_item
+    from runner.record import completion, open_items
+
+    record = sign_item(context_of(config, records=records), run, item=item, verdict=verdict, note=note)
+    done, required = completion(record)
+    left = ", ".join(entry.id for entry in open_items(record))
+    click.echo(f"recorded on run {record.run}: {item}: {verdict} (not signed by a key)")
+    click.echo(f"checklist {done} of {required}" + (f"; still open: {left}" if left else ""))
+
+
+@click.command()
+@click.argument("what", default="")
+@click.option("--expect-head", default="", metavar="SHA256", help="A ledger head that was kept elsewhere.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@setting_options
+def verify(what: str, expect_head: str, as_json: bool, config: str | None, records: str | None) -> int:
+    """
+    Check that records are what was written: WHAT is a run, a folder of records, or nothing for all.
+
+    Exit codes: 0 intact and signed, 1 altered, 2 usage, 3 intact but not sealed, 4 intact but not signed.
+    """
+    from dataclasses import asdict
+
+    from runner.app.read import verify as verify_records
+
+    verdict = verify_records(context_of(config, records=records), what, expect_head=expect_head)
+    words = {0: "intact", 1: "ALTERED", 3: "intact, not sealed", 4: "intact, not signed"}
+    if as_json:
+        show_json(asdict(verdict) | {"code": verdict.code, "verdict": words[verdict.code]})
+        return verdict.code
+    grouped: dict[str, list[Any]] = {}
+    for finding in verdict.findings:
+        grouped.setdefault(finding.message, []).append(finding)
+    for message, findings in sorted(grouped.items(), key=lambda pair: pair[1][0].code):
+        for finding in findings[:10]:
+            click.echo(f"{finding.where}: {message}")
+        if len(findings) > 10:
+            click.echo(f"  and {len(findings) - 10} more like it")
+    click.echo(f"{words[verdict.code]}: {len(verdict.runs)} runs, {verdict.lines} ledger lines, head {verdict.head}")
+    return verdict.code
+
+
+@click.command()
+@setting_options
+def reindex(config: str | None, records: str | None) -> int:
+    """Make the index anew from the records."""
+    from runner.app.read import reindex as rebuild
+
+    number, damaged = rebuild(context_of(config, records=records))
+    click.echo(f"{number} runs indexed")
+    for message in damaged:
+        click.echo(f"damaged: {message}", err=True)
+    return 6 if damaged else 0

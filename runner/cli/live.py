@@ -1,0 +1,96 @@
+"""Progress on a terminal: one quiet picture that is drawn again, a line per host at work."""
+
+from __future__ import annotations
+
+import time
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from runner.cli.board import Board, Row
+from runner.events import Event
+from runner.hygiene import one_line
+from runner.model import PHASES
+from runner.report.words import clock_face
+from runner.seams import Stream
+
+MARKS = {"ok": ("✓", "green"), "running": ("▸", "cyan"), "failed": ("✗", "red"), "": ("·", "dim")}
+MOST_ROWS = 12
+
+
+class LiveProgress:
+    """A runner.seams.Watcher that draws on stderr; it leaves nothing behind but the record."""
+
+    def __init__(self) -> None:
+        self._board = Board()
+        self._console = Console(stderr=True, highlight=False)
+        self._live = Live(
+            console=self._console,
+            get_renderable=self._draw,
+            refresh_per_second=5,
+            transient=True,
+            redirect_stdout=False,
+        )
+        self._live.start()
+
+    def hear(self, event: Event) -> None:
+        self._board.hear(event)
+
+    def output(self, host: str, step: str, stream: Stream, text: str) -> None:
+        self._board.output(host, text)
+
+    def pause(self) -> None:
+        """Leave the screen to somebody who asks a question."""
+        self._live.stop()
+
+    def go_on(self) -> None:
+        self._live.start()
+
+    def close(self) -> None:
+        self._live.stop()
+
+    def _draw(self) -> Group:
+        board = self._board
+        with board.lock:
+            took = clock_face(int((time.monotonic() - board.began) * 1000))
+            ticket = f"   ticket {one_line(board.ticket)}" if board.ticket else ""
+            batch = f"   batch {board.batch} of {board.batches}" if board.batches > 1 and board.batch else ""
+            lines = [
+                Text(f"{board.playbook}  run {board.run}{ticket}{batch}   {took}", style="bold"),
+                self._phases(),
+                Text(""),
+                *self._rows(),
+            ]
+        return Group(*lines)
+
+    def _phases(self) -> Text:
+        text = Text("  ")
+        for phase in PHASES:
+            if phase in self._board.declared:
+                mark, style = MARKS[self._board.phase_state(phase)]
+                text.append(f"{phase} ")
+                text.append(mark, style=style)
+                text.append("   ")
+        return text
+
+    def _rows(self) -> list[Text]:
+        busy = self._board.outstanding()
+        idle = [row for row in self._board.rows.values() if not row.doing]
+        shown = [*busy, *idle][:MOST_ROWS]
+        width = max((len(row.host) for row in shown), default=0)
+        lines = [self._row(row, width) for row in shown]
+        more = len(busy) + len(idle) - len(shown)
+        if more:
+            steps = sorted({f"{row.phase}/{row.doing}" for row in busy[MOST_ROWS:]})
+            lines.append(Text(f"  and {more} more" + (f", in {', '.join(steps[:3])}" if steps else "")))
+        return lines
+
+    def _row(self, row: Row, width: int) -> Text:
+        text = Text(f"  {one_line(row.host):<{width}}  ", no_wrap=True, overflow="ellipsis")
+        if not row.doing:
+            styles = {"ok": "green", "failed": "red", "unknown": "red", "unreachable": "red"}
+            return text.append(row.state, style=styles.get(row.state, "dim"))
+        took = clock_face(int((time.monotonic() - row.since) * 1000))
+        text.append(f"{row.phase:<10} {row.doing:<14} {took:>7}   ")
+        return text.append(one_line(row.asked or row.line), style="dim")

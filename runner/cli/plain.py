@@ -1,0 +1,69 @@
+"""Progress without a terminal: a line when a step ends, and every 30 seconds who is still out."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import click
+
+from runner.cli.board import Board
+from runner.events import BatchFinished, Event, HostRefused, RollbackStarted, SittingStarted, StepFinished, StopAsked
+from runner.hygiene import one_line
+from runner.report.words import spoken
+from runner.seams import Stream
+
+HEARTBEAT_S = 30.0
+
+
+class PlainProgress:
+    """A runner.seams.Watcher that writes to stderr."""
+
+    def __init__(self, *, heartbeat_s: float = HEARTBEAT_S) -> None:
+        self._board = Board()
+        self._done = threading.Event()
+        self._heartbeat_s = heartbeat_s
+        self._spoke = time.monotonic()
+        threading.Thread(target=self._beat, name="rawat-heartbeat", daemon=True).start()
+
+    def hear(self, event: Event) -> None:
+        self._board.hear(event)
+        match event:
+            case SittingStarted():
+                self._say(f"run {event.run}  {event.playbook} on {len(event.hosts)} hosts")
+            case HostRefused():
+                self._say(f"{event.host}  refused ({event.reason}): {event.message}")
+            case StepFinished():
+                again = "" if event.last else ", trying again"
+                said = event.problem if event.outcome != "ok" else event.summary
+                detail = f": {one_line(said)[:200]}" if said else ""
+                where = f"{event.phase}/{event.step}"
+                self._say(f"{event.host}  {where}  {event.outcome} in {spoken(event.took_ms)}{again}{detail}")
+            case RollbackStarted():
+                self._say(f"{event.host}  rolling back: {event.because}")
+            case BatchFinished() if event.stopped:
+                self._say(f"batch {event.batch} is the last: {event.stopped}")
+            case StopAsked():
+                self._say(f"stopped by {event.how}: nothing new is begun")
+            case _:
+                pass
+
+    def output(self, host: str, step: str, stream: Stream, text: str) -> None:
+        """Outputs are in the record, and in what `rawat logs` shows."""
+
+    def close(self) -> None:
+        self._done.set()
+
+    def _say(self, text: str) -> None:
+        self._spoke = time.monotonic()
+        click.echo(f"{time.strftime('%H:%M:%S')}  {one_line(text)}", err=True)
+
+    def _beat(self) -> None:
+        while not self._done.wait(min(1.0, self._heartbeat_s)):
+            if time.monotonic() - self._spoke < self._heartbeat_s:
+                continue
+            now = time.monotonic()
+            rows = self._board.outstanding()
+            names = [f"{row.host} {row.phase}/{row.doing} {spoken(int((now - row.since) * 1000))}" for row in rows[:8]]
+            more = f" and {len(rows) - 8} more" if len(rows) > 8 else ""
+            self._say(f"still out: {', '.join(names) or 'nobody'}{more}")

@@ -1,0 +1,71 @@
+"""A plan as text: hosts and batches, every step with the lines that matter, the checklist, what is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from runner.hygiene import one_line
+from runner.report.words import amount
+
+WIDTH = 100
+
+
+def plan_text(plan: dict[str, Any], *, commands: bool = False, notes: Sequence[str] = ()) -> str:
+    """`plan` as runner.app.plan.describe gives it."""
+    return "\n".join(_lines(plan, commands, notes))
+
+
+def _lines(plan: dict[str, Any], commands: bool, notes: Sequence[str]) -> Iterator[str]:
+    yield f'Plan {plan["digest"][:12]}  {plan["playbook"]}  "{one_line(plan["title"])}"'
+    names = [host["name"] for host in plan["hosts"]]
+    shown = " ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+    sizes = [len(batch) for batch in plan["batches"]]
+    batches = "in one batch" if len(sizes) == 1 else f"in {len(sizes)} batches: {', then '.join(map(str, sizes[:8]))}"
+    limit = plan["stop_when_failed"]
+    stop = f"at least {limit} of the hosts" if str(limit).endswith("%") else f"at least {amount(int(limit), 'host')}"
+    yield f"  {amount(len(names), 'host')}  {shown}"
+    yield f"  {batches}, {plan['parallel']} at once     stop when {stop} failed"
+    yield ""
+    for step in plan["steps"]:
+        yield from _step(step, commands)
+    for item in plan["checklist"]:
+        how = "by hand" if item["by_hand"] else f"proven by {', '.join(item['proof'])}"
+        need = "" if item["required"] else ", not required"
+        yield f'  checklist   {item["id"]}  "{one_line(item["text"])}" ({how}{need})'
+    yield f"  approvals   {plan['approvals']}"
+    for left in plan["left_out"]:
+        yield f"  left out    {left.get('host') or left.get('step')}: {left.get('why')}"
+    for name in plan["unknown"]:
+        yield f"  unknown yet {{{name['name']}}} ({name['from']})"
+    for note in notes:
+        yield f"  note        {note}"
+    yield f"  next        {plan['next']}"
+
+
+def _step(step: dict[str, Any], commands: bool) -> Iterator[str]:
+    marks = [word for word in ("once", "local") if step.get(word)]
+    if step.get("become"):
+        marks.append(f"as {step['become']}")
+    if step.get("when"):
+        marks.append(f"when {step['when']}")
+    if step.get("requires"):
+        marks.append(f"locked until {', '.join(step['requires'])} is proven")
+    if step.get("proves"):
+        marks.append(f"proves {', '.join(step['proves'])}")
+    if step.get("live"):
+        marks.append(step["live"])
+    lines = [line for variant in step["commands"] for line in variant["lines"]]
+    first = one_line(lines[0]) if lines else one_line(step["title"])
+    head = f"  {step['phase']:<11} {step['id']:<14} {step['kind']:<13} "
+    room = max(20, WIDTH - len(head))
+    text = first if commands or len(first) <= room else first[: room - 1] + "…"
+    yield head + text
+    if marks:
+        yield " " * 15 + f"[{'; '.join(marks)}]"
+    if commands:
+        for variant in step["commands"]:
+            if len(step["commands"]) > 1:
+                yield f"{'':15}on {', '.join(variant['hosts'])}:"
+            for line in variant["lines"] if len(step["commands"]) > 1 else variant["lines"][1:]:
+                yield from (f"{'':15}{one_line(part)}" for part in line.splitlines())

@@ -1,0 +1,191 @@
+"""A run's record as text for a terminal: what failed, where, why, what that left behind, what to type next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from runner.hygiene import one_line, visible
+from runner.model import PHASES, Outcome
+from runner.record import HostRecord, ItemRecord, RunRecord, StepRecord, checklist, completion, exit_code, outcome
+from runner.report.words import amount, clock_face, local, short, spoken
+
+MARKS = {"pass": "☑", "waived": "☑", "na": "☑", "open": "☐", "fail": "☒", "not used": "-"}
+CAUSES = {
+    "connect": "connect",
+    "work": "work",
+    "retry": "waiting to retry",
+    "watch": "watching",
+    "lock": "waiting for a lock",
+    "package-lock": "waiting for the package lock",
+    "person": "a person",
+    "reboot": "reboot",
+    "link": "link lost",
+    "throttled": "waiting for a batch",
+    "overhead": "overhead",
+}
+SHOWN_FAILURES = 5
+
+
+def summary(record: RunRecord, *, records: str = "records", again: str = "") -> str:
+    """The end of a run: failures first, then phases with their checklist, time by cause, and what is next."""
+    parts = [failure(record, host, again=again) for host in _failed(record)[:SHOWN_FAILURES]]
+    more = len(_failed(record)) - SHOWN_FAILURES
+    if more > 0:
+        names = ", ".join(host.name for host in _failed(record)[SHOWN_FAILURES:][:20])
+        parts.append(f"✗ {amount(more, 'more host')}: {names}\n")
+    parts.append("\n".join(_end(record, records)))
+    return "\n".join(parts)
+
+
+def failure(record: RunRecord, host: HostRecord, *, again: str = "") -> str:
+    """One host's failure: host, step, cause, last lines of output, what was done before, and what to type next."""
+    return "\n".join(_failure(record, host, again)) + "\n"
+
+
+def headline(record: RunRecord) -> str:
+    word = outcome(record)
+    mark = {"ok": "✓", "unfinished": "…"}.get(word, "✗")
+    took = spoken(record.took_ms)
+    said = "" if word == "ok" else f"   {word}"
+    return f"{mark} {record.playbook}  run {record.run}   {amount(len(record.hosts), 'host')}   {took}{said}"
+
+
+def runs_table(rows: Sequence[Mapping[str, Any]], zone: ZoneInfo | None, *, zone_name: str) -> str:
+    """Rows of the index, newest first, in columns; at most 80 wide where the names allow it."""
+    head = ("run", f"started ({zone_name})", "playbook", "hosts", "took", "result", "checklist", "ticket")
+    lines = [head, *(_run_row(row, zone) for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+def _run_row(row: Mapping[str, Any], zone: ZoneInfo | None) -> tuple[str, ...]:
+    result = str(row["outcome"]) + (f" ({row['failed']})" if row["failed"] else "")
+    done, required = row["done"], row["required"]
+    ticks = f"{done}/{required}" + ("" if done == required else " open")
+    return (
+        short(str(row["run"])),
+        local(str(row["started_at"]), zone),
+        one_line(str(row["playbook"])),
+        str(row["hosts"]),
+        clock_face(int(row["took_ms"])),
+        result,
+        ticks if row["outcome"] not in ("interrupted", "running") else "-",
+        one_line(str(row["ticket"])),
+    )
+
+
+def _failed(record: RunRecord) -> list[HostRecord]:
+    return [host for host in record.hosts.values() if host.outcome and not Outcome(host.outcome).good]
+
+
+def _failure(record: RunRecord, host: HostRecord, again: str) -> Iterator[str]:
+    step = host.failed_step
+    name = one_line(host.name)
+    if step is None or not step.attempts:
+        what = "refused" if host.refused else host.outcome
+        yield f"✗ {name} {what}{f' ({host.refused})' if host.refused else ''}"
+        yield from _indent(host.because)
+        yield "  Nothing was done on it."
+    else:
+        last = step.attempts[-1]
+        tries = f" (attempt {last.number})" if last.number > 1 else ""
+        word = "is unknown" if step.outcome == Outcome.UNKNOWN else "failed"
+        yield f"✗ {name} {word} at {step.phase}/{step.id} after {spoken(last.took_ms or 0)}{tries}"
+        yield from _indent(last.problem)
+        if last.tail and last.tail.strip() != last.problem.strip():
+            yield ""
+            yield from _indent(last.tail, "    ")
+        yield ""
+        done = [f"{other.phase}/{other.id}" for other in host.steps.values() if other.outcome == Outcome.OK]
+        yield f"  Done on it: {', '.join(done) if done else 'nothing'}."
+        if last.output:
+            yield f"  Full output   rawat logs {record.run} {name} {step.id}"
+    if again:
+        yield f"  Go on         {_again(again, host, step)}"
+
+
+def _again(again: str, host: HostRecord, step: StepRecord | None) -> str:
+    start = f" --from {step.base}" if step is not None and step.attempts and step.phase in PHASES else ""
+    return f"{again} --hosts {host.name}{start}"
+
+
+def _indent(text: str, by: str = "  ") -> list[str]:
+    return [by + line for line in visible(text).splitlines()]
+
+
+def _end(record: RunRecord, records: str) -> Iterator[str]:
+    yield headline(record)
+    yield ""
+    items = checklist(record)
+    phases = record.phases
+    yield "  phase        time      checklist"
+    for phase in PHASES:
+        mine = [item for item in items if item.phase == phase]
+        took = clock_face(phases[phase]) if phase in phases else "-"
+        for number, item in enumerate(mine):
+            label, shown = (phase, took) if number == 0 else ("", "")
+            yield f"  {label:<12} {shown:<9} {MARKS[item.state]} {_item(record, item)}".rstrip()
+    yield ""
+    yield f"  where the time went   {_times(record.time)}"
+    done, required = completion(record)
+    waiting = [item for item in items if item.required and item.state in ("open", "fail")]
+    yield f"  checklist {done} of {required}" + (f": still open: {', '.join(i.id for i in waiting)}" if waiting else "")
+    for item in waiting:
+        if item.id not in PHASES or not any(step.get("phase") == item.phase for step in record.declared):
+            yield f"    rawat sign {record.run} --item {item.id} --verdict pass --note '...'"
+    left = [f"{entry.get('host') or entry.get('step')} ({entry.get('why')})" for entry in record.left_out]
+    if left:
+        yield f"  left out  {', '.join(left[:6])}" + (f" and {len(left) - 6} more" if len(left) > 6 else "")
+    if record.not_started:
+        yield f"  not started  {', '.join(record.not_started[:20])}"
+    for batch in record.batches:
+        if batch.stopped:
+            yield f"  stopped after batch {batch.number}: {batch.stopped}"
+    for trouble in record.troubles:
+        yield f"  note  {one_line(trouble)}"
+    code = record.exit_code if record.exit_code is not None else exit_code(record)
+    yield f"  record {records}/{record.run}   not signed   exit {code}"
+
+
+def _item(record: RunRecord, item: ItemRecord) -> str:
+    text = one_line(item.text)
+    if item.by:
+        return f"{item.id}: {item.state} said {item.by}" + (f": {one_line(item.note)}" if item.note else "")
+    own = item.id not in PHASES
+    if own:
+        detail = _detail(record, item) if item.state == "pass" else ""
+        hand = " (by hand)" if item.state == "open" and not item.proof else ""
+        return f"{item.id}: {detail or text}{hand}"
+    if item.state == "not used":
+        return "not used"
+    steps = [step for host in record.hosts.values() for step in host.steps.values() if step.phase == item.phase]
+    bad = sum(1 for step in steps if step.outcome and not Outcome(step.outcome).good)
+    names = {step.base for step in steps}
+    if bad:
+        return f"{amount(bad, 'step')} failed"
+    if item.state == "na":
+        return "every step was skipped by its condition"
+    return amount(len(names), "step") if names else ", ".join(one_line(proof) for proof in item.proof)
+
+
+def _detail(record: RunRecord, item: ItemRecord) -> str:
+    """What the proving steps said of themselves, the same words once."""
+    said = []
+    for own in record.items:
+        if own.get("id") == item.id:
+            said = [
+                one_line(step.attempts[-1].summary)
+                for host in record.hosts.values()
+                for step in host.steps.values()
+                if step.base in own.get("proof", ()) and step.attempts and step.attempts[-1].summary
+            ]
+    return "; ".join(list(dict.fromkeys(said))[:3])
+
+
+def _times(times: Mapping[str, int]) -> str:
+    order = [cause for cause in CAUSES if times.get(cause)]
+    return "   ".join(f"{CAUSES[cause]} {clock_face(times[cause])}" for cause in order)

@@ -1,0 +1,60 @@
+"""Times and moments as people read them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+
+def clock_face(ms: int) -> str:
+    """`0:04`, `10:52`, `1:12:09`; under ten seconds with tenths: `0.4 s`."""
+    if ms < 10_000:
+        return f"{ms / 1000:.1f} s"
+    seconds = round(ms / 1000)
+    hours, rest = divmod(seconds, 3600)
+    minutes, seconds = divmod(rest, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+
+
+def spoken(ms: int) -> str:
+    """`0.4 s`, `48 s`, `10 min 52 s`, `1 h 12 min`."""
+    if ms < 10_000:
+        return f"{ms / 1000:.1f} s"
+    seconds = round(ms / 1000)
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes, seconds = divmod(seconds, 60)
+    if minutes < 60:
+        return f"{minutes} min {seconds} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min"
+
+
+def zone_of(name: str) -> ZoneInfo | None:
+    """The zone by its IANA name; None is the machine's own."""
+    try:
+        return ZoneInfo(name) if name else None
+    except (ZoneInfoNotFoundError, ValueError):
+        return None
+
+
+def local(at: str, zone: ZoneInfo | None, form: str = "%d %b %H:%M") -> str:
+    """A moment of the record in a zone."""
+    if not at:
+        return "-"
+    return datetime.fromisoformat(at.replace("Z", "+00:00")).astimezone(zone).strftime(form)
+
+
+def zone_word(zone: ZoneInfo | None) -> str:
+    """`WIB`, `UTC`, or an offset."""
+    return datetime.now(UTC).astimezone(zone).strftime("%Z")
+
+
+def short(run: str) -> str:
+    """A run id as it is shown in tables; the end tells runs of one minute apart."""
+    return f"{run[:5]}…{run[-4:]}" if len(run) > 12 else run
+
+
+def amount(number: int, one: str, many: str = "") -> str:
+    """`1 host`, `3 hosts`."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
