@@ -1,0 +1,467 @@
+"""What every transport promises, asked of each: SSH to a real sshd, local pipes under several shells, and the fake."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.errors import TransportError
+from runner.model import Host
+from runner.redact import Secret
+from runner.seams import KEEP_BYTES, Completed, Launch, Script, Session, Stream, Transport
+from runner.testing import FakeTransport, NoPasswords, done
+from runner.transport.local import LocalTransport
+from runner.transport.ssh import SshTransport
+from tests.bed.packages import ensure
+from tests.bed.process import alive, until
+from tests.bed.sshd import LoopbackSshd, account
+
+SHELLS = {"dash": ("dash",), "bash": ("bash", "--posix"), "busybox": ("sh",)}
+REAL = ("ssh", *SHELLS)
+
+
+@dataclass
+class Bed:
+    """A transport and a host to use it on; all sessions are closed at the end."""
+
+    transport: Transport
+    host: Host
+    run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    sessions: list[Session] = field(default_factory=list)
+    count: int = 0
+
+    def session(self) -> Session:
+        self.sessions.append(self.transport.connect(self.host, run_id=self.run_id, passwords=NoPasswords()))
+        return self.sessions[-1]
+
+    def launch(self, text: str, *, step: str = "", **given: Any) -> Launch:
+        self.count += 1
+        words = {"env", "stdin", "save_to", "interpreter"}
+        script = Script(text=text, **{name: given.pop(name) for name in words & given.keys()})
+        given.setdefault("deadline_s", 60.0)
+        return Launch(run_id=self.run_id, step=step or f"step-{self.count}", attempt=1, script=script, **given)
+
+    def run(self, text: str, **given: Any) -> Completed:
+        """In a session of the bed's own, opened at first use."""
+        session = self.sessions[0] if self.sessions else self.session()
+        return session.run(self.launch(text, **given), ignore)
+
+    def close(self) -> None:
+        for session in self.sessions:
+            session.close()
+        self.transport.close()
+
+
+def ignore(stream: Stream, data: bytes) -> None:
+    """Output that nobody looks at while it comes."""
+
+
+@pytest.fixture(scope="module")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoopbackSshd]:
+    who = account() if os.geteuid() == 0 else None
+    with LoopbackSshd(tmp_path_factory.mktemp("contract") / "sshd", account=who) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def busybox_only(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """An environment whose PATH holds nothing but busybox's applets: no flock, no coreutils."""
+    if shutil.which("busybox") is None:
+        ensure(("busybox",))
+    folder = tmp_path_factory.mktemp("busybox")
+    subprocess.run([shutil.which("busybox") or "busybox", "--install", "-s", str(folder)], check=True)
+    return {"PATH": str(folder), "HOME": os.environ["HOME"], "USER": "root", "LOGNAME": "root"}
+
+
+@pytest.fixture(params=REAL)
+def bed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bed]:
+    made = real(request.param, request, tmp_path)
+    yield made
+    made.close()
+
+
+def real(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> Bed:
+    if name == "ssh":
+        return over_ssh(request.getfixturevalue("sshd"))
+    env = request.getfixturevalue("busybox_only") if name == "busybox" else None
+    transport = LocalTransport(shell=SHELLS[name], env=env, spool=str(tmp_path / "spool"))
+    return Bed(transport, Host(name="here", address="localhost", transport="local"))
+
+
+def over_ssh(sshd: LoopbackSshd) -> Bed:
+    transport = SshTransport(known_hosts=(str(sshd.known_hosts),), ssh_config=())
+    host = Host(
+        name="there", address=sshd.address, port=sshd.port, user=sshd.user, identity_files=(str(sshd.key),)
+    )  # fmt: skip
+    return Bed(transport, host)
+
+
+# -- the end ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", [0, 1, 3, 127, 255])
+def test_the_exit_code_is_the_one_the_host_wrote_down(bed: Bed, code: int) -> None:
+    done = bed.run(f"exit {code}")
+    assert done.exit.code == code
+    assert done.exit.ok is (code == 0)
+
+
+def test_a_signal_is_told_as_sh_knows_it(bed: Bed) -> None:
+    assert str(bed.run("kill -KILL $$").exit) == "exit 137, perhaps signal 9"
+
+
+def test_a_script_may_kill_its_group_and_no_more(bed: Bed) -> None:
+    assert bed.run("kill -TERM 0; sleep 20").exit.code == 143
+    assert bed.run("exit 4").exit.code == 4
+
+
+def test_times_are_the_hosts(bed: Bed) -> None:
+    before = time.time()
+    done = bed.run("sleep 0.3")
+    assert done.duration_s is not None and done.started is not None
+    assert 0.25 <= done.duration_s < 5
+    assert before - 2 <= done.started <= time.time() + 2
+
+
+def test_a_missing_interpreter_is_an_exit_code_and_words(bed: Bed) -> None:
+    done = bed.run("x", interpreter="no-such-interpreter")
+    assert done.exit.code in (126, 127)
+    assert b"no-such-interpreter" in done.stderr
+
+
+# -- output -------------------------------------------------------------------------------------------------------
+
+
+def test_streams_are_kept_apart_and_byte_identical(bed: Bed) -> None:
+    done = bed.run(r"printf 'out\000\377\n'; printf 'err\000' >&2")
+    assert (done.stdout, done.stderr) == (b"out\0\xff\n", b"err\0")
+    assert (done.stdout_bytes, done.stderr_bytes) == (6, 4)
+
+
+def test_output_comes_while_the_step_runs(bed: Bed) -> None:
+    begun = time.monotonic()
+    seen: list[tuple[float, bytes]] = []
+    session = bed.session()
+    session.run(
+        bed.launch("echo first; sleep 2; echo last"), lambda _, data: seen.append((time.monotonic() - begun, data))
+    )
+    assert b"".join(data for _, data in seen) == b"first\nlast\n"
+    assert seen[-1][0] - seen[0][0] > 1.0
+
+
+def test_one_line_of_100_mb_passes_whole_and_head_and_tail_are_kept(bed: Bed) -> None:
+    size = 100_000_000
+    digest = hashlib.sha256()
+    session = bed.session()
+    done = session.run(
+        bed.launch(f"printf begin; head -c {size} /dev/zero; printf end"), lambda _, data: digest.update(data)
+    )
+    assert done.exit.ok
+    assert done.stdout_bytes == size + 8
+    expected = hashlib.sha256(b"begin")
+    expected.update(bytes(size))
+    expected.update(b"end")
+    assert digest.digest() == expected.digest()
+    assert len(done.stdout) == KEEP_BYTES
+    assert done.stdout.startswith(b"begin\0") and done.stdout.endswith(b"\0end")
+
+
+def test_100_mb_cost_no_memory(bed: Bed, request: pytest.FixtureRequest) -> None:
+    """In a process of its own, since what a test runner holds says nothing."""
+    transport, host = bed.transport, bed.host
+    if isinstance(transport, SshTransport):
+        made = f"SshTransport(known_hosts={transport._known_hosts!r}, ssh_config=())"
+    else:
+        assert isinstance(transport, LocalTransport)
+        made = f"LocalTransport(shell={transport._shell!r}, env={transport._env!r}, spool={transport._spool!r})"
+    program = f"""
+        import resource
+        from runner.model import Host
+        from runner.seams import Launch, Script
+        from runner.testing import NoPasswords
+        from runner.transport.{"ssh" if host.transport == "ssh" else "local"} import *
+        transport = {made}
+        session = transport.connect({host!r}, run_id="{bed.run_id}", passwords=NoPasswords())
+        script = Script(text="head -c 100000000 /dev/zero")
+        launch = Launch(run_id="{bed.run_id}", step="big", attempt=1, script=script)
+        done = session.run(launch, lambda *_: None)
+        assert done.stdout_bytes == 100000000, done
+        session.close()
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    """
+    told = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=60)
+    assert told.returncode == 0, told.stderr
+    assert int(told.stdout) < 80 * 1024
+
+
+def test_stdout_goes_to_a_local_file_for_nobody_else(bed: Bed, tmp_path: Path) -> None:
+    shown: list[tuple[Stream, bytes]] = []
+    file = tmp_path / "fetched"
+    file.write_bytes(b"old and longer than what comes")
+    file.chmod(0o644)
+    session = bed.session()
+    done = session.run(
+        bed.launch(r"printf 'a\000b'; echo note >&2", save_to=file), lambda *piece: shown.append(piece)
+    )  # fmt: skip
+    assert file.read_bytes() == b"a\0b"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert done.stdout == b"" and done.stdout_bytes == 3
+    assert shown == [("stderr", b"note\n")]
+
+
+def test_a_local_file_that_cannot_be_written_is_told_before_anything_runs(bed: Bed, tmp_path: Path) -> None:
+    with pytest.raises(TransportError, match="cannot write"):
+        bed.run("echo x", save_to=tmp_path / "none" / "file", step="again")
+    assert bed.run("echo ran", step="again").stdout == b"ran\n"
+
+
+@pytest.mark.parametrize("text", ["yes", "head -c 3000000 /dev/zero"])
+def test_more_output_than_allowed_is_a_failure(bed: Bed, text: str) -> None:
+    done = bed.run(text, output_limit=1_000_000, deadline_s=30)
+    assert done.exit.output_limit == 1_000_000
+    assert not done.exit.ok
+    assert bed.run("echo next").stdout == b"next\n"
+
+
+# -- input, environment, text ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [0, 5, 70_000, 300_000, 9_000_000])
+def test_binary_input_arrives_whole(bed: Bed, size: int) -> None:
+    data = os.urandom(size)
+    done = bed.run("cat", stdin=data, output_limit=1 << 30)
+    assert done.stdout_bytes == size
+    if size <= KEEP_BYTES:
+        assert done.stdout == data
+    assert bed.run("sha256sum", stdin=data).stdout.split()[0].decode() == hashlib.sha256(data).hexdigest()
+
+
+def test_input_may_be_a_local_file_and_looks_like_code(bed: Bed, tmp_path: Path) -> None:
+    file = tmp_path / "input"
+    file.write_bytes(b"}; touch /tmp/never; '%s\\n%d\0\n" * 30_000)
+    done = bed.run("sha256sum", stdin=file)
+    assert done.stdout.split()[0].decode() == hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def test_input_that_is_not_read_harms_nothing(bed: Bed) -> None:
+    assert bed.run("exit 5", stdin=os.urandom(300_000)).exit.code == 5
+    assert bed.run("cat").stdout == b""
+
+
+def test_odd_values_arrive_in_the_environment(bed: Bed) -> None:
+    values = {"PLAIN": "x", "QUOTE": 'it\'s "$HOME" `id`', "LINES": "a\nb\n", "EMPTY": "", "UTF": "ü€", "IFS": "e"}
+    done = bed.run(
+        'printf "%s|" "$PLAIN" "$QUOTE" "$LINES" "$EMPTY" "$UTF"; printf %s "$SECRET"',
+        env={**values, "SECRET": Secret("s", "p'w d")},
+    )
+    assert done.stdout.decode() == "x|it's \"$HOME\" `id`|a\nb\n||ü€|p'w d"
+
+
+@pytest.mark.parametrize("name", ["A B", "1A", "A=B", "", "A;id", "A\n"])
+def test_a_name_that_no_shell_takes_is_refused(bed: Bed, name: str) -> None:
+    with pytest.raises(TransportError, match="environment variable"):
+        bed.run("echo ran", env={name: "x"})
+
+
+def test_every_byte_but_nul_survives_in_a_script(bed: Bed) -> None:
+    every = bytes(range(1, 256)).replace(b"'", b"").decode("utf-8", "surrogateescape")
+    done = bed.run(f"printf %s '{every}'")
+    assert done.stdout == bytes(range(1, 256)).replace(b"'", b"")
+
+
+def test_a_script_of_a_megabyte(bed: Bed) -> None:
+    assert bed.run(": " + "x" * 1_000_000 + "\necho end").stdout == b"end\n"
+
+
+def test_a_nul_in_a_script_is_refused_before_anything_runs(bed: Bed) -> None:
+    with pytest.raises(TransportError, match="NUL"):
+        bed.run("echo a\0b", step="nul")
+    assert bed.run("echo ran", step="nul").stdout == b"ran\n"
+
+
+def test_another_interpreter_runs_the_text_from_a_file(bed: Bed) -> None:
+    if bed.run("command -v awk").exit.code:
+        pytest.skip("no awk there")
+    assert bed.run("BEGIN { print 6 * 7 }", interpreter="awk -f").stdout == b"42\n"
+
+
+def test_neither_script_nor_environment_is_seen_in_ps(bed: Bed) -> None:
+    done = bed.run("cat /proc/[0-9]*/cmdline; : needle", env={"HIDDEN": "haystack-" + "value"})
+    assert b"needle" not in done.stdout
+    assert b"haystack-value" not in done.stdout
+
+
+def test_a_step_starts_as_a_login_would(bed: Bed) -> None:
+    told = bed.run("umask; pwd; kill -l >/dev/null; echo ${r_mark-none}").stdout.decode().split()
+    assert told[0] == "0022"
+    assert told[2] == "none"
+
+
+# -- deadline, cancel --------------------------------------------------------------------------------------------
+
+STUBBORN = """
+trap '' TERM
+(trap '' TERM; exec sleep 300) & echo $!
+setsid sh -c 'trap "" TERM; echo $$; exec sleep 300' &
+sleep 0.2
+env -i setsid sh -c 'echo $$; exec sleep 300' &
+wait
+"""
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_deadline_ends_what_ignores_term_and_what_left_the_group(bed: Bed, read_only: bool) -> None:
+    begun = time.monotonic()
+    done = bed.run(STUBBORN, deadline_s=1, read_only=read_only)
+    assert done.exit.timeout_s == 1
+    assert done.exit.killed == "no trace left"
+    assert 1 <= time.monotonic() - begun < 15
+    pids = [int(word) for word in done.stdout.split()]
+    assert len(pids) == 3
+    until("all are gone", lambda: not any(alive(pid) for pid in pids), limit_s=5)
+    assert bed.run("echo next").stdout == b"next\n"
+
+
+def test_a_deadline_is_never_early(bed: Bed) -> None:
+    assert bed.run("sleep 0.8", deadline_s=1).exit.code == 0
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_cancel_from_another_thread(bed: Bed, read_only: bool) -> None:
+    session = bed.session()
+    started = threading.Event()
+    ends: list[Completed] = []
+    launch = bed.launch("echo $$; exec sleep 300", read_only=read_only)
+    worker = threading.Thread(target=lambda: ends.append(session.run(launch, lambda *_: started.set())))
+    worker.start()
+    assert started.wait(10)
+    session.cancel()
+    worker.join(15)
+    assert not worker.is_alive()
+    assert ends[0].exit.timeout_s is not None and ends[0].exit.killed == "no trace left"
+    assert not alive(int(ends[0].stdout))
+    assert session.run(bed.launch("echo next"), ignore).stdout == b"next\n"
+
+
+def test_cancel_of_nothing_does_nothing(bed: Bed) -> None:
+    session = bed.session()
+    session.cancel()
+    assert session.run(bed.launch("echo on"), ignore).stdout == b"on\n"
+
+
+# -- claims ------------------------------------------------------------------------------------------------------
+
+
+def test_an_attempt_is_started_once_whoever_asks(bed: Bed) -> None:
+    assert bed.run("echo once", step="a/b [1]").exit.ok
+    with pytest.raises(TransportError, match="started before"):
+        bed.run("echo twice", step="a/b [1]")
+    with pytest.raises(TransportError, match="started before"):
+        bed.session().run(bed.launch("echo thrice", step="a/b [1]"), ignore)
+    assert bed.run("echo other", step="a/b [2]").stdout == b"other\n"
+
+
+def test_a_read_only_launch_may_be_asked_again(bed: Bed) -> None:
+    for _ in range(3):
+        done = bed.run("echo look; exit 2", step="probe", read_only=True)
+        assert (done.exit.code, done.stdout) == (2, b"look\n")
+
+
+ZOMBIES = """
+read -r line <"/proc/$PPID/stat"; set -- ${line##*) }; supervisor=$2 count=0
+for file in /proc/[0-9]*/stat; do
+    read -r line <"$file" || continue
+    set -- ${line##*) }
+    [ "$1.$2" != "Z.$supervisor" ] || count=$((count + 1))
+done 2>/dev/null
+echo $count
+"""
+"""How many children of the supervisor's main shell, the payload's grandparent, nobody has waited for."""
+
+
+def test_many_launches_leave_no_process_behind(bed: Bed) -> None:
+    session = bed.session()
+    for number in range(40):
+        session.run(bed.launch("true", read_only=number % 2 == 0), ignore)
+    done = session.run(bed.launch(ZOMBIES), ignore)
+    assert int(done.stdout) < 3
+
+
+# -- sessions ----------------------------------------------------------------------------------------------------
+
+
+def test_the_hello_carries_the_facts(bed: Bed) -> None:
+    facts = bed.session().facts
+    assert facts.os_id == "debian" and facts.os_version
+    assert facts.kernel == os.uname().release and facts.architecture == os.uname().machine
+    assert facts.machine_id == Path("/etc/machine-id").read_text().strip()
+    assert facts.boot_id == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    assert abs(facts.clock - time.time()) < 5 and facts.uptime_s > 1
+    assert facts.cpus == os.cpu_count() and facts.memory_bytes > 1 << 26
+    assert facts.uid >= 0 and facts.user and facts.home.startswith("/")
+    assert facts.spool.startswith("/") and "setsid" in facts.tools and "sh" in facts.tools
+    assert facts.root is (facts.uid == 0)
+
+
+def test_sessions_at_the_same_time_do_not_meet(bed: Bed) -> None:
+    sessions = [bed.session() for _ in range(4)]
+    found: list[bytes] = []
+
+    def work(number: int, session: Session) -> None:
+        for turn in range(5):
+            launch = bed.launch(f"echo {number}.{turn}; echo {number} >&2", step=f"s{number}.{turn}")
+            done = session.run(launch, ignore)
+            found.append(done.stdout + done.stderr)
+
+    workers = [threading.Thread(target=work, args=pair) for pair in enumerate(sessions)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(30)
+    assert sorted(found) == sorted(f"{n}.{t}\n{n}\n".encode() for n in range(4) for t in range(5))
+
+
+def test_the_own_user_is_no_other_user(bed: Bed) -> None:
+    session = bed.session()
+    assert session.become(session.facts.user) == session.facts
+    done = session.run(bed.launch("id -un", user=session.facts.user), ignore)
+    assert done.stdout.decode().strip() == session.facts.user
+
+
+def test_an_unsafe_name_of_a_user_never_reaches_a_shell(bed: Bed) -> None:
+    with pytest.raises(TransportError, match="no name of a user"):
+        bed.session().become("root; id")
+
+
+# -- the fake ----------------------------------------------------------------------------------------------------
+
+
+def fake(answer: Callable[[Launch], Completed]) -> Bed:
+    return Bed(FakeTransport(answers=answer), Host(name="fake", address="192.0.2.1"))
+
+
+def test_the_fake_keeps_the_same_promises(tmp_path: Path) -> None:
+    bed = fake(lambda launch: done(b"out\0", code=3, stderr="err"))
+    session = bed.session()
+    shown: list[tuple[Stream, bytes]] = []
+    first = session.run(bed.launch("x", step="once"), lambda *piece: shown.append(piece))
+    assert (first.exit.code, first.stdout, first.stderr) == (3, b"out\0", b"err")
+    assert shown == [("stdout", b"out\0"), ("stderr", b"err")]
+    with pytest.raises(TransportError, match="started before"):
+        session.run(bed.launch("x", step="once"), ignore)
+    saved = session.run(bed.launch("x", save_to=tmp_path / "file"), ignore)
+    assert saved.stdout == b"" and (tmp_path / "file").read_bytes() == b"out\0"
+    assert session.become(session.facts.user) == session.facts
