@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runner.errors import InvalidInput, Problem
+from runner.inventory.ansible.connection import translate
+from runner.inventory.ansible.folders import read_folders
 from runner.inventory.connect import Connections, Made
 from runner.inventory.draft import Draft
 from runner.inventory.groups import Membership, Sourced, check_groups
@@ -26,17 +28,27 @@ def load(paths: Sequence[Path], *, ssh_config: Path | None = SSH_CONFIG, known_h
     the names of ssh_config and `localhost` can still be chosen. Raises InvalidInput with all problems.
     """
     draft = Draft()
+    folders: list[Path] = []
     for path in dict.fromkeys(paths):
-        draft.absorb(read(path))
+        found = read(path)
+        draft.absorb(found.draft)
+        folders += [path.parent] if found.ansible else []
+    for folder in dict.fromkeys(folders):
+        read_folders(draft, folder)
     _stop([*draft.problems, *check_groups(draft)])
     connections = Connections(draft.hosts, SshConfig(ssh_config), known_hosts)
     membership = Membership(draft)
     problems: list[Problem] = []
+    variables: dict[str, Sourced] = {}
+    for name, entry in draft.hosts.items():
+        translated = translate(entry, membership.variables(name))
+        entry.settings, variables[name] = translated.settings, translated.variables
+        problems += translated.problems
+        draft.notes += translated.notes
     made: dict[str, Made] = {}
     for name in draft.hosts:
-        variables: Sourced = membership.variables(name)
         try:
-            made[name] = connections.make(name, variables, membership.groups(name))
+            made[name] = connections.make(name, variables[name], membership.groups(name))
         except InvalidInput as error:
             problems += error.problems
     _stop([*membership.problems, *problems])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from runner.document.schema import check
@@ -12,17 +13,22 @@ from runner.inventory.names import normal, wrong_name, wrong_variable
 from runner.inventory.schema import SCHEMA
 
 _CONNECTION = ("address", "port", "user", "identity_file", "jump", "transport", "host_key_alias", "known_hosts")
-_LISTS = ("identity_file", "jump", "known_hosts")
+_PATHS = ("identity_file", "known_hosts")
+_LISTS = (*_PATHS, "jump")
 
 
-def read_rawat(document: Document) -> Draft:
-    """The hosts and groups of a document that has `rawat: 1`; its mistakes are in the draft's problems."""
+def read_rawat(document: Document, folder: Path) -> Draft:
+    """
+    The hosts and groups of a document that has `rawat: 1`; its mistakes are in the draft's problems.
+
+    Paths in it are relative to `folder`.
+    """
     draft = Draft()
     draft.problems += check(document, SCHEMA)
     data: Mapping[str, Any] = document.data
     draft.vars = _vars(draft, document, ("vars",), data.get("vars"))
     for name, said in _mapping(data.get("hosts")).items():
-        _read_host(draft, document, name, _mapping(said))
+        _read_host(draft, document, name, _mapping(said), folder)
     for name, said in _mapping(data.get("groups")).items():
         _read_group(draft, document, name, _mapping(said))
     return draft
@@ -44,7 +50,7 @@ def _named(draft: Draft, document: Document, at: At) -> tuple[str, Mark]:
     return name, place
 
 
-def _read_host(draft: Draft, document: Document, key: str, said: Mapping[str, Any]) -> None:
+def _read_host(draft: Draft, document: Document, key: str, said: Mapping[str, Any], folder: Path) -> None:
     at: At = ("hosts", key)
     name, place = _named(draft, document, at)
     if name == ALL:
@@ -55,6 +61,8 @@ def _read_host(draft: Draft, document: Document, key: str, said: Mapping[str, An
     for key in _CONNECTION:
         if key in said:
             value = [said[key]] if key in _LISTS and isinstance(said[key], str) else said[key]
+            if key in _PATHS:
+                value = [str(folder / Path(str(part)).expanduser()) for part in _list(value)]
             written = Written(value=value, mark=mark(document, (*at, key)))
             if "{{" in str(value):
                 draft.problems.append(written.mark.problem(f"'{key}' is not a template; write the value itself"))

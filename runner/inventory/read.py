@@ -1,21 +1,82 @@
-"""One inventory file to a draft; which form it has is seen from what is in it."""
+"""One inventory file to a draft; which form it has is seen from what is in it, and from its ending."""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from pathlib import Path
 
-from runner.document.source import read_file
-from runner.errors import InvalidInput
+from runner.document.source import MAX_BYTES, Document, likely
+from runner.errors import InvalidInput, Location, Problem
+from runner.inventory.ansible.ini import read_ini
+from runner.inventory.ansible.values import read_yaml
+from runner.inventory.ansible.yaml import read_ansible_yaml
 from runner.inventory.draft import Draft
 from runner.inventory.rawat import read_rawat
 
+_PROGRAMS = (".py", ".sh", ".rb", ".pl", ".exe", ".bin")
+_YAML = (".yml", ".yaml", ".json")
+_INI = (".ini", ".cfg")
+_MAPPING = re.compile(r"(---|\{|\"?[\w.-]+\"?\s*:(\s|$))")
 
-def read(path: Path) -> Draft:
-    """The draft of one file; its mistakes are in `problems`, those too that keep it from being read at all."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """The draft of one file, with its mistakes; `ansible`: folders of variables beside it belong to it."""
+
+    draft: Draft
+    ansible: bool = False
+
+
+def read(path: Path) -> Read:
+    """One file; also what keeps it from being read at all is in the draft's problems."""
     try:
-        document = read_file(path)
+        text = _text(path)
+        if not _is_yaml(path, text):
+            return Read(draft=read_ini(text, str(path)), ansible=True)
+        return _read_yaml(path, read_yaml(path))
     except InvalidInput as error:
-        return Draft(problems=list(error.problems))
-    if not isinstance(document.data, dict):
-        return Draft(problems=[document.problem((), "an inventory is a mapping that begins with 'rawat: 1'")])
-    return read_rawat(document)
+        return Read(draft=Draft(problems=list(error.problems)))
+
+
+def _text(path: Path) -> str:
+    if path.is_dir():
+        raise InvalidInput(f"{path} is a folder; name each inventory in it with -i")
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise InvalidInput(f"{path}: cannot be read: {error.strerror or error}") from error
+    if raw.startswith(b"#!") or path.suffix in _PROGRAMS:
+        raise InvalidInput(f"{path}: a program; inventories are only read, never run: keep its output in a file")
+    if len(raw) > MAX_BYTES:
+        raise InvalidInput(f"{path}: larger than {MAX_BYTES >> 20} MiB")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        where = Location(file=str(path), line=line, column=1)
+        raise InvalidInput(problems=(Problem(message="this is not UTF-8 text", where=where),)) from error
+
+
+def _is_yaml(path: Path, text: str) -> bool:
+    first = next((line for line in map(str.strip, text.splitlines()) if line and line[0] not in "#;"), "")
+    if first.startswith("[") or path.suffix in _INI:
+        return False
+    return path.suffix in _YAML or bool(_MAPPING.match(first)) or first.startswith("$ANSIBLE_VAULT")
+
+
+def _read_yaml(path: Path, document: Document) -> Read:
+    data = document.data
+    if not isinstance(data, dict):
+        message = "an inventory is a mapping that begins with 'rawat: 1', or with 'all:' for an Ansible one"
+        raise InvalidInput(problems=(document.problem((), message),))
+    if "rawat" in data:
+        return Read(draft=read_rawat(document, path.absolute().parent))
+    if "plugin" in data:
+        message = "the settings of an inventory plugin; rawat asks no plugin: keep its output in a file"
+        raise InvalidInput(problems=(document.problem(("plugin",), message, on_key=True),))
+    if "all" not in data and ({"hosts", "groups"} & set(data) or likely("rawat", data)):
+        message = "'rawat: 1' is missing here; an Ansible inventory begins with 'all:'"
+        raise InvalidInput(problems=(document.problem((), message),))
+    return Read(draft=read_ansible_yaml(document), ansible=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runner.settings.load import load as load
 from runner.settings.schema import SCHEMA as SCHEMA
+from runner.settings.sources import load as load
 from runner.settings.values import Entry as Entry
 from runner.settings.values import Settings as Settings

@@ -191,6 +191,13 @@ def _path(value: Any, base: Path) -> Path:
     return Path(os.path.normpath(base / Path(str(value)).expanduser()))
 
 
+def _file(value: Any, base: Path) -> Path:
+    path = _path(value, base)
+    if not path.is_file():
+        raise InvalidInput(f"there is no file {path}")
+    return path
+
+
 def _paths(value: Any, base: Path) -> tuple[Path, ...]:
     return tuple(_path(part, base) for part in ([value] if isinstance(value, str) else value))
 
@@ -234,7 +241,7 @@ _READ: Mapping[str, Callable[[Any, Path], Any]] = {
     "index": _index,
     "inventory": _paths,
     "known_hosts": lambda value, base: tuple(str(path) for path in _paths(value, base)),
-    "ssh_config": _path,
+    "ssh_config": _file,
     "timezone": _zone,
     "policy.ticket": lambda value, base: str(value),
     "policy.same_machine": lambda value, base: str(value),
