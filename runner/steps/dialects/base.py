@@ -11,22 +11,37 @@ from runner.redact import Secret
 Values = Mapping[str, str]
 
 
-class Dialect(Protocol):
+class Source(Protocol):
     """
-    `texts` are the shell texts of `runner/steps/sh/` that define its functions; `connection` the assignments and
-    `env` the environment that they read. All text is UTF-8.
+    What `backup` and `restore_test` work on.
+
+    `texts` are the shell texts of `runner/steps/sh/` that define its functions, beside `backup_<first>` and
+    `restore_<first>`; `connection` gives the assignments and `env` the environment that they read.
     """
 
     name: ClassVar[str]
     texts: ClassVar[tuple[str, ...]]
-    formats: ClassVar[tuple[str, ...]]
-    """Formats of a backup, the usual one first."""
+    scratch_texts: ClassVar[tuple[str, ...]]
+    """Texts besides, for a restore."""
+
+    formats: ClassVar[Mapping[str, str]]
+    """Formats of a backup and the ending of its file; the usual one first."""
 
     def connection(self, params: Mapping[str, Any]) -> tuple[Values, Values]:
         """Assignments of plain values, and of paths. Raises InvalidInput where the parameters do not fit."""
         ...
 
     def env(self, params: Mapping[str, Any]) -> Mapping[str, str | Secret]: ...
+
+    def backup_lines(self, params: Mapping[str, Any], form: str, file: str) -> list[str]:
+        """The command lines that matter, for people."""
+        ...
+
+    def restore_lines(self, params: Mapping[str, Any], artefact: str) -> list[str]: ...
+
+
+class Dialect(Source, Protocol):
+    """A database that can be asked. All text is UTF-8."""
 
     def query(self, query: str, params: Mapping[str, Any], *, write: bool) -> str:
         """The text that its client reads: `params` filled in, answers marked. Raises InvalidInput."""
@@ -52,3 +67,9 @@ def refuse(params: Mapping[str, Any], engine: str, *names: str) -> None:
     given = [name for name in names if params.get(name) is not None]
     if given:
         raise InvalidInput(f"{', '.join(given)}: means nothing with engine: {engine}")
+
+
+def at_work(params: Mapping[str, Any], word: str) -> str:
+    """A host and port in front of a command's other words, for people."""
+    more = [f"{option}={params[key]}" for key, option in (("host", "--host"), ("port", "--port")) if params.get(key)]
+    return " ".join([word, *more])

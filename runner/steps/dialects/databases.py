@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from runner.errors import InvalidInput
-from runner.steps.dialects.base import Dialect
+from runner.steps.dialects.base import Dialect, Source
+from runner.steps.dialects.folder import Folder
 from runner.steps.dialects.mysql import MySql
 from runner.steps.dialects.postgresql import PostgreSql
 from runner.steps.dialects.sqlite import Sqlite
 from runner.steps.parts import schema as part
 
 ENGINES = ("postgresql", "mysql", "mariadb", "sqlite")
+
+SOURCES = (*ENGINES, "files")
 
 ENGINE = part.choice("The database system; `mysql` and `mariadb` mean the same.", ENGINES)
 
@@ -37,6 +40,11 @@ def dialect(engine: str) -> Dialect:
             return Sqlite()
         case _:
             raise InvalidInput(f"engine: {engine!r} is not one of {', '.join(ENGINES)}")
+
+
+def source(engine: str) -> Source:
+    """What can be backed up: every database, and files. Raises InvalidInput."""
+    return Folder() if engine == "files" else dialect(engine)
 
 
 def shown(params: Mapping[str, Any]) -> str:

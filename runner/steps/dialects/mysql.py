@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from xml.etree import ElementTree
 
+from runner import shell
 from runner.errors import InvalidInput
 from runner.redact import Secret
-from runner.steps.dialects.base import Answer, Values
+from runner.steps.dialects.base import Answer, Values, at_work
 from runner.steps.dialects.statement import bare, filled, number, single
 from runner.steps.parts.texts import environment
 
@@ -23,7 +24,8 @@ _COUNT = "rawat_row_count"
 class MySql:
     name: ClassVar[str] = "mariadb"
     texts: ClassVar[tuple[str, ...]] = ("mysql",)
-    formats: ClassVar[tuple[str, ...]] = ("sql",)
+    scratch_texts: ClassVar[tuple[str, ...]] = ()
+    formats: ClassVar[Mapping[str, str]] = {"sql": "sql"}
 
     def connection(self, params: Mapping[str, Any]) -> tuple[Values, Values]:
         database = str(params.get("database") or "")
@@ -61,6 +63,15 @@ class MySql:
             else:
                 rows = found
         return Answer(rows, count if count is not None and count >= 0 and not rows else None)
+
+    def backup_lines(self, params: Mapping[str, Any], form: str, file: str) -> list[str]:
+        options = "--single-transaction --quick --routines --triggers --events --hex-blob"
+        target = f"--result-file={shell.quote(file)}"
+        return [f"{at_work(params, 'mariadb-dump')} {options} {target} {shell.quote(str(params['database']))}"]
+
+    def restore_lines(self, params: Mapping[str, Any], artefact: str) -> list[str]:
+        client = at_work(params, "mariadb")
+        return [f"{client} -e 'create database {{scratch}}'", f"{client} {{scratch}} < {shell.path(artefact)}"]
 
 
 def literal(value: Any) -> str:

@@ -10,9 +10,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from runner import shell
 from runner.errors import InvalidInput
 from runner.redact import Secret
-from runner.steps.dialects.base import Answer, Values
+from runner.steps.dialects.base import Answer, Values, at_work
 from runner.steps.dialects.statement import bare, filled, number, single
 from runner.steps.parts.texts import environment
 
@@ -26,7 +27,8 @@ _TYPES, _ROWS, _COUNT = "rawat:types", "rawat:rows", "rawat:count="
 class PostgreSql:
     name: ClassVar[str] = "postgresql"
     texts: ClassVar[tuple[str, ...]] = ("postgresql",)
-    formats: ClassVar[tuple[str, ...]] = ("custom", "plain")
+    scratch_texts: ClassVar[tuple[str, ...]] = ()
+    formats: ClassVar[Mapping[str, str]] = {"custom": "dump", "plain": "sql"}
 
     def connection(self, params: Mapping[str, Any]) -> tuple[Values, Values]:
         if not params.get("database"):
@@ -76,6 +78,17 @@ class PostgreSql:
         if not table or not types:
             return Answer([], count)
         return Answer([dict(zip(table[0], map(_typed, row, types), strict=False)) for row in table[1:]], count)
+
+    def backup_lines(self, params: Mapping[str, Any], form: str, file: str) -> list[str]:
+        words = [at_work(params, "pg_dump"), f"--format={form}", "--snapshot={snapshot}", f"--file={shell.quote(file)}"]
+        lines = [" ".join([*words, shell.quote(str(params["database"]))])]
+        return [*lines, f"pg_restore -f /dev/null {shell.quote(file)}"] if form == "custom" else lines
+
+    def restore_lines(self, params: Mapping[str, Any], artefact: str) -> list[str]:
+        return [
+            at_work(params, "psql") + " -c 'create database \"{scratch}\" template template0'",
+            at_work(params, "pg_restore") + f" --exit-on-error --no-owner --dbname={{scratch}} {shell.path(artefact)}",
+        ]
 
 
 def literal(value: Any) -> str:

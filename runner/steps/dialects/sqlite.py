@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from runner import shell
 from runner.errors import InvalidInput
 from runner.redact import Secret
 from runner.steps.dialects.base import Answer, Values, refuse
@@ -18,7 +19,8 @@ _COUNT = "rawat_row_count"
 class Sqlite:
     name: ClassVar[str] = "sqlite"
     texts: ClassVar[tuple[str, ...]] = ("sqlite",)
-    formats: ClassVar[tuple[str, ...]] = ("db",)
+    scratch_texts: ClassVar[tuple[str, ...]] = ("scratch_folder",)
+    formats: ClassVar[Mapping[str, str]] = {"db": "db"}
 
     def connection(self, params: Mapping[str, Any]) -> tuple[Values, Values]:
         refuse(params, "sqlite", "host", "port", "user", "password")
@@ -49,6 +51,15 @@ class Sqlite:
             else:
                 rows = found
         return Answer(rows, None if rows else count)
+
+    def backup_lines(self, params: Mapping[str, Any], form: str, file: str) -> list[str]:
+        return [
+            f"sqlite3 {shell.path(str(params['database']))} {shell.quote(f'.backup {file}')}",
+            f"sqlite3 {shell.quote(file)} 'pragma integrity_check'",
+        ]
+
+    def restore_lines(self, params: Mapping[str, Any], artefact: str) -> list[str]:
+        return [f"cp {shell.path(artefact)} {{scratch}}/copy.db", "sqlite3 {scratch}/copy.db 'pragma integrity_check'"]
 
 
 def literal(value: Any) -> str:

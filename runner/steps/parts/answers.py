@@ -14,6 +14,7 @@ from typing import Any
 from runner.seams import Completed
 
 MARK = "rawat:"
+_ERROR = re.compile(r"\b(error|fatal|panic|failed|cannot|denied|refused)\b|^E: ", re.IGNORECASE)
 _ESCAPE = re.compile(r"\\(.)")
 
 
@@ -37,6 +38,11 @@ class Answers:
         text = self.text(key)
         return int(text) if re.fullmatch(r"-?[0-9]{1,30}", text) else None
 
+    def decimal(self, key: str) -> float | None:
+        """The last value under `key` as a number; None where there is none."""
+        text = self.text(key)
+        return float(text) if re.fullmatch(r"-?[0-9]{1,30}(\.[0-9]+)?", text) else None
+
     def every(self, key: str) -> Sequence[str]:
         """All values under `key`, as they stand."""
         return self._values.get(key, [])
@@ -58,13 +64,19 @@ def _json(line: str) -> list[Any]:
 
 
 def failure(done: Completed) -> str:
-    """Why a script did not end well, in one line: what it said itself, else its last words, with how it ended."""
-    said = [line.strip() for line in done.stderr.decode("utf-8", "replace").splitlines() if line.strip()]
+    """Why a script did not end well, in one line: its own words, and the last error of a program that it ran."""
+    said = _lines(done.stderr)
     own = [line.removeprefix("rawat: ") for line in said if line.startswith("rawat: ")]
+    others = [line for line in said if not line.startswith("rawat: ")]
+    errors = [line for line in others if _ERROR.search(line)]
     if own and done.exit.code is not None:
-        return own[-1]
-    last = said or [line.strip() for line in done.stdout.decode("utf-8", "replace").splitlines() if line.strip()]
+        return f"{own[-1]} ({errors[-1]})" if errors and errors[-1] not in own[-1] else own[-1]
+    last = errors or others or _lines(done.stdout)
     return f"{done.exit}: {last[-1]}" if last else str(done.exit)
+
+
+def _lines(output: bytes) -> list[str]:
+    return [line.strip() for line in output.decode("utf-8", "replace").splitlines() if line.strip()]
 
 
 def cut_short(done: Completed) -> bool:

@@ -32,12 +32,23 @@ sha256() {
 	fi
 }
 
-# Seconds since boot where the system says so, else since 1970: for measuring, not for telling the time.
+# Whole seconds since boot where the system says so, else since 1970: for measuring, not for telling the time.
 ticks() {
+	echo "$(($(centis) / 100))"
+}
+
+# The same in hundredths.
+centis() {
 	if [ -r /proc/uptime ]; then
 		read -r up _ </proc/uptime
-		echo "${up%.*}"
+		echo "$((${up%.*} * 100 + 1${up#*.} - 100))"
 	else
-		date +%s
+		echo "$(($(date +%s) * 100))"
 	fi
+}
+
+# Seconds with two decimals since a moment that `centis` gave.
+since() {
+	now=$(($(centis) - $1))
+	printf '%d.%02d\n' "$((now / 100))" "$((now % 100))"
 }

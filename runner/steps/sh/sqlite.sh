@@ -57,3 +57,25 @@ lite() {
 		sqlite3 -batch -bail -init /dev/null -noheader "-$1" -cmd '.timeout 15000' "$3"
 	fi
 }
+
+# A copy of one moment, by SQLite itself. It is written into its own folder under a plain name: no quoting is needed.
+lite_copy() {
+	if [ "$tool" = python3 ]; then
+		python3 -c "$lite_python" copy read "$1" "$2"
+	else
+		(cd -- "$(dirname -- "$2")" && sqlite3 -batch -bail -init /dev/null -cmd '.timeout 60000' "$1" '.backup main copy.part') &&
+			mv -- "$(dirname -- "$2")/copy.part" "$2"
+	fi
+}
+
+# One JSON line per table: its name and how many rows it has.
+count_rows() {
+	lite list write "$1" <<'RAWAT_SQL' >"$1.counts" && lite list write "$1" <"$1.counts"
+select 'select json_array(' || quote(name) || ', count(*)) from "' || replace(name, '"', '""') || '";'
+  from sqlite_master
+ where type = 'table' and name not like 'sqlite\_%' escape '\' and sql not like 'create virtual%' order by name;
+RAWAT_SQL
+	set -- "$1" $?
+	rm -f -- "$1.counts"
+	return "$2"
+}

@@ -1,0 +1,25 @@
+[ -e "$path" ] || fail "$path is not there"
+path=$(cd -P -- "$(dirname -- "$path")" && pwd -P)/$(basename -- "$path")
+backup_need() {
+	du -sk -- "$path" 2>/dev/null | awk 'END { printf "%.0f", $1 * 1024 }'
+}
+
+backup_dump() {
+	case $to/ in "$path"/*) fail "$to lies inside $path: the copy would copy itself" ;; esac
+	made_by=$(tar --version 2>/dev/null | head -n 1)
+	printf '%s\n' "$exclude" | sed '/^$/d' >"$pipes/exclude"
+	code=0
+	tar -c $pack -f "$new" -C "$(dirname -- "$path")" -X "$pipes/exclude" "./$(basename -- "$path")" || code=$?
+	case $code in
+	0) ;;
+	1) consistent=false ;;
+	*) fail "tar ended with $code: $shown was not saved" ;;
+	esac
+	tar -t $pack -f "$new" >"$work/list" || fail "the archive of $shown cannot be read to its end"
+	printf '["entries", %s]\n' "$(wc -l <"$work/list" | tr -d ' ')" >"$work/tables"
+	counted=archive
+}
+
+backup_verify() {
+	tar -t $pack -f "$1" >/dev/null || fail "the archive of $shown cannot be read to its end"
+}

@@ -1,0 +1,50 @@
+backup_need() {
+	echo 'select pg_database_size(current_database());' | ask
+}
+
+# A session that holds a snapshot open: the dump and the counts see the very same rows.
+backup_dump() {
+	has pg_dump || fail "pg_dump is not on this host"
+	made_by=$(pg_dump --version)
+	trap '' PIPE
+	mkfifo "$pipes/questions" "$pipes/answers" || fail "cannot make a pipe in $pipes"
+	ask <"$pipes/questions" >"$pipes/answers" 2>"$work/said" &
+	holder=$!
+	exec 3>"$pipes/questions" 4<"$pipes/answers"
+	{
+		echo 'set idle_in_transaction_session_timeout = 0; set statement_timeout = 0; set row_security = off;'
+		echo 'begin isolation level repeatable read read only;'
+		echo 'select pg_export_snapshot();'
+		echo "select json_build_object('lsn', case when pg_is_in_recovery() then pg_last_wal_replay_lsn()"
+		echo "  else pg_current_wal_lsn() end, 'at', now());"
+	} >&3 || :
+	read -r snapshot <&4 || fail "PostgreSQL: $(tail -n 1 "$work/said")"
+	read -r point <&4 || fail "PostgreSQL: $(tail -n 1 "$work/said")"
+	pg_dump -w --format="$format" --snapshot="$snapshot" --file="$new" --dbname="$(conninfo)" ||
+		fail "pg_dump ended with $?: $shown was not saved"
+	if [ "$count" = yes ]; then
+		{
+			count_rows
+			printf '%s\n' '\echo rawat-end'
+		} >&3 || :
+		line=
+		while read -r line <&4 && [ "$line" != rawat-end ]; do printf '%s\n' "$line"; done >"$work/tables"
+		[ "$line" = rawat-end ] || fail "PostgreSQL, while counting: $(tail -n 1 "$work/said")"
+		counted=snapshot
+	fi
+	exec 3>&- 4<&-
+	wait "$holder" || :
+	holder=
+	trap - PIPE
+}
+
+backup_verify() {
+	case $format in
+	# The list of contents (pg_restore -l) reads well from half a file; all of it must be read.
+	custom) pg_restore -f /dev/null -- "$1" || fail "the dump of $shown cannot be read to its end" ;;
+	plain)
+		tail -n 8 -- "$1" | grep -q '^-- PostgreSQL database dump complete' ||
+			fail "the dump of $shown has no end: it is not whole"
+		;;
+	esac
+}

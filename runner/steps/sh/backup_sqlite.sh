@@ -1,0 +1,21 @@
+backup_need() {
+	total=$(wc -c <"$database")
+	[ ! -f "$database-wal" ] || total=$((total + $(wc -c <"$database-wal")))
+	echo "$((total))"
+}
+
+# The online copy of SQLite: it waits for writers, and is of one moment.
+backup_dump() {
+	lite_copy "$database" "$new" || fail "SQLite could not copy $shown"
+	[ "$count" != yes ] || {
+		count_rows "$new" >"$work/tables" || fail "the rows of the copy cannot be counted"
+		counted=copy
+	}
+	case $tool in sqlite3) made_by="sqlite3 $(sqlite3 --version | cut -d' ' -f1)" ;; *) made_by=$(python3 --version) ;; esac
+}
+
+backup_verify() {
+	said=$(echo 'pragma integrity_check;' | lite list write "$1") || said="it cannot be read"
+	[ "$said" = ok ] || fail "the copy of $shown is damaged: $(printf '%s' "$said" | head -n 1)"
+	rm -f -- "$1-wal" "$1-shm"
+}
