@@ -17,6 +17,7 @@ from runner.inventory.draft import ALL
 from runner.inventory.names import normal
 
 _TERM = re.compile(r"(?:\[[^\]]*\]|[^,:\[])+|\[")
+_FROM_TO = re.compile(r"\[[^\]]*:[^\]]*\]")
 _GLOB = re.compile(r"[*?\[]")
 
 
@@ -60,6 +61,8 @@ def match(
 def _hosts(word: str, members: Mapping[str, tuple[str, ...]]) -> set[str] | None:
     if word in members:
         return set(members[word])
+    if _FROM_TO.search(word):
+        return None
     if not _GLOB.search(word):
         return {word} if word in members[ALL] else None
     found = {host for host in members[ALL] if fnmatchcase(host, word)}
@@ -71,7 +74,7 @@ def _hosts(word: str, members: Mapping[str, tuple[str, ...]]) -> set[str] | None
 def _nothing(word: str, members: Mapping[str, tuple[str, ...]]) -> str:
     if word.startswith("~"):
         return f"'{word}': regular expressions are not patterns; write a glob such as app*"
-    if re.search(r"\[[^\]]*:[^\]]*\]", word):
+    if _FROM_TO.search(word):
         return f"'{word}': a pattern has no [from:to]; write [0-9] for one of these characters"
     if _GLOB.search(word):
         return f"'{word}' matches no host and no group"

@@ -89,8 +89,8 @@ class SshConfig:
 
     def aliases(self) -> tuple[str, ...]:
         """The names that stand under `Host` without a wildcard."""
-        blocks = (patterns for line in self._lines for patterns in line.blocks)
-        names = (word for patterns in blocks for word in patterns if not re.search(r"[*?!]", word))
+        words = (word for line in self._lines if line.keyword == "host" for word in line.words)
+        names = (word for word in words if not re.search(r"[*?!]", word))
         return tuple(dict.fromkeys(names))
 
     def lookup(self, name: str, *, address: str = "", user: str = "", port: int | None = None) -> Found:
@@ -105,7 +105,7 @@ class SshConfig:
         files: list[str] = []
         notes: list[str] = []
         for line in self._lines:
-            if not line.applies(names):
+            if line.keyword == "host" or not line.applies(names):
                 continue
             key = "proxyjump" if line.keyword == "proxycommand" and not line.note else line.keyword
             if line.note:
@@ -159,6 +159,7 @@ class SshConfig:
                 continue
             if keyword == "host":
                 blocks, skipped = (*outer, words), ""
+                yield _Line(keyword=keyword, words=words, where=where, blocks=blocks)
             elif keyword == "match":
                 every = [word.lower() for word in words] == ["all"]
                 blocks, skipped = outer, "" if every else where

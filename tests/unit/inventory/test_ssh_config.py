@@ -1,0 +1,202 @@
+"""ssh_config: the first value counts, nothing is run, and what is left out is said."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.errors import InvalidInput
+from runner.inventory.load import Inventory, load
+from runner.inventory.ssh_config import Found, SshConfig
+
+HOME = Path("/home/dewi")
+
+
+def write(folder: Path, text: str, name: str = "config") -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(textwrap.dedent(text).lstrip("\n"), encoding="utf-8")
+    path.chmod(0o600)
+    return path
+
+
+def lookup(folder: Path, text: str, name: str = "db1", **more: Any) -> Found:
+    return SshConfig(write(folder, text), home=HOME, user="dewi").lookup(name, **more)
+
+
+def inventory(folder: Path, config: str, hosts: str = "rawat: 1") -> Inventory:
+    return load([write(folder, hosts, "inv.yml")], ssh_config=write(folder, config), known_hosts=["/etc/known"])
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "wanted"),
+    [
+        ("Host db1\n User a\nHost *\n User b\n Port 2222", "db1", {"user": "a", "port": "2222"}),
+        ("Host *\n User b\nHost db1\n User a", "db1", {"user": "b"}),
+        ("User top\nHost db1\n User a", "db1", {"user": "top"}),
+        ("Host db? !db2\n User a", "db1", {"user": "a"}),
+        ("Host db? !db2\n User a", "db2", {}),
+        ("Host !db2\n User a", "db1", {}),
+        ("Host web db1\n User a", "db1", {"user": "a"}),
+        ("Host DB1\n User a", "db1", {"user": "a"}),
+        ("Host db[0-9]\n User a", "db1", {}),
+        ('host=db1\n\tuser = "a b"  # who', "db1", {"user": "a b"}),
+        ("Host web\n User x\nMatch all\n User a", "db1", {"user": "a"}),
+        ("Match user root\n User x\nHost db1\n User a", "db1", {"user": "a"}),
+        ("Host db1\n HostName %h.example.com", "db1", {"hostname": "db1.example.com"}),
+        ("Host db1\n HostName 100%%.%n", "db1", {"hostname": "100%.db1"}),
+        ("Host db1\n HostKeyAlias real", "db1", {"hostkeyalias": "real"}),
+        ("Host db1\n ProxyJump a,b", "db1", {"proxyjump": "a,b"}),
+        ("Host db1\n ProxyCommand none\nHost *\n ProxyJump a", "db1", {"proxyjump": "none"}),
+        ("Host db1\n ProxyJump none\nHost *\n ProxyJump a", "db1", {"proxyjump": "none"}),
+        ("# nothing\n\n", "db1", {}),
+    ],
+)
+def test_values(tmp_path: Path, text: str, name: str, wanted: dict[str, str]) -> None:
+    assert lookup(tmp_path, text, name).values == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "files", "known_hosts"),
+    [
+        ("IdentityFile ~/.ssh/a\nIdentityFile ~/.ssh/b", ["/home/dewi/.ssh/a", "/home/dewi/.ssh/b"], []),
+        ("IdentityFile %d/%u/%r/%h/%n/%p/%%", ["/home/dewi/dewi/root/10.0.0.1/db1/2222/%"], []),
+        ("IdentityFile none", [], []),
+        ("IdentityFile ~/${KEY}", [], []),
+        ("IdentityFile ~/%C", [], []),
+        ('UserKnownHostsFile ~/.ssh/kh1 "/a b"\nUserKnownHostsFile /late', [], ["/home/dewi/.ssh/kh1", "/a b"]),
+        ("UserKnownHostsFile /dev/null", [], []),
+        ("UserKnownHostsFile ~/.ssh/%k", [], ["/home/dewi/.ssh/alias"]),
+    ],
+)
+def test_files_and_tokens(tmp_path: Path, text: str, files: list[str], known_hosts: list[str]) -> None:
+    head = "HostName 10.0.0.1\nUser root\nPort 2222\nHostKeyAlias alias\n"
+    found = lookup(tmp_path, head + text)
+    assert (list(found.files), list(found.known_hosts)) == (files, known_hosts)
+
+
+def test_the_inventory_is_stronger_also_in_tokens(tmp_path: Path) -> None:
+    text = "HostName 10.0.0.1\nUser root\nIdentityFile /k/%r@%h"
+    assert lookup(tmp_path, text, address="10.9.9.9", user="me").files == ("/k/me@10.9.9.9",)
+
+
+@pytest.mark.parametrize(
+    ("line", "note"),
+    [
+        ("ProxyCommand nc %h %p", "ignored: ProxyCommand would run a local command; name the jump host with ProxyJump"),
+        ("StrictHostKeyChecking no", "ignored: StrictHostKeyChecking is not heeded; host keys are always checked"),
+        ("StrictHostKeyChecking accept-new",
+         "ignored: StrictHostKeyChecking is not heeded; host keys are always checked"),
+        ("StrictHostKeyChecking yes", ""),
+        ("ForwardAgent yes", "ignored: ForwardAgent is not heeded; an agent is never forwarded"),
+        ("ForwardAgent no", ""),
+        ("UserKnownHostsFile /dev/null",
+         "ignored: UserKnownHostsFile /dev/null would forget the host keys; they are always checked"),
+        ("KexAlgorithms x", "ignored: rawat does not read kexalgorithms"),
+        ("Port many", "ignored: 'many' is not a port"),
+        ("IdentityFile ~/%C", "ignored: '~/%C' has a token that rawat does not know"),
+        ("ServerAliveInterval 5", ""),
+        ("User me", ""),
+    ],
+)  # fmt: skip
+def test_what_is_left_out_is_noted_where_it_applies(tmp_path: Path, line: str, note: str) -> None:
+    config = SshConfig(write(tmp_path, f"Host db*\n  {line}\n"), home=tmp_path, user="dewi")
+    assert config.lookup("db1").notes == ((f"~/config:2: {note}",) if note else ())
+    assert config.lookup("web").notes == ()
+
+
+def test_match_exec_is_never_run(tmp_path: Path) -> None:
+    flag = tmp_path / "ran"
+    found = lookup(tmp_path, f'Match exec "touch {flag}"\n  User evil\n  Include other\n')
+    assert found.values == {}
+    assert "is ignored; rawat goes by Host and 'Match all'" in found.notes[0]
+    assert not flag.exists()
+
+
+def test_include_is_read_within_its_block(tmp_path: Path) -> None:
+    write(tmp_path, "User inner\nHost web\n Port 1\n", "conf.d/10-a")
+    write(tmp_path, "Port 2\n", "conf.d/20-b")
+    path = write(tmp_path, "Host db1 web\n Include conf.d/*\n HostKeyAlias x\nHost *\n User late\n")
+    config = SshConfig(path, home=HOME, user="dewi")
+    assert config.lookup("db1").values == {"user": "inner", "port": "2", "hostkeyalias": "x"}
+    assert config.lookup("web").values == {"user": "inner", "port": "1", "hostkeyalias": "x"}
+    assert config.lookup("other").values == {"user": "late"}
+
+
+def test_include_of_itself_ends(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="Include is nested deeper than 16 files"):
+        lookup(tmp_path, "Include config\n")
+
+
+def test_a_file_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, "User a\n")
+    path.chmod(0o666)
+    with pytest.raises(InvalidInput, match="others than you may write to this file"):
+        SshConfig(path)
+
+
+@pytest.mark.parametrize("line", ['User "a', "User", "???"])
+def test_lines_that_are_none(tmp_path: Path, line: str) -> None:
+    with pytest.raises(InvalidInput) as raised:
+        lookup(tmp_path, f"Host db1\n{line}\n")
+    assert raised.value.problems[0].where is not None
+    assert raised.value.problems[0].where.line == 2
+
+
+def test_aliases_are_names_without_wildcards(tmp_path: Path) -> None:
+    config = SshConfig(write(tmp_path, "Host a b* !c\nHost d\nHost *\nHost a\n"))
+    assert config.aliases() == ("a", "d")
+
+
+def test_a_host_of_the_inventory_gets_the_rest_from_ssh_config(tmp_path: Path) -> None:
+    config = "Host db1\n HostName 10.0.0.5\n User root\n Port 2200\nHost 10.0.0.9\n User nine\n"
+    found = inventory(tmp_path, config, "rawat: 1\nhosts: {db1: {port: 22}, db9: {address: 10.0.0.9}, db2: {}}").hosts
+    assert [(host.address, host.port, host.user) for host in found] == [
+        ("10.0.0.5", 22, "root"), ("10.0.0.9", None, "nine"), ("db2", None, None),
+    ]  # fmt: skip
+    assert found[0].known_hosts == ("/etc/known",)
+
+
+def test_names_of_ssh_config_can_be_chosen_but_are_not_in_all(tmp_path: Path) -> None:
+    found = inventory(tmp_path, "Host extra\n HostName 10.0.0.7\n ProxyCommand x\n", "rawat: 1\nhosts: {db1: {}}")
+    assert [host.name for host in found.select("all").hosts] == ["db1"]
+    chosen = found.select("extra,db1")
+    assert [(host.name, host.address) for host in chosen.hosts] == [("db1", "db1"), ("extra", "10.0.0.7")]
+    assert len(chosen.notes) == 1
+    assert found.select("db1").notes == ()
+    assert found.describe("extra")[1][:2] == ("address", "10.0.0.7")
+    with pytest.raises(InvalidInput):
+        found.select("extr*")
+
+
+def test_jumps_of_ssh_config_are_followed(tmp_path: Path) -> None:
+    config = """
+    Host db1
+      ProxyJump inner,me@last:2200
+    Host inner
+      HostName 10.1.1.1
+      ProxyJump outer
+    Host outer
+      User gate
+    Host last
+      ProxyJump never-asked
+    """
+    (host,) = inventory(tmp_path, config, "rawat: 1\nhosts: {db1: {}}").hosts
+    assert [(hop.name, hop.address, hop.user, hop.port) for hop in host.jump] == [
+        ("outer", "outer", "gate", None), ("inner", "10.1.1.1", None, None), ("last", "last", "me", 2200),
+    ]  # fmt: skip
+
+
+def test_jumps_of_the_inventory_are_stronger(tmp_path: Path) -> None:
+    hosts = "rawat: 1\nhosts: {a: {jump: []}, b: {jump: gate}, c: {}, gate: {jump: []}}"
+    found = inventory(tmp_path, "Host *\n ProxyJump elsewhere\nHost elsewhere\n User x\n", hosts.replace("c: {}, ", ""))
+    assert [[hop.name for hop in host.jump] for host in found.hosts] == [[], ["gate"], []]
+
+
+def test_jumps_in_a_circle(tmp_path: Path) -> None:
+    config = "Host db1\n ProxyJump a\nHost a\n ProxyJump b\nHost b\n ProxyJump a\n"
+    with pytest.raises(InvalidInput, match="round in a circle: db1 > a > b > a"):
+        inventory(tmp_path, config, "rawat: 1\nhosts: {db1: {}}")
