@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from runner.playbook.template import Raw
 
-class Hole(str):
+
+class Hole(Raw):
     """Stands for a value that only a step or a host can tell: `{size.row.bytes}`, whatever is done with it."""
 
     __slots__ = ()
@@ -14,7 +16,7 @@ class Hole(str):
         return super().__new__(cls, "{" + path + "}")
 
     def _with(self, more: str) -> Hole:
-        return Hole(self[1:-1] + more)
+        return Hole(str(self)[1:-1] + more)
 
     def __getattr__(self, name: str) -> Hole:
         if name.startswith("_"):

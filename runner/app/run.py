@@ -91,7 +91,7 @@ def carry_out(
     transports = Transports(settings)
     passwords = SudoPasswords(password)
     with _signals(stop):
-        bus.emit(_started(run_id, plan, context, reason))
+        bus.emit(started(run_id, plan, context, reason))
         for left in plan.skip:
             bus.emit(Deviated(what="step left out", detail=left, reason=plan.skip[left]))
         run = Run(
@@ -111,7 +111,7 @@ def carry_out(
     return Finished(run=run_id, record=record, exit_code=code, records=records, index_trouble=_index(settings, record))
 
 
-def _started(run_id: str, plan: Plan, context: Context, reason: Reason) -> SittingStarted:
+def started(run_id: str, plan: Plan, context: Context, reason: Reason) -> SittingStarted:
     return SittingStarted(
         run=run_id,
         sitting=1,

@@ -114,7 +114,7 @@ def _unknown(key: str, known: Iterable[str], at: At) -> str:
     if not at:
         what = "key here"
     elif isinstance(at[-1], int):
-        what = "step key" if at[-2] not in ("checklist",) else "checklist key"
+        what = "checklist key" if "checklist" in at else "step key"
     else:
         what = f"key of '{at[-1]}'"
     return f"'{key}' is not a {what}" + (likely(key, known) or f"; known are: {', '.join(list(known)[:12])}")

@@ -6,9 +6,9 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from runner.errors import JournalError
 from runner.events import Event, WatcherFailed, from_json
@@ -88,9 +88,9 @@ class Bus:
         for watcher in self._watchers:
             watcher.close()
 
-    def _note(self, watcher: Any, error: Exception) -> None:
-        name = type(watcher).__name__
-        threading.Thread(target=self.emit, args=(WatcherFailed(watcher=name, message=str(error)),), daemon=True).start()
+    def _note(self, watcher: Watcher, error: Exception) -> None:
+        with suppress(JournalError):  # the run was sealed meanwhile: there is no place left to note it in
+            self.emit(WatcherFailed(watcher=type(watcher).__name__, message=str(error)))
 
 
 def _hearing(event: Event) -> Callable[[Watcher], None]:

@@ -55,7 +55,7 @@ class Run:
         refused = set(self._failed)
         not_started = tuple(name for name in left if name not in refused)
         record = fold([self.around.bus.events])
-        code = exit_code(replace(record, not_started=not_started), stopped_by=self.around.stop.how)
+        code = exit_code(replace(record, not_started=not_started, sealed=True), stopped_by=self.around.stop.how)
         self.around.bus.emit(SittingEnded(exit_code=code, stopped_by=self.around.stop.how, not_started=not_started))
         return code
 

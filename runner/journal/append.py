@@ -31,6 +31,12 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def make_folder(path: Path) -> None:
+    """A folder and the missing ones above it, for their owner alone; raises OSError."""
+    for missing in [folder for folder in reversed((path, *path.parents)) if not folder.exists()]:
+        missing.mkdir(mode=0o700, exist_ok=True)
+
+
 def write_new(path: Path, data: bytes) -> None:
     """A new file of mode 0600, whole and on disk; raises JournalError, also where it exists already."""
     try:

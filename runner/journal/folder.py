@@ -14,7 +14,7 @@ from typing import Any
 
 from runner.errors import DamagedRecord, InvalidInput, JournalError
 from runner.events import Event, from_json
-from runner.journal.append import sha256
+from runner.journal.append import make_folder, sha256
 from runner.record import RunRecord, fold
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -48,7 +48,7 @@ class Records:
     def prepare(self) -> None:
         """Make the folder where it is missing; raises JournalError where records could not be kept safe in it."""
         try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(self.path)
             mode = self.path.stat().st_mode
         except OSError as error:
             raise JournalError(
@@ -118,10 +118,13 @@ def read_sitting(folder: Path, number: int) -> SittingRead:
     torn = bool(lines) and not lines[-1].endswith(b"\n")
     events: list[Event] = []
     head = first = ""
-    for line, data in _chained(path, lines[:-1] if torn else lines):
+    for position, (line, data) in enumerate(_chained(path, lines[:-1] if torn else lines), 1):
         first = first or str(data["prev"])
         head = sha256(line)
-        events.append(from_json(data))
+        try:
+            events.append(from_json(data))
+        except (TypeError, ValueError) as error:
+            raise DamagedRecord(f"this line is no whole event: {error}", where=f"{path}:{position}") from error
     return SittingRead(
         number=number, folder=folder, events=tuple(events), head=head, first_prev=first, torn=torn, running=running
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import JournalError
+from runner.journal.append import make_folder
 from runner.redact import Redactor
 from runner.seams import Stream
 
@@ -101,7 +102,7 @@ class OutputLog:
     def _put(self, data: bytes) -> None:
         try:
             if self._descriptor is None:
-                self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                make_folder(self.path.parent)
                 flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
                 self._descriptor = os.open(self.path, flags, 0o600)
             view = memoryview(data)

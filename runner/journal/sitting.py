@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from runner.errors import JournalError
 from runner.journal import ledger
-from runner.journal.append import AppendFile, sha256, sync_folder, write_new
+from runner.journal.append import AppendFile, make_folder, sha256, sync_folder, write_new
 from runner.journal.output import OutputLog
 from runner.redact import Redactor
 from runner.seams import OutputFile
@@ -48,14 +48,15 @@ class Sitting:
         `sources` maps names to the texts of playbook and includes. Raises JournalError.
         """
         try:
-            self.folder.mkdir(mode=0o700, parents=True)
+            make_folder(self.folder.parent)
+            self.folder.mkdir(mode=0o700)
         except OSError as error:
             raise JournalError(f"{self.folder}: cannot be made: {error.strerror}") from error
         write_new(self.folder / "plan.json", self._redacted(plan))
         write_new(self.folder / "inventory.json", self._redacted(inventory))
         for name, text in sources.items():
             path = self.folder / "playbook" / name
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(path.parent)
             write_new(path, text.encode())
         for folder in (self.folder, self.folder.parent, self.records):
             sync_folder(folder)

@@ -77,7 +77,7 @@ class _Loader:
         message = ""
         if Path(wanted).is_absolute() or not path.is_relative_to(self.root):
             message = f"'{wanted}' is outside the project's root {self.root.name}/"
-        elif str(path) in chain:
+        elif wanted in chain:
             message = f"'{wanted}' includes itself"
         elif len(chain) >= 16:
             message = "more than 16 includes within each other"

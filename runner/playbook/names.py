@@ -51,12 +51,22 @@ class _Names:
         for variable in self.playbook.variables:
             if variable.name in RESERVED | self.secrets:
                 yield Problem(message=f"'{variable.name}' is a name with a meaning already", where=variable.location)
-        for step in self.playbook.walk():
-            yield from self._step(step)
-            if step.register:
-                self.registered.add(step.register)
+        for steps in (*self.playbook.phases.values(), self.playbook.finally_):
+            for step in steps:
+                yield from self._tree(step, item=False)
 
-    def _step(self, step: Step) -> Iterator[Problem]:
+    def _tree(self, step: Step, *, item: bool) -> Iterator[Problem]:
+        """A step, its group, and what undoes it: an undo knows the `item` of what it undoes."""
+        item = item or step.loop is not None
+        yield from self._step(step, item)
+        if step.register:
+            self.registered.add(step.register)
+        for inner in step.steps:
+            yield from self._tree(inner, item=False)
+        for inner in step.undo:
+            yield from self._tree(inner, item=item)
+
+    def _step(self, step: Step, item: bool) -> Iterator[Problem]:
         document, at = self.origins[step.id]
         if step.register in RESERVED | self.variables | self.secrets:
             message = f"'{step.register}' is a name with a meaning already; register under another"
@@ -68,7 +78,7 @@ class _Names:
             for message in self._problems(text):
                 yield self._at(document, (*at, *text.at), message)
             for name in sorted(self._names(text)):
-                message = self._unknown(step, text, name)
+                message = self._unknown(step, text, name, item)
                 if message:
                     yield self._at(document, (*at, *text.at), message, name)
 
@@ -88,14 +98,14 @@ class _Names:
     def _names(text: Text) -> frozenset[str]:
         return names_in(text.text, expression=text.expression)
 
-    def _unknown(self, step: Step, text: Text, name: str) -> str:
+    def _unknown(self, step: Step, text: Text, name: str, item: bool) -> str:
         if name in self.secrets:
             if text.secrets:
                 return ""
             return (
                 f"the secret '{name}' may not stand here, where others could read it; give it through 'env' or 'stdin'"
             )
-        if name in ALWAYS or name in self.variables or (name == "item" and step.loop is not None):
+        if name in ALWAYS or name in self.variables or (name == "item" and item):
             return ""
         if name == "result" and text.result:
             return ""

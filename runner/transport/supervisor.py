@@ -7,7 +7,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from runner.errors import LinkLost, ProtocolError, TransportError
 from runner.model import Facts
@@ -42,6 +44,22 @@ class LaunchRefused(TransportError):
         self.why = why
 
 
+State = Literal["ended", "none", "torn", "free", "unsure"]
+_STATES: dict[str, State] = {"none": "none", "torn": "torn", "free": "free"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """
+    `ended`: `completed` says how. `none`: it never arrived. `torn`: claimed, but nothing was started. Both hold only for
+    a host that has not booted since: the spool is not forced to disk. `free`: it was started, nothing of it lives and
+    nobody wrote how it ended. `unsure`: not even that can be said.
+    """
+
+    state: State
+    completed: Completed | None = None
+
+
 class ShellEnded(LinkLost):
     """The stream ended though the link did not: somebody ended the supervisor."""
 
@@ -63,7 +81,7 @@ class Supervisor:
         """Send the supervisor and hear its hello, in one round trip. Raises TransportError by its branches."""
         self._channel = channel
         self._host = host
-        self._run_id = run_id
+        self._run_id = f"{run_id}@{host}"  # two names may be one machine: each has its own claims
         mark = secrets.token_hex(16)
         self._parser = Parser(mark)
         self._number = 0
@@ -73,7 +91,7 @@ class Supervisor:
         self.notes = ""
         begun = time.monotonic()
         session = secrets.token_hex(6)
-        text = request.supervisor(mark=mark, session=session, run_id=run_id, folder=folder)
+        text = request.supervisor(mark=mark, session=session, run_id=f"{run_id}@{host}", folder=folder)
         channel.send(prelude + text)
         self._hello = self._hear_hello(begun + hello_s)
         self._round_trip_s = time.monotonic() - begun
@@ -118,6 +136,11 @@ class Supervisor:
     def close(self) -> None:
         self._channel.close()
 
+    def forget(self) -> None:
+        """Remove the run's folder on the host; this supervisor can start nothing after it."""
+        self.ask("g", request.run_folder(self._run_id))
+        self.close()
+
     def ask(self, letter: str, argument: str) -> tuple[str, ...]:
         """One question of the kinds q (status) and g (forget), and the words of its answer."""
         self._number += 1
@@ -127,21 +150,28 @@ class Supervisor:
                 return item.words[1:]
         raise ProtocolError(f"{self._host}: no answer to {letter} {argument}", host=self._host)
 
-    def follow(self, launch: Launch, offsets: tuple[int, int], on_output: OnOutput) -> Completed:
-        """Follow an attempt that an earlier session started, from these bytes of stdout and stderr on."""
+    def settle(self, launch: Launch, on_output: OnOutput, *, offsets: tuple[int, int] = (0, 0)) -> Settled:
+        """
+        How an attempt stands that may have been started before, by whichever session; follows it while it runs.
+
+        Output is handed on from these bytes of stdout and stderr on.
+        """
+        name = request.entry(launch.step, launch.attempt)
+        state, *_ = self.ask("q", name) or ("",)
+        if state not in ("ended", "busy"):
+            return Settled(state=_STATES.get(state, "unsure"))
         self._number += 1
         number = self._number
         sink = Sink(on_output, launch.script.save_to, host=self._host)
-        name = request.entry(launch.step, launch.attempt)
         with self._send_lock:
             self._running, self._cancelled = number, 0
         try:
-            self._send(f"{{ f {number} {name} {offsets[0]} {offsets[1]}; }}\n".encode())
+            self._send(b"{ f %d %s %d %d; }\n" % (number, name.encode(), *offsets))
             end = self._until_end(number, launch, sink, followed=True)
         finally:
             self._running = 0
             sink.close()
-        return completed(end, launch, sink, boot=self._hello.boot)
+        return Settled(state="ended", completed=completed(end, launch, sink, boot=self._hello.boot))
 
     def _send(self, data: bytes) -> None:
         with self._send_lock:

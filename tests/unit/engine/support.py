@@ -1,0 +1,134 @@
+"""A whole run on fake hosts: playbook text in, events and record out. Nothing waits, nothing is sent."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from runner.app.request import Context, Reason
+from runner.app.run import started
+from runner.engine.bus import Bus
+from runner.engine.link import Link
+from runner.engine.plan import Choice, make_plan
+from runner.engine.run import Run
+from runner.engine.surroundings import Stop, Surroundings
+from runner.errors import JournalError
+from runner.journal.output import OutputLog
+from runner.model import Host
+from runner.playbook.load import load
+from runner.record import RunRecord, exit_code, fold
+from runner.redact import Redactor, Secret
+from runner.registry import Registry
+from runner.seams import Answer, OutputFile, Question
+from runner.steps import BUILT_IN
+from runner.testing import FakeClock, FakeHost, FakeTransport, NoPasswords, RecordingWatcher
+
+KINDS: Registry[type[Any]] = Registry("rawat.steps", BUILT_IN)
+HEAD = "rawat: 1\nname: t\nkind: other\nhosts: all\n"
+
+
+class MemoryJournal:
+    """A runner.seams.Journal; `fail_at` is the number of the line that cannot be written."""
+
+    def __init__(self, folder: Path, redactor: Redactor, *, fail_at: int = 0) -> None:
+        self.lines: list[Mapping[str, Any]] = []
+        self._folder = folder
+        self._redactor = redactor
+        self._fail_at = fail_at
+
+    def write(self, line: Mapping[str, Any]) -> int:
+        if self._fail_at and len(self.lines) + 1 >= self._fail_at:
+            raise JournalError("told to fail")
+        self.lines.append(line)
+        return len(self.lines)
+
+    def sync(self, number: int) -> None:
+        assert number <= len(self.lines)
+
+    def script(self, text: str) -> str:
+        return "0" * 64
+
+    def output(self, host: str, step: str, attempt: int, *, keep: bool) -> OutputFile:
+        name = f"{host}-{step}-{attempt}.log"
+        return OutputLog(self._folder / name, name, self._redactor, keep=keep)
+
+
+@dataclass
+class Answers:
+    """A runner.seams.People that says what it was told to."""
+
+    yes: bool | None = True
+    asked: list[Question] = field(default_factory=list)
+
+    def ask(self, question: Question, stop: threading.Event) -> Answer:
+        self.asked.append(question)
+        return Answer(yes=self.yes, by="tester", how="test")
+
+
+@dataclass
+class Outcome:
+    code: int
+    record: RunRecord
+    watcher: RecordingWatcher
+    clock: FakeClock
+    journal: MemoryJournal
+    people: Answers
+
+    def steps(self, host: str = "a") -> dict[str, str]:
+        """step -> outcome, in the order in which they came."""
+        return {name: step.outcome for name, step in self.record.hosts[host].steps.items()}
+
+    def outcomes(self) -> dict[str, str]:
+        return {name: host.outcome for name, host in self.record.hosts.items()}
+
+
+def run(
+    folder: Path,
+    text: str,
+    hosts: Mapping[str, FakeHost] | None = None,
+    *,
+    head: str = HEAD,
+    choice: Choice | None = None,
+    secrets: Sequence[Secret] = (),
+    stop: Stop | None = None,
+    people: Answers | None = None,
+    fail_at: int = 0,
+    variables: Mapping[str, Mapping[str, Any]] | None = None,
+    same_machine: bool = True,
+) -> Outcome:
+    """Load `head` + `text`, run it on fake hosts (one named `a` by default), and fold what happened."""
+    folder = Path(tempfile.mkdtemp(dir=folder))
+    path = folder / "playbook.yml"
+    path.write_text(head + text, encoding="utf-8")
+    fakes = dict(hosts or {"a": FakeHost()})
+    playbook = load(path, kinds=KINDS)
+    known = [Host(name=name, address=name, vars=(variables or {}).get(name, {})) for name in fakes]
+    plan = make_plan(playbook, known, choice or Choice(variables={}))
+    clock, watcher = FakeClock(), RecordingWatcher()
+    redactor = Redactor(secrets)
+    journal = MemoryJournal(folder, redactor, fail_at=fail_at)
+    bus = Bus(journal, redactor, clock, [watcher])
+    answers = people or Answers()
+    around = Surroundings(
+        playbook=playbook, kinds=KINDS, bus=bus, journal=journal, clock=clock, people=answers,
+        stop=stop or Stop(), run_id="01RUN",
+    )  # fmt: skip
+    bus.emit(started("01RUN", plan, Context(folder=folder, environment={}), Reason()))
+    transport = FakeTransport(fakes, clock=clock)
+    local = FakeTransport(clock=clock)
+    carried = Run(
+        plan,
+        around,
+        link=lambda host: Link(host, transport, local, run_id="01RUN", passwords=NoPasswords()),
+        secrets={secret.name: secret for secret in secrets},
+        same_machine=same_machine,
+    )
+    code = carried.execute()
+    bus.close()
+    record = fold([bus.events])
+    assert code == exit_code(record)
+    return Outcome(code=code, record=record, watcher=watcher, clock=clock, journal=journal, people=answers)

@@ -1,0 +1,423 @@
+"""What a run does, on fake hosts: order, failure, rollback, finally, retries, gates, batches."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from runner.engine.bus import Bus
+from runner.engine.plan import Choice
+from runner.engine.surroundings import Stop
+from runner.errors import InvalidInput, JournalError, Unreachable
+from runner.events import (
+    BatchStarted,
+    GateRefused,
+    HostStarted,
+    StepFinished,
+    StepStarted,
+    Waited,
+    WatcherFailed,
+)
+from runner.model import Exit
+from runner.redact import Redactor, Secret
+from runner.seams import Completed, Launch
+from runner.testing import FakeClock, FakeHost, RecordingWatcher, done
+from tests.unit.engine.support import Answers, MemoryJournal, run
+
+DISK = "rawat:kilobytes=1000\t500\nrawat:mount=/\n"
+"""What a probe that went well prints."""
+ONE = "phases: {implement: [{id: one, command: one}]}\n"
+LINES_BEFORE_THE_FIRST_STEP = 4
+"""SittingStarted, HostConnected, BatchStarted, HostStarted."""
+
+
+def test_steps_run_in_the_order_of_the_phases_and_leave_a_record(tmp_path: Path) -> None:
+    ended = run(
+        tmp_path,
+        """
+phases:
+  identify: [{id: one, command: echo one}]
+  implement: [{id: two, command: echo two}, {id: three, script: echo three}]
+""",
+    )
+    assert ended.code == 0
+    assert ended.steps() == {"one": "ok", "two": "ok", "three": "ok"}
+    assert [event.step for event in ended.watcher.of(StepStarted)] == ["one", "two", "three"]
+
+
+def test_the_start_of_a_step_is_written_before_anything_is_sent(tmp_path: Path) -> None:
+    fake = FakeHost()
+    with pytest.raises(JournalError):
+        run(tmp_path, ONE, {"a": fake}, fail_at=LINES_BEFORE_THE_FIRST_STEP + 1)
+    assert not fake.launches
+    with pytest.raises(JournalError):
+        run(tmp_path, ONE, {"a": fake}, fail_at=LINES_BEFORE_THE_FIRST_STEP + 2)
+    assert len(fake.launches) == 1
+
+
+def test_a_failure_stops_the_host_and_names_the_step(tmp_path: Path) -> None:
+    fake = FakeHost(answers={"echo two": done("out\n", code=3, stderr="no space\n")})
+    ended = run(
+        tmp_path,
+        "phases: {implement: [{id: one, command: echo one}, {id: two, command: echo two}, {id: three, command: x}]}\n",
+        {"a": fake},
+    )
+    assert ended.code == 1
+    assert ended.steps() == {"one": "ok", "two": "failed"}
+    step = ended.record.hosts["a"].failed_step
+    assert step is not None
+    assert "exit 3" in step.attempts[-1].problem
+    assert "no space" in step.attempts[-1].tail
+
+
+def test_on_failure_continue_goes_on_and_the_run_has_failed_all_the_same(tmp_path: Path) -> None:
+    ended = run(
+        tmp_path,
+        "phases: {implement: [{id: bad, command: bad, on_failure: continue}, {id: good, command: good}]}\n",
+        {"a": FakeHost(answers={"bad": done(code=1)})},
+    )
+    assert ended.steps() == {"bad": "failed", "good": "ok"}
+    assert ended.code == 1
+
+
+ROLLBACK = """
+phases:
+  implement:
+    - {id: one, command: one, undo: [{id: back-one, command: back one}]}
+    - {id: two, command: two, undo: [{id: back-two, command: back two}]}
+    - {id: three, command: three, on_failure: rollback, undo: [{id: back-three, command: back three}]}
+    - {id: four, command: four, undo: [{id: back-four, command: back four}]}
+finally:
+  - {id: tidy, command: tidy}
+"""
+
+
+def test_rollback_undoes_what_was_done_last_first_and_finally_comes_after(tmp_path: Path) -> None:
+    ended = run(tmp_path, ROLLBACK, {"a": FakeHost(answers={"three": done(code=1)})})
+    assert list(ended.steps()) == ["one", "two", "three", "back-three", "back-two", "back-one", "tidy"]
+    assert ended.code == 1
+
+
+def test_a_timeout_that_is_proven_is_a_failure_and_rolls_back(tmp_path: Path) -> None:
+    late = Completed(exit=Exit(timeout_s=5.0, killed="no trace left"))
+    ended = run(tmp_path, ROLLBACK, {"a": FakeHost(answers={"three": late})})
+    assert ended.steps()["three"] == "failed"
+    assert "back-one" in ended.steps()
+    assert ended.code == 1
+
+
+def test_a_timeout_nobody_can_prove_is_unknown_and_nothing_more_is_done(tmp_path: Path) -> None:
+    late = Completed(exit=Exit(timeout_s=5.0, killed="not known"))
+    ended = run(tmp_path, ROLLBACK, {"a": FakeHost(answers={"three": late})})
+    assert ended.steps() == {"one": "ok", "two": "ok", "three": "unknown"}
+    assert ended.code == 5
+    assert ended.record.in_doubt == (("a", "three"),)
+
+
+def test_a_lost_link_makes_the_running_step_unknown_never_failed(tmp_path: Path) -> None:
+    ended = run(tmp_path, ROLLBACK, {"a": FakeHost(drop_at=2)})
+    assert ended.steps() == {"one": "ok", "two": "unknown"}
+    assert ended.code == 5
+    assert ended.record.hosts["a"].links_lost == 1
+
+
+def test_an_unknown_end_is_not_tried_again_unless_that_is_safe(tmp_path: Path) -> None:
+    text = "phases: {implement: [{id: one, command: one, retries: 3, %s}]}\n"
+    unsafe, safe = FakeHost(drop_at=1), FakeHost(answers={"one": Completed(exit=Exit(unknown="gone"))})
+    assert run(tmp_path, text % "idempotent: false", {"a": unsafe}).code == 5
+    assert len(unsafe.launches) == 1
+    run(tmp_path, text % "idempotent: true", {"a": safe})
+    assert len(safe.launches) == 3
+
+
+def test_retries_wait_and_are_recorded_one_by_one(tmp_path: Path) -> None:
+    tries = iter([1, 1, 0])
+    fake = FakeHost(answers=lambda launch: done(code=next(tries)))
+    ended = run(
+        tmp_path, "phases: {implement: [{id: one, command: one, retries: {attempts: 5, delay: 2s}}]}\n", {"a": fake}
+    )
+    assert ended.code == 0
+    assert [event.outcome for event in ended.watcher.of(StepFinished)] == ["failed", "failed", "ok"]
+    assert [launch.attempt for launch in fake.launches] == [1, 2, 3]
+    assert ended.clock.waits == [2.0, 4.0]
+    assert ended.record.hosts["a"].waits == {"retry": 6000}
+
+
+def test_until_is_asked_after_each_attempt(tmp_path: Path) -> None:
+    words = iter(["starting", "ready"])
+    fake = FakeHost(answers=lambda launch: done(next(words) + "\n"))
+    ended = run(
+        tmp_path,
+        "phases: {implement: [{id: one, command: one, until: result.stdout == 'ready', retries: {delay: 1s}}]}\n",
+        {"a": fake},
+    )
+    assert ended.code == 0
+    assert len(fake.launches) == 2
+
+
+def test_expect_decides_for_a_command_instead_of_its_exit_code(tmp_path: Path) -> None:
+    fake = FakeHost(answers={"grep": done(code=1)})
+    ended = run(
+        tmp_path, "phases: {test: [{id: one, command: grep x, expect: 'result.exit in [0, 1]'}]}\n", {"a": fake}
+    )
+    assert ended.code == 0
+    other = FakeHost(answers={"grep": done(code=1)})
+    ended = run(tmp_path, "phases: {test: [{id: one, command: grep x, expect: result.exit == 0}]}\n", {"a": other})
+    assert ended.code == 1
+    assert "expected result.exit == 0; found exit 1" in str(ended.record.hosts["a"].failed_step)
+
+
+def test_registered_results_and_conditions(tmp_path: Path) -> None:
+    fake = FakeHost(answers={"count": done("3\n")})
+    ended = run(
+        tmp_path,
+        """
+phases:
+  identify:
+    - {id: count, command: count, register: counted}
+  implement:
+    - {id: many, command: "do {{ counted.stdout }}", when: counted.stdout | int > 2}
+    - {id: few, command: x, when: counted.stdout | int < 2}
+""",
+        {"a": fake},
+    )
+    assert ended.steps() == {"count": "ok", "many": "ok", "few": "skipped"}
+    assert "do 3" in fake.texts[1]
+    assert ended.record.hosts["a"].steps["few"].why == "when: counted.stdout | int < 2"
+
+
+def test_with_makes_one_instance_per_item_each_with_its_own_id(tmp_path: Path) -> None:
+    ended = run(
+        tmp_path,
+        """
+vars: {names: [x y, z]}
+phases:
+  implement:
+    - {id: each, command: "make {{ item }}", with: "{{ names }}", undo: [{id: back, command: "drop {{ item }}"}]}
+    - {id: bad, command: bad, on_failure: rollback}
+""",
+        {"a": FakeHost(answers=lambda launch: done(code=1 if launch.script.text.strip().endswith("bad") else 0))},
+    )
+    assert list(ended.steps()) == ["each.1", "each.2", "bad", "back.2", "back.1"]
+
+
+def test_a_group_has_a_condition_and_an_undo_of_its_own(tmp_path: Path) -> None:
+    text = """
+vars: {wanted: true}
+phases:
+  implement:
+    - id: node
+      when: wanted
+      on_failure: continue
+      steps: [{id: drain, command: drain}, {id: patch, command: patch}]
+    - {id: after, command: after}
+"""
+    ended = run(tmp_path, text, {"a": FakeHost(answers={"drain": done(code=1)})})
+    assert ended.steps() == {"drain": "failed", "after": "ok"}
+    ended = run(tmp_path, text, choice=Choice(variables={"wanted": False}))
+    assert ended.steps() == {"drain": "skipped", "patch": "skipped", "after": "ok"}
+
+
+def test_a_step_that_is_checked_as_done_is_not_run(tmp_path: Path) -> None:
+    text = "phases: {implement: [{id: one, command: make it, check: test -e /it}]}\n"
+    there = FakeHost()
+    ended = run(tmp_path, text, {"a": there})
+    assert ended.code == 0
+    assert len(there.launches) == 1
+    missing = iter([1, 0, 0])
+    fake = FakeHost(answers=lambda launch: done(code=next(missing)))
+    assert run(tmp_path, text, {"a": fake}).code == 0
+    assert len(fake.launches) == 3
+
+
+def test_what_ran_but_is_not_there_afterwards_has_failed(tmp_path: Path) -> None:
+    fake = FakeHost(answers=lambda launch: done(code=1 if "test -e" in launch.script.text else 0))
+    ended = run(tmp_path, "phases: {implement: [{id: one, command: make it, check: test -e /it}]}\n", {"a": fake})
+    assert ended.code == 1
+
+
+GATE = """
+checklist:
+  - {id: restore-proven, phase: test, text: Proven, proof: [restore]}
+phases:
+  analyse: [{id: restore, command: restore, on_failure: continue}]
+  implement: [{id: drop, command: drop, requires: [restore-proven]}]
+"""
+
+
+def test_the_gate_opens_only_when_the_item_is_proven_on_this_host(tmp_path: Path) -> None:
+    assert run(tmp_path, GATE).code == 0
+    fake = FakeHost(answers={"restore": done(code=1)})
+    ended = run(tmp_path, GATE, {"a": fake})
+    assert ended.code == 1
+    assert ended.watcher.of(GateRefused)
+    assert "drop" not in " ".join(fake.texts)
+    skipped = run(tmp_path, GATE, choice=Choice(variables={}, skip=("restore",)))
+    assert skipped.code == 8
+
+
+def test_batches_are_rolled_out_one_after_another_and_stop_at_least_at_the_limit(tmp_path: Path) -> None:
+    text = "rollout: {batches: [1, 50%], parallel: 1, stop_when_failed: 2}\nphases: {implement: [{id: one, command: one}]}\n"
+    bad = FakeHost(answers={"one": done(code=1)})
+    ended = run(tmp_path, text, {name: FakeHost() for name in "abcdef"})
+    assert [event.hosts for event in ended.watcher.of(BatchStarted)] == [("a",), ("b", "c", "d"), ("e", "f")]
+    ended = run(
+        tmp_path,
+        text,
+        {**{name: FakeHost() for name in "abcdef"}, "a": bad, "c": FakeHost(answers={"one": done(code=1)})},
+    )
+    assert ended.outcomes() == {"a": "failed", "b": "ok", "c": "failed", "d": "", "e": "", "f": ""}
+    assert ended.record.not_started == ("d", "e", "f")
+    assert ended.code == 1
+
+
+def test_an_unreachable_host_counts_as_failed_and_nothing_is_begun_at_the_limit(tmp_path: Path) -> None:
+    away = FakeHost(refuse=Unreachable("no route", host="b"))
+    fine = FakeHost()
+    text = "phases: {implement: [{id: one, command: one}]}\n"
+    ended = run(tmp_path, text, {"a": fine, "b": away})
+    assert ended.code == 4
+    assert not fine.launches
+    assert ended.record.hosts["b"].refused == "unreachable"
+    ended = run(tmp_path, "rollout: {stop_when_failed: 2}\n" + text, {"a": fine, "b": away})
+    assert ended.outcomes() == {"a": "ok", "b": "unreachable"}
+    assert ended.code == 4
+
+
+def test_two_names_of_one_machine_are_refused_before_anything_is_touched(tmp_path: Path) -> None:
+    hosts = {"a": FakeHost(), "b": FakeHost()}
+    ended = run(tmp_path, "phases: {implement: [{id: one, command: one}]}\n", hosts, same_machine=False)
+    assert ended.code == 4
+    assert not hosts["a"].launches + hosts["b"].launches
+    assert ended.record.hosts["a"].refused == "machine"
+
+
+def test_users_are_tried_before_the_first_step(tmp_path: Path) -> None:
+    fake, other = FakeHost(users=("postgres",)), FakeHost()
+    text = "become: '{{ who }}'\nvars: {who: %s}\nphases: {implement: [{id: one, command: one}]}\n"
+    assert run(tmp_path, text % "postgres", {"a": fake}).code == 0
+    assert fake.launches[0].user == "postgres"
+    assert run(tmp_path, text % "root", {"a": fake}).code == 4
+    assert len(fake.launches) == 1
+    assert run(tmp_path, text % "''", {"a": other}).code == 0
+    assert other.launches[0].user is None
+
+
+def test_once_runs_on_one_host_and_all_know_the_result(tmp_path: Path) -> None:
+    hosts = {name: FakeHost(answers={"migrate": done("v2\n")}) for name in "abc"}
+    text = """
+phases:
+  implement:
+    - {id: migrate, command: migrate, once: true, register: migrated}
+    - {id: use, command: "use {{ migrated.stdout }}"}
+"""
+    ended = run(tmp_path, text, hosts)
+    assert ended.code == 0
+    assert sum("migrate" in text for fake in hosts.values() for text in fake.texts) == 1
+    assert sum("use v2" in text for fake in hosts.values() for text in fake.texts) == 3
+
+
+def test_when_the_once_step_fails_no_host_goes_on(tmp_path: Path) -> None:
+    hosts = {name: FakeHost(answers={"migrate": done(code=1)}) for name in "abc"}
+    text = "phases: {implement: [{id: migrate, command: migrate, once: true}, {id: use, command: use it}]}\n"
+    ended = run(tmp_path, text, hosts)
+    assert ended.code == 1
+    assert not any("use it" in text for fake in hosts.values() for text in fake.texts)
+
+
+def test_selection_is_on_record_as_a_deviation(tmp_path: Path) -> None:
+    text = "phases: {implement: [{id: one, command: one}, {id: two, command: two}, {id: three, command: three}]}\n"
+    ended = run(tmp_path, text, choice=Choice(variables={}, start_at="two", skip=("three",)))
+    assert ended.steps() == {"one": "skipped", "two": "ok", "three": "skipped"}
+    assert {left["step"] for left in ended.record.left_out} == {"one", "three"}
+    only = run(tmp_path, text, choice=Choice(variables={}, only=("three",)))
+    assert only.steps() == {"one": "skipped", "two": "skipped", "three": "ok"}
+
+
+def test_stop_begins_nothing_new_and_seals(tmp_path: Path) -> None:
+    stop = Stop()
+
+    def answer(launch: Launch) -> Completed:
+        stop.ask("SIGINT")
+        return done()
+
+    ended = run(tmp_path, ROLLBACK, {"a": FakeHost(answers=answer)}, stop=stop)
+    assert ended.steps() == {"one": "ok"}
+    assert ended.outcomes() == {"a": "cancelled"}
+    assert ended.code == 130
+
+
+def test_secrets_are_in_no_event_and_go_by_the_environment(tmp_path: Path) -> None:
+    secret = Secret("password", "hunter2-hunter2")
+    fake = FakeHost(answers={"login": done("said hunter2-hunter2\n", code=1, stderr="hunter2-hunter2 refused\n")})
+    ended = run(
+        tmp_path,
+        "secrets: [password]\nphases: {implement: [{id: one, command: {line: login, env: {PW: '{{ password }}'}}}]}\n",
+        {"a": fake},
+        secrets=[secret],
+    )
+    assert ended.code == 1
+    value = fake.launches[0].script.env["PW"]
+    assert isinstance(value, Secret) and value.reveal() == "hunter2-hunter2"
+    assert "hunter2" not in str(ended.journal.lines)
+    assert "[redacted:password]" in str(ended.journal.lines)
+    assert "hunter2" not in "".join(path.read_text() for path in tmp_path.rglob("*.log"))
+    assert "hunter2" not in str(ended.watcher.outputs)
+
+
+def test_a_person_is_asked_and_the_wait_is_not_work(tmp_path: Path) -> None:
+    text = "phases: {plan: [{id: ask, confirm: {question: Ready?}}], implement: [{id: one, command: one}]}\n"
+    ended = run(tmp_path, text)
+    assert ended.code == 0
+    assert [(question.host, question.step) for question in ended.people.asked] == [("a", "ask")]
+    assert ended.watcher.of(Waited)[0].cause == "person"
+    assert run(tmp_path, text, people=Answers(yes=False)).code == 1
+    assert run(tmp_path, text, people=Answers(yes=None)).code == 1
+
+
+def test_watch_asks_again_until_the_time_is_over_and_the_first_bad_answer_decides(tmp_path: Path) -> None:
+    text = "phases: {monitor: [{id: up, disk: {path: /, free: 1}, watch: {for: 20s, every: 5s}}]}\n"
+    good = FakeHost(answers=lambda launch: done(DISK))
+    ended = run(tmp_path, text, {"a": good})
+    assert ended.code == 0
+    assert len(good.launches) == 5
+    assert ended.record.hosts["a"].waits == {"watch": 20000}
+    turns = iter([0, 0, 1, 0])
+    bad = FakeHost(answers=lambda launch: done(DISK, code=next(turns)))
+    ended = run(tmp_path, text, {"a": bad})
+    assert ended.code == 1
+    assert len(bad.launches) == 3
+
+
+def test_only_what_reads_can_be_watched(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="only reads"):
+        run(tmp_path, "phases: {monitor: [{id: up, command: x, watch: {for: 20s}}]}\n")
+
+
+def test_time_by_cause_adds_up_to_the_whole(tmp_path: Path) -> None:
+    tries = iter([1, 0])
+    fake = FakeHost(answers=lambda launch: done(code=next(tries)), slow_s=3.0)
+    ended = run(
+        tmp_path, "phases: {implement: [{id: one, command: one, retries: {attempts: 2, delay: 5s}}]}\n", {"a": fake}
+    )
+    host = ended.record.hosts["a"]
+    assert sum(host.time.values()) == host.took_ms == 11000
+    assert host.time["work"] == 6000
+    assert host.time["retry"] == 5000
+    assert sum(ended.record.time.values()) == ended.record.took_ms
+
+
+def test_a_fault_in_a_watcher_is_noted_and_the_others_hear_on(tmp_path: Path) -> None:
+    journal, good = MemoryJournal(tmp_path, Redactor()), RecordingWatcher()
+    bus = Bus(journal, Redactor(), FakeClock(), [RecordingWatcher(fail=True), good])
+    bus.emit(HostStarted(host="a", batch=1))
+    for _ in range(200):
+        if good.of(WatcherFailed):
+            break
+        threading.Event().wait(0.01)
+    bus.emit(HostStarted(host="b", batch=1))
+    bus.close()
+    assert [event.host for event in good.of(HostStarted)] == ["a", "b"]
+    assert [line["type"] for line in journal.lines] == ["HostStarted", "WatcherFailed", "HostStarted"]

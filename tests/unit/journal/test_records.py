@@ -1,0 +1,287 @@
+"""The folder of records: chains, seals, and every way to spoil them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from runner.errors import DamagedRecord, InvalidInput, JournalError
+from runner.events import HostFinished, HostStarted, SittingEnded, SittingStarted
+from runner.journal import ledger
+from runner.journal.acts import add_act
+from runner.journal.append import AppendFile, sha256
+from runner.journal.folder import Records, new_run_id
+from runner.journal.output import HEAD_BYTES, OutputLog
+from runner.journal.sitting import Sitting
+from runner.journal.verify import ALTERED, NOT_SEALED, NOT_SIGNED, verify
+from runner.redact import Redactor, Secret
+
+AT = "2026-11-24T00:00:00.000Z"
+
+
+def write_run(folder: Path, *, seal: bool = True, redactor: Redactor | None = None) -> str:
+    """A small run with one host, one output, one script."""
+    run = new_run_id()
+    records = Records(folder)
+    records.prepare()
+    sitting = Sitting(folder, run, 1, redactor or Redactor())
+    sitting.freeze(
+        plan=b'{"plan":1}\n', inventory=b"[]\n", sources={"p.yml": "rawat: 1\n", "sub/q.yml": "x"}, at=AT, summary={}
+    )
+    events = [
+        SittingStarted(run=run, sitting=1, playbook="p", title="p", kind="other", plan="d" * 64, hosts=("a",)),
+        HostStarted(host="a", batch=1),
+        HostFinished(host="a", outcome="ok"),
+        SittingEnded(exit_code=0),
+    ]
+    for number, event in enumerate(events, 1):
+        sitting.sync(sitting.write(event.to_json() | {"seq": number, "at": AT}))
+    sitting.script("echo hello\n")
+    output = sitting.output("a", "one", 1, keep=True)
+    output.write("stdout", b"hello\n")
+    output.close()
+    if seal:
+        sitting.seal(at=AT, exit_code=0, summary={})
+    return run
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "records"
+    write_run(folder)
+    write_run(folder)
+    yield folder
+
+
+def code(folder: Path) -> int:
+    return verify(Records(folder)).code
+
+
+def test_what_was_written_is_intact_and_says_that_it_is_not_signed(records: Path) -> None:
+    verdict = verify(Records(records))
+    assert verdict.code == NOT_SIGNED
+    assert {finding.code for finding in verdict.findings} == {NOT_SIGNED}
+
+
+def test_a_run_without_a_seal_is_incomplete_not_altered(records: Path) -> None:
+    write_run(records, seal=False)
+    assert code(records) == NOT_SEALED
+
+
+def test_it_works_on_a_read_only_copy(records: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(records, copy)
+    for path in copy.rglob("*"):
+        path.chmod(0o500 if path.is_dir() else 0o400)
+    assert code(copy) == NOT_SIGNED
+    for path in copy.rglob("*"):
+        path.chmod(0o700)
+
+
+def sealed_files(records: Path) -> list[Path]:
+    return sorted(path for path in (records / Records(records).runs()[0]).rglob("*") if path.is_file())
+
+
+def test_every_bit_of_every_file_counts(records: Path) -> None:
+    for path in (*sealed_files(records), records / "ledger.jsonl"):
+        raw = path.read_bytes()
+        for at in range(0, len(raw), max(1, len(raw) // 40)):
+            path.write_bytes(raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :])
+            assert code(records) == ALTERED, f"{path.name} at {at}"
+        path.write_bytes(raw)
+    assert code(records) == NOT_SIGNED
+
+
+def test_every_cut_and_every_missing_file_counts(records: Path) -> None:
+    for path in sealed_files(records):
+        raw = path.read_bytes()
+        for size in {0, len(raw) // 2, len(raw) - 1} - {len(raw)}:
+            path.write_bytes(raw[:size])
+            assert code(records) == ALTERED, f"{path.name} cut to {size}"
+        path.unlink()
+        assert code(records) == ALTERED, f"{path.name} removed"
+        path.write_bytes(raw)
+
+
+def test_lines_cannot_be_reordered_removed_or_swapped_between_runs(records: Path) -> None:
+    first, second = (records / run / "1" / "events.jsonl" for run in Records(records).runs())
+    lines = first.read_bytes().splitlines(keepends=True)
+    first.write_bytes(b"".join([lines[0], lines[2], lines[1], *lines[3:]]))
+    assert code(records) == ALTERED
+    first.write_bytes(b"".join(lines[:1] + lines[2:]))
+    assert code(records) == ALTERED
+    first.write_bytes(second.read_bytes())
+    assert code(records) == ALTERED
+
+
+def test_a_run_that_was_removed_leaves_a_hole_and_an_added_one_is_seen(records: Path) -> None:
+    run = Records(records).runs()[0]
+    kept = records.parent / "kept"
+    shutil.move(records / run, kept)
+    assert code(records) == ALTERED
+    shutil.move(kept, records / run)
+    shutil.copytree(records / run, records / new_run_id())
+    assert code(records) == ALTERED
+
+
+def test_a_file_that_was_added_is_seen(records: Path) -> None:
+    run = Records(records).runs()[0]
+    (records / run / "1" / "out" / "more.log").write_text("x")
+    assert code(records) == ALTERED
+
+
+def test_a_sums_file_that_leads_out_of_the_record_is_refused(records: Path) -> None:
+    sums = records / Records(records).runs()[0] / "1" / "SHA256SUMS"
+    sums.write_text(sums.read_text() + f"{'0' * 64}  ../../ledger.jsonl\n")
+    assert any("leads out of the record" in finding.message for finding in verify(Records(records)).findings)
+
+
+def test_a_ledger_that_was_rolled_back_is_seen_by_a_head_kept_elsewhere(records: Path) -> None:
+    before = (records / "ledger.jsonl").read_bytes()
+    run = write_run(records)
+    head = verify(Records(records)).head
+    assert verify(Records(records), expect_head=head).code == NOT_SIGNED
+    shutil.rmtree(records / run)
+    (records / "ledger.jsonl").write_bytes(before)
+    assert code(records) == NOT_SIGNED
+    assert verify(Records(records), expect_head=head).code == ALTERED
+
+
+def test_acts_follow_each_other_and_stand_in_the_ledger(records: Path) -> None:
+    run = Records(records).runs()[0]
+    for note in ("one", "two"):
+        add_act(records, run, "sign-off", at=AT, said={"item": "x", "verdict": "pass", "note": note, "by": "dewi"})
+    assert code(records) == NOT_SIGNED
+    assert [act["note"] for act in Records(records).acts(run)] == ["one", "two"]
+    second = records / run / "acts" / "0002-sign-off.json"
+    raw = second.read_bytes()
+    second.write_bytes(raw.replace(b"two", b"TWO"))
+    assert code(records) == ALTERED
+    second.write_bytes(raw)
+    (records / run / "acts" / "0001-sign-off.json").unlink()
+    assert code(records) == ALTERED
+
+
+def test_a_run_that_is_not_sealed_cannot_be_signed_off(records: Path) -> None:
+    run = write_run(records, seal=False)
+    with pytest.raises(InvalidInput, match="not sealed"):
+        add_act(records, run, "sign-off", at=AT, said={})
+
+
+def test_a_torn_last_line_is_dropped_and_a_bad_line_before_it_is_damage(records: Path) -> None:
+    run = write_run(records, seal=False)
+    events = records / run / "1" / "events.jsonl"
+    raw = events.read_bytes()
+    events.write_bytes(raw[:-5])
+    (sitting,) = Records(records).sittings(run)
+    assert sitting.torn
+    assert len(sitting.events) == 3
+    lines = raw.splitlines(keepends=True)
+    events.write_bytes(lines[0] + b"{nonsense\n" + b"".join(lines[2:]))
+    with pytest.raises(DamagedRecord, match=r"events.jsonl:2: this line is not JSON"):
+        Records(records).record(run)
+
+
+def test_runs_are_found_by_their_beginning_end_short_form_and_last(records: Path) -> None:
+    known = Records(records)
+    first, last = known.runs()
+    assert known.find("last") == last
+    assert known.find(first[-6:]) == first
+    assert known.find(f"{first[:5]}…{first[-4:]}") == first
+    assert known.find(first.lower()) == first
+    with pytest.raises(InvalidInput, match="several runs"):
+        known.find(first[:2])
+    with pytest.raises(InvalidInput, match="no run"):
+        known.find("ZZZZ")
+
+
+def test_records_are_for_their_owner_alone(records: Path) -> None:
+    for path in records.rglob("*"):
+        assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_a_folder_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    with pytest.raises(JournalError, match="others may write"):
+        Records(tmp_path).prepare()
+
+
+def test_a_short_write_is_cut_off_again_and_ends_the_file(tmp_path: Path) -> None:
+    file = AppendFile(tmp_path / "f", head="0")
+    file.append({"a": 1})
+    real = os.write
+    try:
+        os.write = lambda descriptor, data: real(descriptor, data[: len(data) // 2])
+        with pytest.raises(JournalError, match="only"):
+            file.append({"a": 2})
+    finally:
+        os.write = real
+    with pytest.raises(JournalError):
+        file.append({"a": 3})
+    assert (tmp_path / "f").read_bytes().count(b"\n") == 1
+
+
+def test_a_full_disk_is_an_error_of_the_record(tmp_path: Path) -> None:
+    file = AppendFile(Path("/dev/full"), head="0")
+    with pytest.raises(JournalError, match="No space left"):
+        file.append({"a": 1})
+    log = OutputLog(Path("/dev/full"), "x", Redactor())
+    with pytest.raises(JournalError):
+        log.write("stdout", b"x" * 10)
+
+
+def test_each_line_names_the_one_before(tmp_path: Path) -> None:
+    file = AppendFile(tmp_path / "f", head="first")
+    file.append({"a": 1})
+    file.append({"a": 2})
+    lines = (tmp_path / "f").read_bytes().splitlines(keepends=True)
+    assert json.loads(lines[0])["prev"] == "first"
+    assert json.loads(lines[1])["prev"] == sha256(lines[0])
+
+
+def test_the_ledger_is_numbered_and_chained_over_several_writers(tmp_path: Path) -> None:
+    for number in range(5):
+        ledger.add(tmp_path, "OPEN", AT, run=str(number))
+    entries = ledger.read(tmp_path)
+    assert [entry.number for entry in entries] == [0, 1, 2, 3, 4, 5]
+    assert entries[0].data["type"] == "LEDGER"
+
+
+def test_secrets_are_in_no_file(tmp_path: Path) -> None:
+    secret = Secret("pw", "hunter2-hunter2")
+    sitting = Sitting(tmp_path, "R", 1, Redactor([secret]))
+    sitting.freeze(plan=b'{"x":"hunter2-hunter2"}', inventory=b"[]", sources={}, at=AT, summary={})
+    output = sitting.output("a", "one", 1, keep=True)
+    shown = "".join(output.write("stdout", piece) for piece in (b"is hunter2-", b"hunter2 ok\n"))
+    kept = output.close()
+    assert "hunter2" not in shown
+    assert kept["redactions"] == 1
+    assert all(b"hunter2" not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_long_outputs_are_kept_at_both_ends_with_the_digest_of_the_whole(tmp_path: Path) -> None:
+    log = OutputLog(tmp_path / "o", "o", Redactor())
+    piece = b"0123456789abcde\n" * 4096
+    for _ in range(400):
+        log.write("stdout", piece)
+    log.write("stderr", b"the end\n")
+    kept = log.close()
+    assert kept["truncated"] and kept["stdout_bytes"] == 400 * len(piece)
+    text = (tmp_path / "o").read_bytes()
+    assert len(text) < 2 * HEAD_BYTES + len(piece) + 100
+    assert b"bytes left out here" in text
+    assert text.endswith(b"the end\n")
+    assert log.tail(1) == "the end"
+
+
+def test_no_output_keeps_and_shows_nothing(tmp_path: Path) -> None:
+    log = OutputLog(tmp_path / "o", "o", Redactor(), keep=False)
+    assert log.write("stdout", b"private\n") == ""
+    kept = log.close()
+    assert (kept["stdout_bytes"], kept["sha256"], log.tail()) == (8, "", "")
+    assert not (tmp_path / "o").exists()

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.errors import InvalidInput
+from runner.model import OnFailure, Playbook, Retry, Share
+from runner.playbook.load import load
+from runner.registry import Registry
+from runner.steps import BUILT_IN
+
+KINDS: Registry[type[Any]] = Registry("rawat.steps", BUILT_IN)
+HEAD = "rawat: 1\nname: t\nkind: other\nhosts: all\n"
+
+
+def loaded(folder: Path, text: str, head: str = HEAD) -> Playbook:
+    (folder / "p.yml").write_text(head + text, encoding="utf-8")
+    return load(folder / "p.yml", kinds=KINDS, root=folder)
+
+
+def refused(folder: Path, text: str, head: str = HEAD) -> list[str]:
+    with pytest.raises(InvalidInput) as error:
+        loaded(folder, text, head)
+    return [
+        f"{problem.where.line}:{problem.where.column} {problem.message}" if problem.where else problem.message
+        for problem in error.value.problems
+    ]
+
+
+def one(line: str) -> str:
+    return f"phases:\n  implement:\n    - {line}\n"
+
+
+def test_a_playbook_is_read_whole(tmp_path: Path) -> None:
+    playbook = loaded(
+        tmp_path,
+        """
+title: A title
+become: postgres
+vars:
+  plain: 3
+  declared: {default: 7, type: integer, minimum: 1, help: Why}
+  needed: {required: true, type: string}
+secrets: [password]
+rollout: {batches: [1, 25%], parallel: 3, stop_when_failed: 10%}
+checklist:
+  - {id: proven, phase: test, text: Proven, proof: [try]}
+  - {id: told, phase: plan, text: Told, by: hand, required: false}
+phases:
+  implement:
+    - id: go
+      title: Go
+      command: "make {{ plain }}"
+      timeout: 2m
+      retries: {attempts: 3, delay: 1s}
+      on_failure: rollback
+      undo: [{id: back, command: unmake}]
+  test:
+    - {id: try, command: "try it", requires: [proven], idempotent: true}
+finally:
+  - {id: tidy, command: tidy}
+""",
+    )
+    go = playbook.phases["implement"][0]
+    assert (go.timeout_s, go.retry, go.on_failure) == (120.0, Retry(attempts=3, delay_s=1.0), OnFailure.ROLLBACK)
+    assert playbook.rollout.batches == (Share(value=1), Share(value=25, percent=True))
+    assert [step.id for step in playbook.walk()] == ["go", "back", "try", "tidy"]
+    assert [(v.name, v.default, v.required) for v in playbook.variables] == [
+        ("plain", 3, False), ("declared", 7, False), ("needed", None, True),
+    ]  # fmt: skip
+    assert str(go.location) == f"{tmp_path}/p.yml:19:7"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (one("{id: a, comand: ls}"), "7:15 'comand' is not a step key; did you mean 'command'?"),
+        (one("{id: a, command: ls, tiemout: 3s}"), "7:28 'tiemout' is not a step key; did you mean 'timeout'?"),
+        (one("{id: a, command: ls, script: ls}"), "a step has one kind; this has command, script"),
+        (one("{id: a}"), "this step says nothing to do"),
+        (one("{command: ls}"), "a step needs an 'id'"),
+        (one("{id: A b, command: ls}"), "Names the step in the record"),
+        (one("{id: a, command: ls, timeout: 3 parsecs}"), "does not have the form that is wanted here"),
+        (one("{id: a, command: ls, on_failure: explode}"), '"explode" is not one of stop, continue, rollback'),
+        (one("{id: a, command: ls, retries: {attempts: 0}}"), "0 is less than the minimum of 1"),
+        (one("{id: a, command: {line: ls, cwdd: /}}"), "'cwdd' is not a key of 'command'; did you mean 'cwd'?"),
+        (
+            one("{id: a, command: 'ls {{ nmae }}'}") + "vars: {name: 1}\n",
+            "'nmae' is not declared; did you mean 'name'?",
+        ),
+        (one("{id: a, command: 'ls {{ other }}'}"), "declare it under vars: other: {required: true}"),
+        (one("{id: a, command: 'ls {{ item }}'}"), "'item' has a value only in a step with 'with'"),
+        (one("{id: a, command: ls, when: result.ok}"), "'result' has a value only under 'until' and 'expect'"),
+        (one("{id: a, command: ls, when: '{{ facts.cpus }}'}"), "write it without {{ }}"),
+        (one("{id: a, command: ls, when: 1 +}"), "not a valid expression"),
+        (one("{id: a, command: ls, register: facts}"), "is a name with a meaning already"),
+        (one("{id: a, command: ls, requires: [nope]}"), "requires 'nope', which is no checklist item"),
+        ("phases: {test: [{id: a, command: a}], identify: [{id: b, command: b}]}\n", "'test' is out of place"),
+        ("phases: {tset: [{id: a, command: a}]}\n", "'tset' is not a key of 'phases'; did you mean 'test'?"),
+        (one("{id: a, include: nope.yml}"), "'id' does not go with 'include'"),
+        (one("{include: nope.yml}"), "there is no file 'nope.yml' under the project's root"),
+        (one("{include: ../x.yml}"), "is outside the project's root"),
+        (one("{include: /etc/passwd}"), "is outside the project's root"),
+        (one("{id: a, command: ls}") + "window: night\n", "'window' is not a key here"),
+        (one("{id: a, command: ls}") + "checklist: [{id: c, phase: test, text: x, proof: [b]}]\n", "no step 'b'"),
+        (one("{id: a, command: ls}") + "checklist: [{id: c, phase: test, text: x}]\n", "either 'proof' (steps) or"),
+        (one("{id: a, command: ls}") + "vars: {n: {default: x, type: integer}}\n", "expected a whole number, found"),
+        (one("{id: a, command: ls}") + "vars: {n: {default: 1, tpye: integer}}\n", "did you mean 'type'?"),
+    ],
+)
+def test_each_mistake_is_named_at_its_place(tmp_path: Path, text: str, said: str) -> None:
+    problems = refused(tmp_path, text)
+    assert any(said in problem for problem in problems), problems
+
+
+def test_a_secret_may_stand_only_where_nobody_can_read_it(tmp_path: Path) -> None:
+    text = "secrets: [pw]\n" + one("{id: a, command: %s}")
+    assert "the secret 'pw' may not stand here" in refused(tmp_path, text % "'login {{ pw }}'")[0]
+    assert "the secret 'pw' may not stand here" in refused(tmp_path, text % "[login, '{{ pw }}']")[0]
+    loaded(tmp_path, text % "{line: login, env: {PW: '{{ pw }}'}}")
+    loaded(tmp_path, text % "{line: login, stdin: '{{ pw }}'}")
+
+
+def test_all_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "more.yml").write_text("- {id: b, comand: x}\n- {id: c, command: x, whne: y}\n")
+    problems = refused(tmp_path, one("{include: more.yml}") + "    - {id: d, tiemout: 3}\nhosst: x\n")
+    assert len(problems) == 4
+
+
+def test_a_name_is_known_only_after_the_step_that_gives_it(tmp_path: Path) -> None:
+    early = "phases: {implement: [{id: a, command: 'x {{ r.stdout }}'}, {id: b, command: y, register: r}]}\n"
+    assert "'r' is registered by a later step" in refused(tmp_path, early)[0]
+    loaded(tmp_path, "phases: {implement: [{id: b, command: y, register: r}, {id: a, command: 'x {{ r.stdout }}'}]}\n")
+
+
+def test_includes_are_steps_under_their_condition(tmp_path: Path) -> None:
+    (tmp_path / "more.yml").write_text("- {id: b, command: x, when: facts.cpus > 1}\n- {id: c, command: y}\n")
+    playbook = loaded(tmp_path, one("{include: more.yml, when: host.name == 'a'}"))
+    assert [(step.id, step.when) for step in playbook.walk()] == [
+        ("b", "(host.name == 'a') and (facts.cpus > 1)"),
+        ("c", "host.name == 'a'"),
+    ]
+    assert [source.path for source in playbook.sources] == ["p.yml", "more.yml"]
+
+
+def test_an_include_that_includes_itself_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "more.yml").write_text("- {include: more.yml}\n")
+    assert "includes itself" in " ".join(refused(tmp_path, one("{include: more.yml}")))
+
+
+def test_an_include_may_not_lead_out_by_a_link(tmp_path: Path) -> None:
+    outside = tmp_path / "outside.yml"
+    outside.write_text("- {id: b, command: x}\n")
+    inside = tmp_path / "project"
+    inside.mkdir()
+    (inside / "link.yml").symlink_to(outside)
+    assert "outside the project's root" in refused(inside, one("{include: link.yml}"))[0]

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import subprocess
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runner.playbook.template import (
+    TemplateFailed,
+    evaluate,
+    names_in,
+    paths_in,
+    problems,
+    raw_uses,
+    render,
+    render_text,
+)
+from runner.redact import Secret
+
+NAMES: dict[str, Any] = {
+    "name": "x y'z",
+    "number": 7,
+    "many": ["p q", "r"],
+    "row": {"values": [1], "count": 3},
+    "flag": True,
+    "nothing": None,
+    "password": Secret("password", "s3cret-value"),
+    "hostile": "{{ 7 * 7 }} $(id) `id`",
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("plain", "plain"),
+        ("{{ number }}", 7),
+        ("{{ -number }}", -7),
+        ("{{ 2 * number }}", 14),
+        ("n={{ number }}", "n=7"),
+        ("{{ many }}", ["p q", "r"]),
+        ("{{ row.values }}", [1]),
+        ("{{ row.count }}", 3),
+        ("is {{ flag }} and {{ nothing }}", "is true and null"),
+        ("${#x} '{%s}' {# not a comment #}", "${#x} '{%s}' {# not a comment #}"),
+        ("{{ hostile }}", "{{ 7 * 7 }} $(id) `id`"),
+        ({"a": ["{{ number }}"]}, {"a": [7]}),
+    ],
+)
+def test_values_keep_their_type_and_are_never_read_as_templates(text: Any, value: Any) -> None:
+    assert render(text, NAMES) == value
+
+
+@given(st.text(alphabet=st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=40))
+@settings(max_examples=60, deadline=None)
+def test_a_value_in_shell_text_is_one_word_whatever_it_is(value: str) -> None:
+    line = render("printf %s {{ value }}", {"value": value}, shell=True)
+    assert subprocess.run(["sh", "-c", line], capture_output=True, check=True).stdout.decode() == value
+
+
+def test_lists_become_several_words_and_raw_goes_as_it_is() -> None:
+    assert render("ls {{ many }} {{ name | raw }}", NAMES, shell=True) == "ls 'p q' r x y'z"
+    assert raw_uses("ls {{ name | raw }}") == 1
+
+
+def test_a_text_made_with_a_secret_is_a_secret() -> None:
+    whole, part = render("{{ password }}", NAMES), render("user:{{ password }}@host", NAMES)
+    assert isinstance(whole, Secret) and whole.reveal() == "s3cret-value"
+    assert isinstance(part, Secret) and part.reveal() == "user:s3cret-value@host"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("echo '{{ a }}'", "inside single quotes: it is quoted already"),
+        ('echo "{{ a }}"', "inside double quotes: it is quoted already"),
+        ("cat <<EOF\n{{ a }}\nEOF\n", "inside a here-document"),
+        ("cat <<-'EOF'\n\t{{ a }}\n\tEOF\n", "inside a here-document"),
+        ("# {{ a }}\nls", "inside a comment"),
+        ('echo "${x:-{{ a }}}"', "inside ${...}"),
+        ("echo `ls {{ a }}`", "inside backquotes"),
+        ("echo {{ a", "not a valid template"),
+    ],
+)
+def test_where_quoting_would_not_help_a_value_is_refused(line: str, said: str) -> None:
+    (problem,) = problems(line, shell=True)
+    assert said in problem
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'x="$(ls {{ a }})"',
+        "echo it\\'s {{ a }}",
+        "echo a#b {{ a }}",
+        "case x in a) echo {{ a }};; esac",
+        "awk '{print $1}' {{ a }}",
+        "echo '{{ a | raw }}'",
+        "cat <<EOF\nx\nEOF\necho {{ a }}",
+        "cat <<'END OF IT'\nx\nEND OF IT\necho {{ a }}",
+        "(cd /; ls {{ a }}) # done",
+        "echo $((1 << 2)) {{ a }}",
+    ],
+)
+def test_where_a_word_may_stand_a_value_may(line: str) -> None:
+    assert problems(line, shell=True) == []
+
+
+@pytest.mark.parametrize("expression", ["nope", "row.nope", "1/0", "name.__class__", "name.format('x')[99]"])
+def test_what_has_no_value_is_an_error(expression: str) -> None:
+    with pytest.raises(TemplateFailed):
+        evaluate(expression, NAMES)
+
+
+def test_names_and_paths() -> None:
+    assert names_in("{{ 2 * size.row.bytes }} {{ a | upper }}") == {"size", "a"}
+    assert paths_in("{{ 2 * size.row.bytes }} {{ a | upper }}") == {"size.row.bytes", "a"}
+    assert names_in("said.exit == 0", expression=True) == {"said"}
+
+
+def test_a_template_file_has_loops_and_names_its_line_in_errors() -> None:
+    assert render_text("{% for x in many %}{{ x }};{% endfor %}", NAMES, name="t") == "p q;r;"
+    with pytest.raises(TemplateFailed, match="t:2"):
+        render_text("ok\n{% for %}", NAMES, name="t")
