@@ -1,0 +1,181 @@
+"""The demo's small world: a credit database, a throw-away SSH server, and a project around them, all in one folder."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import random
+import shutil
+import socket
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+from runner.errors import InvalidInput
+from runner.playbook.shipped import shipped_playbooks
+
+LOANS = 3000
+WORLD = "credit.db"
+
+_SCHEMA = """
+create table customers (id integer primary key, name text not null, city text not null);
+create table loans (
+    id integer primary key, customer_id integer not null references customers, opened date not null,
+    amount integer not null, months integer not null, state text not null
+);
+create table payments (
+    id integer primary key, loan_id integer not null references loans, paid date not null, amount integer not null
+);
+create index payments_by_loan on payments (loan_id);
+create index loans_by_customer on loans (customer_id);
+"""
+_CITIES = ("Jakarta", "Bandung", "Surabaya", "Medan", "Semarang", "Makassar", "Denpasar")
+_SSHD = """\
+ListenAddress 127.0.0.1
+Port {port}
+HostKey {folder}/host_key
+AuthorizedKeysFile {folder}/login_key.pub
+PidFile {folder}/pid
+SetEnv RAWAT_SPOOL={spool}
+UsePAM no
+StrictModes no
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+PrintMotd no
+LogLevel ERROR
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """A running SSH server of the demo; `why` says why there is none, where `port` is 0."""
+
+    port: int = 0
+    why: str = ""
+
+
+def make_world(folder: Path) -> None:
+    """The database and the playbooks; raises InvalidInput where something else is in the folder already."""
+    if (folder / "rawat.yml").exists() and not (folder / WORLD).exists():
+        raise InvalidInput(f"{folder} holds a project of its own; give the demo another folder")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not (folder / WORLD).exists():
+        make_database(folder / WORLD)
+    for path in shipped_playbooks():
+        (folder / "playbooks").mkdir(exist_ok=True)
+        shutil.copyfile(path, folder / "playbooks" / path.name)
+
+
+def write_project(folder: Path, server: Server) -> None:
+    """`rawat.yml` and `inventory.yml` for a server, or for the local transport."""
+    (folder / "rawat.yml").write_text(
+        "# Made by `rawat demo`.\nrawat: 1\nrecords: records\ninventory: inventory.yml\n"
+        "known_hosts: [sshd/known_hosts]\nssh_config: /dev/null\ntimezone: Asia/Jakarta\n"
+    )
+    how = "transport: local"
+    if server.port:
+        user = getpass.getuser()
+        how = f"address: 127.0.0.1, port: {server.port}, user: {user}, identity_file: {folder.resolve()}/sshd/login_key"
+    database = (folder / WORLD).resolve()
+    (folder / "inventory.yml").write_text(
+        "# Made by `rawat demo`.\nrawat: 1\nhosts:\n"
+        f"  credit:\n    {{{how}, vars: {{engine: sqlite, database: {database}, backup_folder: {folder.resolve()}/backups}}}}\n"
+    )
+
+
+def make_database(path: Path, *, loans: int = LOANS) -> None:
+    """Customers, loans and payments, with pages that a clean-up can give back; the same every time."""
+    draw = random.Random(2023)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript(_SCHEMA)
+        connection.executemany(
+            "insert into customers values (?, ?, ?)",
+            [(number, f"Customer {number:04d}", draw.choice(_CITIES)) for number in range(1, loans // 2 + 1)],
+        )
+        rows = []
+        for number in range(1, loans + 1):
+            opened = date(2023, 1, 1) + timedelta(days=draw.randrange(700))
+            amount = draw.randrange(2, 101) * 500_000
+            state = draw.choice(("paid", "open", "open", "late"))
+            rows.append(
+                (number, draw.randrange(1, loans // 2 + 1), str(opened), amount, draw.choice((6, 12, 24)), state)
+            )
+        connection.executemany("insert into loans values (?, ?, ?, ?, ?, ?)", rows)
+        payments = [
+            (None, draw.randrange(1, loans + 1), str(date(2024, 1, 1) + timedelta(days=draw.randrange(600))), 500_000)
+            for _ in range(loans * 8)
+        ]
+        connection.executemany("insert into payments values (?, ?, ?, ?)", payments)
+        connection.execute("delete from payments where id % 3 = 0")
+    path.chmod(0o600)
+
+
+@contextmanager
+def ssh_server(folder: Path, *, wanted: bool = True) -> Iterator[Server]:
+    """An OpenSSH server on loopback that lives in `folder`, ended afterwards; or the reason why there is none."""
+    sshd = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    why = _why_not(sshd) if wanted else "as asked for"
+    if why or sshd is None:
+        yield Server(why=why)
+        return
+    folder.mkdir(mode=0o700, exist_ok=True)
+    port = _prepare(folder)
+    log = (folder / "log").open("wb")
+    process = subprocess.Popen([sshd, "-D", "-e", "-f", str(folder / "config")], stdin=subprocess.DEVNULL, stderr=log)
+    try:
+        answers = _answers(process, port)
+        yield Server(port=port) if answers else Server(why=_last_line(folder / "log") or "it did not answer")
+    finally:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(5.0)
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        log.close()
+
+
+def _why_not(sshd: str | None) -> str:
+    if sshd is None:
+        return "no OpenSSH server is installed here"
+    if shutil.which("ssh-keygen") is None:
+        return "ssh-keygen is not installed here"
+    if os.getuid() == 0 and not Path("/run/sshd").is_dir():
+        return "run by root, sshd needs /run/sshd, and the demo changes nothing outside its folder"
+    return ""
+
+
+def _prepare(folder: Path) -> int:
+    """Keys, configuration and known_hosts; the port."""
+    for name in ("host_key", "login_key"):
+        if not (folder / name).exists():
+            command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "rawat demo", "-f", str(folder / name)]
+            subprocess.run(command, check=True)
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    spool = folder.parent.resolve() / "spool"
+    spool.mkdir(mode=0o700, exist_ok=True)
+    (folder / "config").write_text(_SSHD.format(port=port, folder=folder.resolve(), spool=spool))
+    key = (folder / "host_key.pub").read_text().split()[:2]
+    (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {' '.join(key)}\n")
+    return port
+
+
+def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
+    end = time.monotonic() + 5.0
+    while time.monotonic() < end and process.poll() is None:
+        with suppress(OSError), closing(socket.create_connection(("127.0.0.1", port), timeout=1.0)) as probe:
+            return probe.recv(4) == b"SSH-"
+        time.sleep(0.05)
+    return False
+
+
+def _last_line(path: Path) -> str:
+    lines = path.read_text(errors="replace").strip().splitlines()
+    return lines[-1] if lines else ""
