@@ -38,6 +38,7 @@ class Connections:
         self._entries = hosts
         self._ssh = ssh
         self._aliases = frozenset(ssh.aliases())
+        self._looked_up: dict[tuple[str, str, str, Any], Found] = {}
         self._known_hosts = tuple(str(Path(file).expanduser()) for file in known_hosts)
 
     def outside(self, name: str) -> bool:
@@ -84,7 +85,10 @@ class Connections:
 
     def _found(self, name: str, said: Mapping[str, Any]) -> Found:
         address, user, port = str(said.get("address", "")), str(said.get("user", "")), said.get("port")
-        return self._ssh.lookup(name, address=address, user=user, port=port)
+        key = (name, address, user, port)
+        if key not in self._looked_up:
+            self._looked_up[key] = self._ssh.lookup(name, address=address, user=user, port=port)
+        return self._looked_up[key]
 
     def _hops(
         self, name: str, chain: tuple[str, ...], *, strict: bool

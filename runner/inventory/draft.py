@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from runner.document.source import At, Document
@@ -121,3 +122,9 @@ def show(value: Any) -> str:
     """A value in a message, on one line and short."""
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def shown(path: Path) -> str:
+    """The name of a file in messages: short where it is under the current folder."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -18,25 +18,20 @@ from runner.inventory.ssh_config import SshConfig
 __all__ = ["Inventory", "Selected", "load"]
 
 SSH_CONFIG = Path("~/.ssh/config")
+SYSTEM_SSH_CONFIG = Path("/etc/ssh/ssh_config")
 
 
 def load(paths: Sequence[Path], *, ssh_config: Path | None = SSH_CONFIG, known_hosts: Sequence[str] = ()) -> Inventory:
     """
     Read inventories (rawat YAML, Ansible INI or YAML, told apart by their content) and unite them.
 
+    As for ssh, the system's ssh_config is read after the user's own, but not after another file that is named.
     `known_hosts` hold for hosts for which neither the inventory nor ssh_config names such files. Without any path
     the names of ssh_config and `localhost` can still be chosen. Raises InvalidInput with all problems.
     """
-    draft = Draft()
-    folders: list[Path] = []
-    for path in dict.fromkeys(paths):
-        found = read(path)
-        draft.absorb(found.draft)
-        folders += [path.parent] if found.ansible else []
-    for folder in dict.fromkeys(folders):
-        read_folders(draft, folder)
+    draft = _united(paths)
     _stop([*draft.problems, *check_groups(draft)])
-    connections = Connections(draft.hosts, SshConfig(ssh_config), known_hosts)
+    connections = Connections(draft.hosts, SshConfig(*_ssh_configs(ssh_config)), known_hosts)
     membership = Membership(draft)
     problems: list[Problem] = []
     variables: dict[str, Sourced] = {}
@@ -53,6 +48,24 @@ def load(paths: Sequence[Path], *, ssh_config: Path | None = SSH_CONFIG, known_h
             problems += error.problems
     _stop([*membership.problems, *problems])
     return Inventory(made=made, members=membership.members(), noted=tuple(draft.notes), connections=connections)
+
+
+def _united(paths: Sequence[Path]) -> Draft:
+    draft = Draft()
+    folders: list[Path] = []
+    for path in dict.fromkeys(paths):
+        found = read(path)
+        draft.absorb(found.draft)
+        folders += [path.parent] if found.ansible else []
+    for folder in dict.fromkeys(folders):
+        read_folders(draft, folder)
+    return draft
+
+
+def _ssh_configs(path: Path | None) -> tuple[Path, ...]:
+    if path is None:
+        return ()
+    return (path, SYSTEM_SSH_CONFIG) if path.expanduser() == SSH_CONFIG.expanduser() else (path,)
 
 
 def _stop(problems: Sequence[Problem]) -> None:

@@ -11,7 +11,7 @@ from runner.errors import InvalidInput, Location, Problem
 from runner.inventory.ansible.ini import read_ini
 from runner.inventory.ansible.values import read_yaml
 from runner.inventory.ansible.yaml import read_ansible_yaml
-from runner.inventory.draft import Draft
+from runner.inventory.draft import Draft, shown
 from runner.inventory.rawat import read_rawat
 
 _PROGRAMS = (".py", ".sh", ".rb", ".pl", ".exe", ".bin")
@@ -33,7 +33,7 @@ def read(path: Path) -> Read:
     try:
         text = _text(path)
         if not _is_yaml(path, text):
-            return Read(draft=read_ini(text, str(path)), ansible=True)
+            return Read(draft=read_ini(text, shown(path)), ansible=True)
         return _read_yaml(path, read_yaml(path))
     except InvalidInput as error:
         return Read(draft=Draft(problems=list(error.problems)))
@@ -41,21 +41,21 @@ def read(path: Path) -> Read:
 
 def _text(path: Path) -> str:
     if path.is_dir():
-        raise InvalidInput(f"{path} is a folder; name each inventory in it with -i")
+        raise InvalidInput(f"{shown(path)} is a folder; name each inventory in it with -i")
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise InvalidInput(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise InvalidInput(f"{shown(path)}: cannot be read: {error.strerror or error}") from error
     if raw.startswith(b"#!") or path.suffix in _PROGRAMS:
-        raise InvalidInput(f"{path}: a program; inventories are only read, never run: keep its output in a file")
+        raise InvalidInput(f"{shown(path)}: a program; inventories are only read, never run: keep its output in a file")
     if len(raw) > MAX_BYTES:
-        raise InvalidInput(f"{path}: larger than {MAX_BYTES >> 20} MiB")
+        raise InvalidInput(f"{shown(path)}: larger than {MAX_BYTES >> 20} MiB")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        where = Location(file=str(path), line=line, column=1)
+        where = Location(file=shown(path), line=line, column=1)
         raise InvalidInput(problems=(Problem(message="this is not UTF-8 text", where=where),)) from error
 
 

@@ -10,15 +10,16 @@ from __future__ import annotations
 import os
 import pwd
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
+from functools import lru_cache
 from glob import glob
 from pathlib import Path
 
 from runner.errors import InvalidInput, Location, Problem
 
 MAX_DEPTH = 16
+_WILD = re.compile(r"[*?!]")
 _WORD = re.compile(r'"([^"]*)"|([^\s"]+)')
 _READ = frozenset({"hostname", "user", "port", "identityfile", "proxyjump", "userknownhostsfile", "hostkeyalias"})
 _QUIET = frozenset(
@@ -57,8 +58,25 @@ class _Line:
     blocks: tuple[tuple[str, ...], ...]
     note: str = ""
 
-    def applies(self, names: Sequence[str]) -> bool:
-        return all(_matches(patterns, names) for patterns in self.blocks)
+
+@lru_cache(maxsize=10_000)
+def _matcher(patterns: tuple[str, ...]) -> Callable[[str, str], bool]:
+    """Whether a Host line means a host by either of two names; a negated pattern that does keeps the line out."""
+    plain = frozenset(word for word in patterns if not _WILD.search(word))
+    globs = _any_of(word for word in patterns if _WILD.search(word) and not word.startswith("!"))
+    negated = _any_of(word[1:] for word in patterns if word.startswith("!"))
+
+    def matches(name: str, other: str) -> bool:
+        if name in plain or other in plain or (globs and (globs.match(name) or globs.match(other))):
+            return not (negated and (negated.match(name) or negated.match(other)))
+        return False
+
+    return matches
+
+
+def _any_of(words: Iterable[str]) -> re.Pattern[str] | None:
+    found = [re.escape(word).replace(r"\*", ".*").replace(r"\?", ".") for word in words]
+    return re.compile(f"(?s:{'|'.join(found)})\\Z") if found else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,23 +92,21 @@ class Found:
 
 class SshConfig:
     """
-    A user's ssh_config with what it includes; `path` None, or a file that is not there, is an empty one.
+    ssh_config files with what they include, the strongest first; one that is not there is an empty one.
 
     Raises InvalidInput where others may write to the file, as ssh itself refuses then, or where it cannot be read.
     """
 
-    def __init__(self, path: Path | None, *, home: Path | None = None, user: str = "") -> None:
+    def __init__(self, *paths: Path, home: Path | None = None, user: str = "") -> None:
         self._home = home or Path.home()
         self._user = user or pwd.getpwuid(os.getuid()).pw_name
-        self._lines: tuple[_Line, ...] = ()
-        if path is not None:
-            path = self._expand(str(path))
-            self._lines = tuple(self._read(path, (), 0)) if path.exists() else ()
+        found = [path for path in map(self._expand, map(str, paths)) if path.is_file()]
+        self._lines = tuple(line for path in found for line in self._read(path, (), 0))
 
     def aliases(self) -> tuple[str, ...]:
         """The names that stand under `Host` without a wildcard."""
         words = (word for line in self._lines if line.keyword == "host" for word in line.words)
-        names = (word for word in words if not re.search(r"[*?!]", word))
+        names = (word for word in words if not _WILD.search(word))
         return tuple(dict.fromkeys(names))
 
     def lookup(self, name: str, *, address: str = "", user: str = "", port: int | None = None) -> Found:
@@ -99,14 +115,11 @@ class SshConfig:
 
         `address`, `user` and `port` of the inventory are stronger than the file's, also in tokens such as `%h`.
         """
-        names = (name, address) if address else (name,)
         values: dict[str, str] = {}
         origins: dict[str, str] = {}
         files: list[str] = []
         notes: list[str] = []
-        for line in self._lines:
-            if line.keyword == "host" or not line.applies(names):
-                continue
+        for line in self._applying(name, address or name):
             key = "proxyjump" if line.keyword == "proxycommand" and not line.note else line.keyword
             if line.note:
                 notes.append(f"{line.where}: {line.note}")
@@ -127,6 +140,16 @@ class SshConfig:
             origins=origins,
             notes=tuple(dict.fromkeys(notes)),
         )
+
+    def _applying(self, name: str, other: str) -> Iterator[_Line]:
+        blocks: tuple[tuple[str, ...], ...] | None = None
+        applies = False
+        for line in self._lines:
+            if line.blocks is not blocks:
+                blocks = line.blocks
+                applies = all(_matcher(patterns)(name, other) for patterns in blocks)
+            if applies and line.keyword != "host":
+                yield line
 
     def _tokens(
         self, name: str, values: dict[str, str], *, address: str, user: str, port: int | None
@@ -243,14 +266,3 @@ def _unknown_token(word: str) -> bool:
 
 def _replace(text: str, tokens: dict[str, str]) -> str:
     return re.sub(r"%(.)", lambda match: tokens.get(match[1], "%" if match[1] == "%" else match[0]), text)
-
-
-def _matches(patterns: Sequence[str], names: Sequence[str]) -> bool:
-    """Whether a Host line means one of the names; a negated pattern that does keeps the whole line out."""
-    if any(_glob(name, word[1:]) for word in patterns if word.startswith("!") for name in names):
-        return False
-    return any(_glob(name, word) for word in patterns if not word.startswith("!") for name in names)
-
-
-def _glob(name: str, pattern: str) -> bool:
-    return fnmatchcase(name.lower(), re.sub(r"\[", "[[]", pattern.lower()))

@@ -193,7 +193,7 @@ def _path(value: Any, base: Path) -> Path:
 
 def _file(value: Any, base: Path) -> Path:
     path = _path(value, base)
-    if not path.is_file():
+    if not path.exists() or path.is_dir():
         raise InvalidInput(f"there is no file {path}")
     return path
 

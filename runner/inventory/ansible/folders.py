@@ -7,7 +7,7 @@ from pathlib import Path
 
 from runner.errors import InvalidInput
 from runner.inventory.ansible.values import put, read_yaml
-from runner.inventory.draft import ALL, Draft, Values, mark
+from runner.inventory.draft import ALL, Draft, Values, mark, shown
 from runner.inventory.names import normal
 
 _ENDINGS = ("", ".yml", ".yaml", ".json")
@@ -28,7 +28,7 @@ def read_folders(draft: Draft, folder: Path) -> None:
             if name in owners:
                 _read(draft, found.setdefault(name, {}), path)
             else:
-                draft.notes.append(f"{path}: not read; there is no {where[:-5]} '{name}'")
+                draft.notes.append(f"{shown(path)}: not read; there is no {where[:-5]} '{name}'")
         for name, values in found.items():
             owners[name].update(values)
 

@@ -10,7 +10,7 @@ from typing import Any
 from runner.document.source import Document, read_file, scalar
 from runner.errors import InvalidInput, Problem
 from runner.inventory.ansible.connection import is_connection
-from runner.inventory.draft import ALL, Draft, GroupEntry, HostEntry, Mark, Values, Written, show
+from runner.inventory.draft import ALL, Draft, GroupEntry, HostEntry, Mark, Values, Written, show, shown
 from runner.inventory.names import normal, wrong_name, wrong_variable
 
 VAULT = (
@@ -24,7 +24,7 @@ _LONGEST = 1 << 16
 def read_yaml(path: Path) -> Document:
     """A YAML file of Ansible's; raises InvalidInput, also where it or a value in it is encrypted."""
     try:
-        document = read_file(path)
+        document = read_file(path, name=shown(path))
     except InvalidInput as error:
         raise InvalidInput(problems=tuple(_of_vault(problem) for problem in error.problems)) from error
     if document.text.startswith("$ANSIBLE_VAULT;"):

@@ -41,7 +41,7 @@ def inventory(folder: Path, config: str, hosts: str = "rawat: 1") -> Inventory:
         ("Host db? !db2\n User a", "db2", {}),
         ("Host !db2\n User a", "db1", {}),
         ("Host web db1\n User a", "db1", {"user": "a"}),
-        ("Host DB1\n User a", "db1", {"user": "a"}),
+        ("Host DB1\n User a", "db1", {}),
         ("Host db[0-9]\n User a", "db1", {}),
         ('host=db1\n\tuser = "a b"  # who', "db1", {"user": "a b"}),
         ("Host web\n User x\nMatch all\n User a", "db1", {"user": "a"}),
@@ -200,3 +200,10 @@ def test_jumps_in_a_circle(tmp_path: Path) -> None:
     config = "Host db1\n ProxyJump a\nHost a\n ProxyJump b\nHost b\n ProxyJump a\n"
     with pytest.raises(InvalidInput, match="round in a circle: db1 > a > b > a"):
         inventory(tmp_path, config, "rawat: 1\nhosts: {db1: {}}")
+
+
+def test_a_second_file_is_weaker_and_missing_files_are_empty(tmp_path: Path) -> None:
+    first, second = write(tmp_path, "Host db1\n User a\n"), write(tmp_path, "User b\nPort 2222\n", "system")
+    config = SshConfig(first, tmp_path / "none", Path("/dev/null"), second, home=HOME, user="dewi")
+    assert config.lookup("db1").values == {"user": "a", "port": "2222"}
+    assert config.lookup("db2").values == {"user": "b", "port": "2222"}
