@@ -99,5 +99,10 @@ def _twice(around: Surroundings, facts: Mapping[str, Facts]) -> list[str]:
     return refused
 
 
+def _told(error: TransportError) -> str:
+    """What happened, and what to do next."""
+    return f"{error.message}\n{error.hint}" if error.hint else error.message
+
+
 def _since(around: Surroundings, began: float) -> int:
     return int((around.clock.monotonic() - began) * 1000)

@@ -1,0 +1,375 @@
+"""The command line against a real sshd on loopback."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.project import Project, wait_for
+from tests.bed.sshd import LoopbackSshd
+
+ONE = "phases: {implement: [{id: one, command: echo one}]}\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path, shared_sshd: LoopbackSshd) -> Project:
+    return Project(tmp_path / "project", shared_sshd)
+
+
+def test_a_run_ends_with_0_and_leaves_a_record_that_can_be_read_back(project: Project) -> None:
+    book = project.playbook(
+        "phases: {implement: [{id: one, command: 'echo hello {{ name }}'}]}\nvars: {name: \"it's $HOME\"}\n"
+    )
+    said = project.rawat("run", book, "--ticket", "CHG-1", "--reason", "because")
+    assert said.code == 0, said.err
+    assert said.out.startswith("✓ t  run ")
+    record = project.record()
+    assert record["why"] == {"ticket": "CHG-1", "reason": "because"}
+    (step,) = record["hosts"]["h1"]["steps"]
+    assert step["attempts"][0]["exit"] == {"code": 0}
+    assert step["attempts"][0]["command"] == "echo hello 'it'\"'\"'s $HOME'"
+    assert record["hosts"]["h1"]["peer"]["fingerprint"].startswith("SHA256:")
+    assert record["hosts"]["h1"]["facts"]["machine_id"]
+    assert project.rawat("logs", "last", "h1", "one").out.splitlines()[1] == "h1 | hello it's $HOME"
+    assert "CHG-1" in project.rawat("runs").out
+
+
+def test_json_is_one_document_on_stdout_and_the_rest_is_for_people(project: Project) -> None:
+    said = project.rawat("run", project.playbook(ONE), "--json")
+    assert said.code == 0
+    assert said.json()["exit"] == 0
+    assert "✓ t" in said.err
+
+
+def test_a_failure_names_host_step_cause_last_lines_and_the_next_command(project: Project) -> None:
+    book = project.playbook(
+        "phases: {implement: [{id: dump, script: \"echo working; echo 'dump: No space left' >&2; exit 3\"}]}\n"
+    )
+    said = project.rawat("run", book)
+    assert said.code == 1
+    assert said.out.splitlines()[0].startswith("✗ h1 failed at implement/dump after")
+    assert "exit 3" in said.out
+    assert "    dump: No space left" in said.out
+    assert "rawat logs " in said.out
+    assert "rawat run p.yml --hosts h1 --from dump" in said.out
+
+
+def test_hosts_run_in_parallel_and_a_failing_one_leaves_the_others(
+    tmp_path: Path, start_sshd: Callable[..., Any]
+) -> None:
+    sshd = start_sshd(addresses=tuple(f"127.0.0.{n}" for n in range(1, 6)))
+    project = Project(tmp_path / "p", sshd, hosts=5)
+    book = project.playbook(
+        "rollout: {stop_when_failed: 2}\nvars: {n: {required: true, type: integer}}\n"
+        'phases: {implement: [{id: one, script: "sleep 1; test {{ n }} != 3"}, {id: two, command: hostname}]}\n'
+    )
+    said = project.rawat("run", book)
+    assert said.code == 1
+    record = project.record()
+    assert {name: host["outcome"] for name, host in record["hosts"].items()} == {
+        "h1": "ok", "h2": "ok", "h3": "failed", "h4": "ok", "h5": "ok",
+    }  # fmt: skip
+    assert record["took_ms"] < 5 * 1000
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("run", "nope.yml"), "nope.yml: cannot be read"),
+        (("run", "p.yml", "--hosts", "nope"), "'nope' is no host and no group"),
+        (("run", "p.yml", "--skip", "noe"), "there is no step 'noe' in t; did you mean 'one'?"),
+        (("run", "p.yml", "-e", "x=1"), "the playbook declares no such variable"),
+        (("run", "p.yml", "-e", "x"), "expected KEY=VALUE"),
+        (("run", "p.yml", "--nope"), "No such option"),
+        (("run", "bad.yml"), "bad.yml:5:32: error: 'comand' is not a step key; did you mean 'command'?"),
+        (("check", "p.yml", "bad.yml"), "bad.yml:5:32: error"),
+        (("plan", "bad.yml"), "bad.yml:5:32: error"),
+        (("run", "p.yml", "-i", "nope.yml"), "nope.yml"),
+        (("show", "nope"), "there are no runs in"),
+        (("logs", "nope"), "there are no runs in"),
+        (("kinds", "nope"), "'nope' is not known"),
+    ],
+)
+def test_bad_input_is_2_and_nothing_was_touched(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+    project = Project(tmp_path / "p")
+    project.playbook(ONE)
+    project.playbook("phases: {implement: [{id: one, comand: x}]}\n", name="bad.yml")
+    answer = project.rawat(*words)
+    assert answer.code == 2, answer
+    assert said in answer.err, answer.err
+    assert "Traceback" not in answer.err
+    assert not (project.folder / "records").exists()
+
+
+def test_zero_hosts_is_an_error(tmp_path: Path) -> None:
+    project = Project(tmp_path / "p")
+    project.write("inventory.yml", "rawat: 1\nhosts: {h1: {}}\ngroups: {none: {hosts: []}}\n")
+    project.playbook(ONE, head="rawat: 1\nname: t\nkind: other\nhosts: none\n")
+    said = project.rawat("run", "p.yml")
+    assert said.code == 2
+    assert "leaves no host" in said.err
+
+
+def test_an_unknown_key_is_refused_with_its_fingerprint_and_trust_makes_it_known(project: Project) -> None:
+    assert project.sshd is not None
+    project.write("empty", "")
+    project.write("rawat.yml", "rawat: 1\nssh_config: /dev/null\nknown_hosts: [empty]\n")
+    book = project.playbook(ONE)
+    said = project.rawat("run", book)
+    assert said.code == 4
+    assert "refused (host key)" in said.out
+    assert project.sshd.fingerprint in said.out
+    assert "rawat trust" in said.out
+    assert project.rawat("trust", "h1").code == 4
+    wrong = project.rawat("trust", "h1", "--fingerprint", "SHA256:" + "A" * 43)
+    assert wrong.code == 4
+    assert (project.folder / "empty").read_text() == ""
+    assert project.rawat("trust", "h1", "--fingerprint", project.sshd.fingerprint).code == 0
+    assert project.rawat("run", book).code == 0
+
+
+def test_a_changed_key_is_refused_with_both_fingerprints(tmp_path: Path, loopback_sshd: LoopbackSshd) -> None:
+    project = Project(tmp_path / "p", loopback_sshd)
+    before = loopback_sshd.fingerprint
+    loopback_sshd.new_host_key()
+    said = project.rawat("run", project.playbook(ONE))
+    assert said.code == 4
+    assert before in said.out
+    assert loopback_sshd.fingerprint in said.out
+
+
+def test_a_login_that_is_refused_says_which_keys_were_tried(project: Project) -> None:
+    assert project.sshd is not None
+    os.system(f"ssh-keygen -q -t ed25519 -N '' -f {project.folder}/other")
+    text = (project.folder / "inventory.yml").read_text().replace(str(project.sshd.key), "other")
+    project.write("inventory.yml", text.replace("identity_file: other", f"identity_file: {project.folder}/other"))
+    said = project.rawat("run", project.playbook(ONE))
+    assert said.code == 4
+    assert "refused (login)" in said.out
+    assert "other" in said.out
+
+
+def test_a_host_that_is_away_is_4_in_its_own_words(tmp_path: Path) -> None:
+    project = Project(tmp_path / "p")
+    project.write("inventory.yml", "rawat: 1\nhosts: {away: {address: 127.0.0.1, port: 1, user: x}}\n")
+    said = project.rawat("run", project.playbook(ONE))
+    assert said.code == 4
+    assert "refused (unreachable)" in said.out
+    assert "127.0.0.1" in said.out
+
+
+def test_the_checklist_keeps_9_open_until_a_person_says_so(project: Project) -> None:
+    book = project.playbook("checklist: [{id: told, phase: plan, text: Told, by: hand}]\n" + ONE)
+    said = project.rawat("run", book)
+    assert said.code == 9
+    assert "still open: told" in said.out
+    refused = project.rawat("sign", "last", "--item", "tolt")
+    assert refused.code == 2
+    assert "did you mean 'told'?" in refused.err
+    assert project.rawat("sign", "last", "--item", "told", "--verdict", "na").code == 2
+    signed = project.rawat("sign", "last", "--item", "told", "--note", "by mail at 10:00")
+    assert signed.code == 0
+    record = project.record()
+    assert record["exit"] == 0
+    item = next(item for item in record["checklist"] if item["id"] == "told")
+    assert (item["state"], item["note"]) == ("pass", "by mail at 10:00")
+    assert item["by"]
+    assert project.rawat("verify").code == 4
+
+
+def test_a_policy_that_asks_for_a_ticket_is_a_gate(project: Project) -> None:
+    path = project.folder / "rawat.yml"
+    path.write_text(path.read_text().replace("{same_machine: allow}", "{same_machine: allow, ticket: required}"))
+    book = project.playbook(ONE)
+    said = project.rawat("run", book)
+    assert said.code == 8
+    assert "--ticket" in said.err
+    assert project.rawat("run", book, "--ticket", "CHG-1").code == 0
+
+
+def test_plan_live_says_what_would_change_and_changes_nothing(project: Project) -> None:
+    target = project.folder / "target"
+    book = project.playbook(
+        f"""
+phases:
+  analyse: [{{id: room, disk: {{path: /, free: 1}}, register: found}}]
+  implement:
+    - {{id: folder, file: {{path: {target}, state: directory}}}}
+    - {{id: there, file: {{path: {project.folder}, state: directory}}}}
+    - {{id: go, command: "true"}}
+"""
+    )
+    said = project.rawat("plan", book, "--live", "--detailed-exitcode", "--json")
+    assert said.code == 3, said.err
+    looks = {step["id"]: step["live"] for step in said.json()["steps"]}
+    assert looks["folder"].startswith("will change")
+    assert looks["there"].startswith("nothing to do")
+    assert looks["go"].startswith("cannot know")
+    assert not target.exists()
+    assert not (project.folder / "records").exists()
+
+
+def test_a_plan_is_the_same_whenever_it_is_made_and_touches_no_host(tmp_path: Path) -> None:
+    project = Project(tmp_path / "p")
+    project.write("inventory.yml", "rawat: 1\nhosts: {away: {address: 127.0.0.1, port: 1}}\n")
+    book = project.playbook(ONE)
+    first, second = (project.rawat("plan", book, "--json").json()["digest"] for _ in range(2))
+    assert first == second
+    other = project.rawat("plan", book, "--json", "--skip", "one").json()["digest"]
+    assert other != first
+
+
+SLOW = "phases: {implement: [{id: slow, script: 'touch %s; sleep %s; touch %s'}, {id: next, command: touch %s}]}\n"
+
+
+def slow(project: Project, seconds: float) -> str:
+    names = (project.folder / name for name in ("begun", "ended", "after"))
+    begun, ended, after = names
+    return project.playbook(SLOW % (begun, seconds, ended, after))
+
+
+def test_sigint_once_lets_the_step_end_and_seals(project: Project) -> None:
+    process = project.start("run", slow(project, 2))
+    wait_for(project.folder / "begun", process)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130, (out, err)
+    assert (project.folder / "ended").exists()
+    assert not (project.folder / "after").exists()
+    record = project.record()
+    assert record["sealed"] and record["stopped_by"] == "SIGINT"
+    assert record["hosts"]["h1"]["steps"][0]["outcome"] == "ok"
+
+
+def test_sigint_twice_leaves_at_once(project: Project) -> None:
+    process = project.start("run", slow(project, 20))
+    wait_for(project.folder / "begun", process)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    process.communicate(timeout=30)
+    assert time.monotonic() - began < 5
+    assert process.returncode == 130
+    assert project.record()["sealed"]
+
+
+def test_sigterm_seals_within_two_seconds(project: Project) -> None:
+    process = project.start("run", slow(project, 20))
+    wait_for(project.folder / "begun", process)
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 143, (out, err)
+    assert time.monotonic() - began < 4
+    record = project.record()
+    assert record["sealed"] and record["stopped_by"] == "SIGTERM"
+    assert record["in_doubt"] == [["h1", "slow"]]
+
+
+def test_after_kill_9_the_run_is_interrupted_and_the_record_is_readable(project: Project) -> None:
+    process = project.start("run", slow(project, 3))
+    wait_for(project.folder / "begun", process)
+    assert "running" in project.rawat("runs").out
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate(timeout=30)
+    assert "interrupted" in project.rawat("runs").out
+    assert project.rawat("verify").code == 3
+    assert project.record()["in_doubt"] == [["h1", "slow"]]
+    assert project.rawat("run", project.playbook(ONE, name="other.yml")).code == 0
+
+
+def test_a_disk_that_is_full_stops_the_work_with_6(tmp_path: Path) -> None:
+    project = Project(tmp_path / "p")
+    book = project.playbook(
+        "phases: {implement: [{id: fill, script: 'yes | head -c 2000000'}, {id: next, command: touch next}]}\n"
+    )
+    said = project.rawat("run", book, before=("sh", "-c", 'trap "" XFSZ; ulimit -f 800; exec "$@"', "sh"))
+    assert said.code == 6, said
+    assert "error: " in said.err
+    assert not (project.folder / "next").exists()
+    assert "interrupted" in project.rawat("runs").out
+
+
+def test_a_question_is_answered_by_another_command_where_there_is_no_terminal(project: Project) -> None:
+    book = project.playbook(
+        "phases: {plan: [{id: ask, confirm: {question: Ready?}}], test: [{id: one, command: 'true'}]}\n"
+    )
+    process = project.start("run", book)
+    assert process.stderr is not None
+    command = ""
+    for line in process.stderr:
+        if "rawat answer" in line:
+            command = line.strip()
+            break
+    words = command.split()[1:]
+    assert project.rawat(*words).code == 0
+    assert process.wait(timeout=30) == 0
+    process.communicate()
+    assert project.record()["people"][0]["how"] == "rawat answer"
+
+
+def test_yes_answers_every_question_and_is_on_record(project: Project) -> None:
+    book = project.playbook("phases: {plan: [{id: ask, confirm: {question: Ready?}}]}\n")
+    assert project.rawat("run", book, "--yes").code == 0
+    assert project.record()["people"][0]["how"] == "--yes on the command line"
+
+
+def test_secrets_are_nowhere_in_the_record_or_on_the_screen(project: Project) -> None:
+    book = project.playbook(
+        "secrets: [pw]\nphases: {implement: [{id: one, command: {line: 'echo \"$PW\" | tee /dev/stderr | base64', "
+        "env: {PW: '{{ pw }}'}}, register: r}, {id: two, command: 'echo {{ r.stdout }}'}]}\n"
+    )
+    said = project.rawat("run", book, "--json")
+    assert said.code == 2
+    assert "RAWAT_SECRET_PW" in said.err
+    said = project.rawat("run", book, "--json", environment={"RAWAT_SECRET_PW": "hunter2-hunter2"})
+    assert said.code == 0, said.err
+    assert "hunter2" not in said.out + said.err + project.rawat("logs").out
+    for path in (project.folder / "records").rglob("*"):
+        assert not path.is_file() or b"hunter2" not in path.read_bytes(), path
+    assert json.loads(said.out)["hosts"]["h1"]["steps"][0]["attempts"][0]["output"]["redactions"] >= 1
+
+
+def test_hostile_output_does_nothing_on_the_terminal(project: Project) -> None:
+    book = project.playbook(
+        "phases: {implement: [{id: one, script: \"printf '\\\\033]52;c;aGk=\\\\007\\\\r::set-output\\\\n'; exit 1\"}]}\n"
+    )
+    said = project.rawat("run", book)
+    logs = project.rawat("logs")
+    for text in (said.out, said.err, logs.out):
+        assert "\x1b" not in text and "\x07" not in text and "\r" not in text
+    assert "h1 | ^[]52;c;aGk=^G^M::set-output" in logs.out
+
+
+def test_reindex_makes_the_index_anew(project: Project) -> None:
+    book = project.playbook(ONE)
+    project.rawat("run", book)
+    project.rawat("run", book)
+    before = project.rawat("runs").out
+    index = project.folder / "records" / "index.db"
+    index.write_bytes(b"not a database" * 100)
+    said = project.rawat("run", book)
+    assert said.code == 0
+    assert "the index cannot be used" in said.err
+    index.unlink()
+    assert project.rawat("reindex").out == "3 runs indexed\n"
+    assert len(project.rawat("runs").out.splitlines()) == len(before.splitlines()) + 1
+
+
+def test_init_gives_a_project_that_works(tmp_path: Path) -> None:
+    project = Project(tmp_path / "p")
+    for name in ("rawat.yml", "inventory.yml"):
+        (project.folder / name).unlink()
+    assert project.rawat("init").code == 0
+    assert project.rawat("check", "playbooks/first.yml").code == 0
+    said = project.rawat("run", "playbooks/first.yml", "-e", f"folder={tmp_path}/note")
+    assert said.code == 0, said
+    assert project.rawat("init").code == 2

@@ -1,0 +1,41 @@
+"""What is asked for often is fast: it loads nothing that it does not need."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("fabric", "paramiko", "jsonschema", "yaml", "jinja2", "rich", "cryptography", "sqlite3")
+PROBE = """
+import sys
+sys.argv = ["rawat", *{words!r}]
+from runner.cli.main import _main
+try:
+    _main()
+finally:
+    print("loaded:", ",".join(sorted(set(sys.modules) & set({heavy!r}))), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("words", [["--version"], ["--help"], ["run", "--help"]])
+def test_version_and_help_load_nothing_heavy(words: list[str]) -> None:
+    probe = PROBE.format(words=words, heavy=HEAVY)
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines()[-1] == "loaded: "
+
+
+def test_completion_loads_nothing_heavy() -> None:
+    probe = PROBE.format(words=[], heavy=HEAVY)
+    environment = {**os.environ, "_RAWAT_COMPLETE": "bash_complete", "COMP_WORDS": "rawat ru", "COMP_CWORD": "1"}
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, env=environment, check=False)
+    assert "plain,run" in done.stdout, done.stderr
+    assert "loaded: \n" in done.stderr
+
+
+def test_importing_the_package_costs_nothing() -> None:
+    probe = f"import sys, runner; print(sorted(set(sys.modules) & set({HEAVY!r})))"
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
