@@ -81,6 +81,8 @@ class Connections:
             known_hosts=_paths(said.get("known_hosts")) or found.known_hosts or self._known_hosts,
             host_key_alias=said.get("host_key_alias") or values.get("hostkeyalias"),
         )
+        if "known_hosts" not in origins and not found.known_hosts:
+            kept["known_hosts"] = "settings"
         return Made(host=host, origins={**kept, **origins}, notes=found.notes)
 
     def _found(self, name: str, said: Mapping[str, Any]) -> Found:

@@ -25,7 +25,8 @@ _READ = frozenset({"hostname", "user", "port", "identityfile", "proxyjump", "use
 _QUIET = frozenset(
     """
     addkeystoagent batchmode checkhostip compression connectionattempts connecttimeout controlmaster controlpath
-    controlpersist escapechar exitonforwardfailure fingerprinthash hashknownhosts ignoreunknown loglevel
+    controlpersist escapechar exitonforwardfailure fingerprinthash forwardx11trusted gssapiauthentication
+    gssapidelegatecredentials gssapikeyexchange hashknownhosts ignoreunknown kbdinteractiveauthentication loglevel
     numberofpasswordprompts passwordauthentication preferredauthentications pubkeyauthentication requesttty sendenv
     serveralivecountmax serveraliveinterval setenv streamlocalbindunlink tag tcpkeepalive updatehostkeys usekeychain
     visualhostkey
@@ -99,7 +100,7 @@ class SshConfig:
 
     def __init__(self, *paths: Path, home: Path | None = None, user: str = "") -> None:
         self._home = home or Path.home()
-        self._user = user or pwd.getpwuid(os.getuid()).pw_name
+        self._user = user or _local_user()
         found = [path for path in map(self._expand, map(str, paths)) if path.is_file()]
         self._lines = tuple(line for path in found for line in self._read(path, (), 0))
 
@@ -204,6 +205,13 @@ class SshConfig:
         """The files of an Include, in the order of their names; a relative one is beside the file that names it."""
         found = glob(str(path.parent / self._expand(word)))  # noqa: PTH207 - Path.glob takes no absolute pattern
         return [Path(name) for name in sorted(found) if Path(name).is_file()]
+
+
+def _local_user() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def _text(path: Path, shown: str) -> str:

@@ -83,8 +83,14 @@ def _settings(root: Path, path: Path | None, entries: dict[str, Entry]) -> Setti
         same_machine_allowed=values["policy.same_machine"] == "allow",
         connect_timeout_s=values["connect_timeout"],
         keepalive_s=values["keepalive"],
-        _entries=tuple(Entry(key=key, value=values[key], origin=entries[key].origin) for key in _READ),
+        _entries=tuple(Entry(key=key, value=_plain(values[key]), origin=entries[key].origin) for key in _READ),
     )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [str(part) for part in value]
+    return str(value) if isinstance(value, Path) else value
 
 
 def _nearest(folder: Path) -> Path | None:

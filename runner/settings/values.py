@@ -9,7 +9,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One setting as it holds; `origin` is `default`, `rawat.yml:4`, `environment RAWAT_RECORDS` or `flag`."""
+    """
+    One setting as it holds, as plain data.
+
+    `origin` is `default`, `rawat.yml:4`, `environment RAWAT_RECORDS` or `flag`.
+    """
 
     key: str
     value: Any
