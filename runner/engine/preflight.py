@@ -41,7 +41,7 @@ def preflight(
         except TransportError as error:
             refused.append(host.name)
             around.bus.emit(
-                HostRefused(host=host.name, reason=error.reason, message=error.message, took_ms=_since(around, began))
+                HostRefused(host=host.name, reason=error.reason, message=_told(error), took_ms=_since(around, began))
             )
             return
         facts[host.name] = session.facts
