@@ -66,13 +66,13 @@ class Inventory:
         return Selected(hosts=hosts, left_out=left_out, notes=_notes(self._noted, made))
 
     def describe(self, host: Host | str) -> list[Row]:
-        """All that is known of a host as rows of (what, value, where it was written)."""
+        """All that is known of a host, for people, as rows of (what, value, where it was written)."""
         made = self._one(normal(host) if isinstance(host, str) else host.name)
         rows: list[Row] = []
         for what, value in _fields(made.host):
             rows.append((what, value, made.origins.get(what, "default")))
         if made.host.groups:
-            rows.append(("groups", list(made.host.groups), ""))
+            rows.append(("groups", ", ".join(made.host.groups), "inventory"))
         rows += [(f"vars.{name}", value, made.host.origins[name]) for name, value in made.host.vars.items()]
         return rows
 
@@ -98,9 +98,9 @@ def _fields(host: Host) -> list[tuple[str, Any]]:
         ("address", host.address),
         ("port", host.port),
         ("user", host.user),
-        ("identity_file", list(host.identity_files)),
-        ("jump", hops),
+        ("identity_file", ", ".join(host.identity_files)),
+        ("jump", ", ".join(hops)),
         ("host_key_alias", host.host_key_alias),
-        ("known_hosts", list(host.known_hosts)),
+        ("known_hosts", ", ".join(host.known_hosts)),
     ]
-    return [(what, value) for what, value in rows if value not in (None, [])]
+    return [(what, value) for what, value in rows if value not in (None, "")]

@@ -78,8 +78,8 @@ def test_describe_says_what_came_out_and_from_where(tmp_path: Path) -> None:
     inventory = read(tmp_path, EXAMPLE)
     rows = {what: (value, origin.rpartition("/")[2]) for what, value, origin in inventory.describe("db1")}
     assert rows["address"] == ("10.0.0.5", "inventory.yml:4")
-    assert rows["jump"] == (["bastion"], "inventory.yml:4")
-    assert rows["groups"] == (["db", "credit"], "")
+    assert rows["jump"] == ("bastion", "inventory.yml:4")
+    assert rows["groups"] == ("db, credit", "inventory")
     assert rows["vars.port"] == (5432, "inventory.yml:10 (group db)")
     assert inventory.describe("db2")[1] == ("address", "db2", "default")
 
