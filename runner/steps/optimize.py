@@ -1,0 +1,199 @@
+"""Measure a database, tidy what is beyond limits, and measure again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from runner.seams import Check, Completed, Script, Verdict, Wish
+from runner.steps.dialects.databases import CONNECTION, ENGINE, dialect, shown
+from runner.steps.parts import schema as part
+from runner.steps.parts.answers import Answers, failure
+from runner.steps.parts.kind import HostKind, cannot_tell, several
+from runner.steps.parts.texts import script
+from runner.units import duration_s, size_bytes, text_of_size
+
+_PERCENT = {"type": "number", "minimum": 0, "maximum": 100}
+_USUAL: Mapping[str, Any] = {
+    "dead_rows": 1000,
+    "dead_percent": 10,
+    "index_bloat_percent": 40,
+    "index_size": "8MB",
+    "free_percent": 20,
+    "free_size": "16MB",
+}
+Objects = Mapping[str, Mapping[str, Any]]
+
+
+class Optimize(HostKind):
+    name: ClassVar[str] = "optimize"
+    family: ClassVar[str] = "database"
+    idempotent: ClassVar[bool] = True
+    secret: ClassVar[tuple[str, ...]] = ("password",)
+    schema: ClassVar[Mapping[str, Any]] = part.record(
+        "Tidy a database",
+        "Measures first. With `apply: act`, what is beyond the limits is tidied, and measured again; a "
+        "statement that fails, "
+        "for a lock above all, does not stop the others, and fails the step at the end. With `apply: look` "
+        "nothing is changed.\n\n"
+        "PostgreSQL: `VACUUM (ANALYZE)` of tables with dead rows, `ANALYZE` of tables with stale statistics, "
+        "and then `REINDEX "
+        "CONCURRENTLY` of B-trees whose estimated bloat is beyond the limit. VACUUM makes room for new rows "
+        "inside the table; it "
+        "does not make the file smaller, and no figure here says so. MariaDB: `OPTIMIZE TABLE` of tables with "
+        "free space inside, "
+        "SQLite: `VACUUM` of a file with free pages, `ANALYZE`, `integrity_check`.\n\n"
+        "Values: `before` and `after` (figures by object), `jobs` (what is beyond the limits now), `did`, `failed`, "
+        "`dead_before`, `dead_after`, `bytes_before`, `bytes_after`, `freed_bytes` (measured, may be negative).",
+        {
+            "engine": ENGINE,
+            "database": part.text("The database's name; for SQLite the absolute path of its file (`~/` is allowed)."),
+            "apply": part.choice("`look` measures only; `act` tidies as well.", ["look", "act"], "look"),
+            "limits": {
+                "type": "object",
+                "additionalProperties": False,
+                "description": "What is beyond these is tidied.",
+                "properties": {
+                    "dead_rows": part.whole("PostgreSQL: dead (or changed) rows of a table.", minimum=0, default=1000),
+                    "dead_percent": {
+                        **_PERCENT,
+                        "default": 10,
+                        "description": "PostgreSQL: and their share of the table.",
+                    },
+                    "index_size": part.size("PostgreSQL: size of an index.", default="8MB"),
+                    "index_bloat_percent": {
+                        **_PERCENT,
+                        "default": 40,
+                        "description": "PostgreSQL: and its estimated empty share, in percent.",
+                    },
+                    "free_size": part.size("MariaDB, SQLite: free space inside a table or file.", default="16MB"),
+                    "free_percent": {
+                        **_PERCENT,
+                        "default": 20,
+                        "description": "MariaDB, SQLite: and its share, in percent.",
+                    },
+                },
+            },
+            "lock_timeout": part.duration("How long one statement waits for a lock.", "5s"),
+            "statement_timeout": part.duration("How long one statement may take (PostgreSQL and MariaDB).", "1h"),
+            **CONNECTION,
+        },
+        required=["engine", "database"],
+        examples=[
+            {"engine": "postgresql", "database": "shopintar", "apply": "act", "limits": {"dead_rows": 10000}},
+            {"engine": "sqlite", "database": "~/credit/credit.db", "apply": "act"},
+        ],
+    )
+
+    def reads_only(self, params: Any) -> bool:
+        return isinstance(params, Mapping) and params.get("apply", "look") == "look"
+
+    def look(self, wish: Wish) -> Script | None:
+        return None if self.reads_only(wish.params) else _script(wish.params, apply=False)
+
+    def judge(self, wish: Wish, found: Completed) -> Check:
+        if not found.exit.ok:
+            return cannot_tell(found)
+        objects, jobs = _figures(Answers(found.stdout), "after")
+        values = {"before": objects, "jobs": jobs}
+        if jobs:
+            return Check(needed=True, why=several(jobs), values=values)
+        return Check(needed=False, why="nothing is beyond the limits", values=values)
+
+    def act(self, wish: Wish, found: Check | None) -> Script:
+        return _script(wish.params, apply=not self.reads_only(wish.params))
+
+    def read(self, wish: Wish, done: Completed, found: Check | None) -> Verdict:
+        said, looking = Answers(done.stdout), self.reads_only(wish.params)
+        before, _ = _figures(said, "before")
+        after, jobs = _figures(said, "after")
+        did = [str(statement) for statement in said.data("did")]
+        failed = list(said.every("failed"))
+        values: dict[str, Any] = {"after": after, "jobs": jobs, "did": did, "failed": failed, **_sums(after, "after")}
+        if not looking:
+            values |= {"before": before, **_sums(before, "before")}
+            values["freed_bytes"] = values["bytes_before"] - values["bytes_after"]
+        if not done.exit.ok:
+            return Verdict(ok=False, problem=failure(done), changed=bool(did) if not looking else False, values=values)
+        if looking:
+            summary = f"beyond the limits: {several(jobs)}" if jobs else "nothing is beyond the limits"
+            return Verdict(ok=True, changed=False, values=values, summary=summary)
+        summary = _summary(values)
+        if failed:
+            return Verdict(ok=False, changed=bool(did), problem=several(failed), values=values, summary=summary)
+        return Verdict(ok=True, changed=bool(did), values=values, summary=summary)
+
+    def preview(self, wish: Wish) -> Sequence[str]:
+        params = wish.params
+        limits = {**_USUAL, **params.get("limits", {})}
+        free = f"with over {limits['free_size']} and {limits['free_percent']} % free inside"
+        match params["engine"]:
+            case "postgresql":
+                dead = f"over {limits['dead_rows']} and {limits['dead_percent']} % dead rows"
+                bloat = f"over {limits['index_size']} and {limits['index_bloat_percent']} % bloat"
+                work = [f"VACUUM (ANALYZE) {{tables with {dead}}}", f"REINDEX INDEX CONCURRENTLY {{indexes {bloat}}}"]
+            case "sqlite":
+                work = [f"VACUUM {{where the file is {free}}}", "ANALYZE", "PRAGMA integrity_check"]
+            case _:
+                work = ["ANALYZE TABLE {every table}", f"OPTIMIZE TABLE {{tables {free}}}"]
+        head = f"measure {params['engine']} {shown(params)}"
+        return [head] if self.reads_only(params) else [head, *work, "measure again"]
+
+
+def _script(params: Mapping[str, Any], *, apply: bool) -> Script:
+    tongue = dialect(params["engine"])
+    values, paths = tongue.connection(params)
+    limits = {**_USUAL, **params.get("limits", {})}
+    plain = {
+        "shown": f"{params['engine']} {shown(params)}",
+        "apply": "yes" if apply else "no",
+        "dead_rows": str(limits["dead_rows"]),
+        "dead_percent": str(limits["dead_percent"]),
+        "index_size": str(size_bytes(limits["index_size"])),
+        "index_bloat_percent": str(limits["index_bloat_percent"]),
+        "free_size": str(size_bytes(limits["free_size"])),
+        "free_percent": str(limits["free_percent"]),
+        "lock_timeout": str(round(duration_s(params.get("lock_timeout", "5s")) * 1000)),
+        "statement_timeout": str(round(duration_s(params.get("statement_timeout", "1h")) * 1000)),
+    }
+    texts = (*tongue.texts, f"optimize_{tongue.texts[0]}", "optimize")
+    return Script(text=script(texts, {**values, **plain}, paths), env=tongue.env(params))
+
+
+def _figures(said: Answers, moment: str) -> tuple[Objects, list[str]]:
+    """Figures by object, and the jobs that the limits ask for."""
+    objects, jobs = {}, []
+    for item in said.data(moment):
+        known = {key: value for key, value in item.items() if value is not None and key != "name"}
+        if item["kind"] == "job":
+            jobs.append(str(item["name"]))
+        else:
+            objects[f"{item['kind']} {item['name']}"] = known
+    return objects, jobs
+
+
+def _sums(objects: Objects, moment: str) -> dict[str, int]:
+    """Size of the whole database, dead rows, and size of all indexes, in rows and bytes."""
+    whole = [figures for figures in objects.values() if figures["kind"] == "database"]
+    tables = [figures for figures in objects.values() if figures["kind"] == "table"]
+    return {
+        f"bytes_{moment}": sum(figures["bytes"] for figures in whole),
+        f"dead_{moment}": sum(figures.get("dead", 0) for figures in tables),
+        f"index_bytes_{moment}": sum(figures.get("index_bytes", 0) for figures in tables),
+    }
+
+
+def _summary(values: Mapping[str, Any]) -> str:
+    """What came of it, in measured figures only."""
+    texts = []
+    if values["dead_before"] or values["dead_after"]:
+        texts.append(f"dead rows {values['dead_before']:,} -> {values['dead_after']:,}")
+    for key, what in (("bytes", "database"), ("index_bytes", "indexes")):
+        before, after = values[f"{key}_before"], values[f"{key}_after"]
+        if before or after:
+            same = "unchanged" if before == after else f"-> {text_of_size(after)}"
+            texts.append(f"{what} {text_of_size(before)} {same}")
+    oldest = values["after"].get("oldest transaction", {}).get("seconds", 0)
+    if values["dead_after"] and oldest > 60:
+        texts.append(f"a transaction open for {oldest} s may keep dead rows alive")
+    return f"{len(values['did'])} statements; {', '.join(texts)}"
