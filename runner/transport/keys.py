@@ -22,9 +22,17 @@ class KeyLogin:
         self.tried: list[str] = []
         self.left_out: list[str] = []
         self.used = ""
+        self._holder: paramiko.Agent | None = None
 
     def authenticate(self, transport: paramiko.Transport) -> None:
         """Raises LoginRefused, and says which keys were offered and which could not be."""
+        try:
+            self._offer(transport)
+        finally:
+            if self._holder is not None:
+                self._holder.close()
+
+    def _offer(self, transport: paramiko.Transport) -> None:
         for label, key in self._keys():
             self.tried.append(label)
             try:
@@ -77,7 +85,8 @@ class KeyLogin:
 
     def _agent(self) -> tuple[Any, ...]:
         try:
-            return tuple(paramiko.Agent().get_keys())
+            self._holder = paramiko.Agent()
+            return tuple(self._holder.get_keys())
         except (OSError, paramiko.SSHException, EOFError) as error:
             self.left_out.append(f"agent ({error})")
             return ()

@@ -30,6 +30,7 @@ logging.getLogger("paramiko").addHandler(logging.NullHandler())
 _KEX = "curve25519-sha256@libssh.org"
 _CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr")
 _STDERR_BYTES = 4096
+_LISTEN_S = 0.25
 _FABRIC_LOCK = threading.Lock()
 # neither has types that can be relied on
 _fabric_config: Any = config.Config
@@ -144,21 +145,25 @@ class SshChannel:
             raise self._lost(str(error)) from error
 
     def recv(self, timeout_s: float) -> bytes:
-        self._channel.settimeout(timeout_s)
-        try:
-            data = self._channel.recv(1 << 18)
-        except TimeoutError:
+        until = time.monotonic() + timeout_s
+        while True:
+            self._channel.settimeout(max(0.0, min(_LISTEN_S, until - time.monotonic())))
+            try:
+                data = self._channel.recv(1 << 18)
+            except TimeoutError:
+                self._listen()
+                if time.monotonic() >= until:
+                    raise
+                continue
+            except (OSError, paramiko.SSHException, EOFError) as error:
+                raise self._lost(str(error)) from error
             self._listen()
-            raise
-        except (OSError, paramiko.SSHException, EOFError) as error:
-            raise self._lost(str(error)) from error
-        self._listen()
-        if not data and not self._transport.is_active():
-            raise self._lost("")
-        return bytes(data)
+            if not data and not self._transport.is_active():
+                raise self._lost("")
+            return bytes(data)
 
     def _listen(self) -> None:
-        """Unread bytes of stderr would use up the window of both."""
+        """Unread bytes of stderr would use up the window of both, and nothing would come any more."""
         while self._channel.recv_stderr_ready():
             said = self._channel.recv_stderr(1 << 15)
             self._said += said[: max(0, _STDERR_BYTES - len(self._said))]

@@ -12,7 +12,7 @@ from runner.errors import BecomeRefused, LinkLost, TransportError
 from runner.model import Facts, Peer
 from runner.seams import Completed, Launch, OnOutput
 from runner.transport.channel import NoMoreChannels
-from runner.transport.supervisor import Supervisor
+from runner.transport.supervisor import Settled, Supervisor
 
 _USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\$?|#[0-9]+")
 FREED_WITHIN_S = 5.0
@@ -68,6 +68,27 @@ class SupervisedSession:
         finally:
             with self._lock:
                 self._current = None
+
+    def settle(self, launch: Launch, on_output: OnOutput, *, offsets: tuple[int, int] = (0, 0)) -> Settled:
+        """How an attempt of an earlier session stands; follows it from these bytes on while it still runs."""
+        key = self._key(launch.user)
+        supervisor = self._supervisor(key)
+        with self._lock:
+            self._current = supervisor
+        try:
+            return supervisor.settle(launch, on_output, offsets=offsets)
+        except LinkLost:
+            self._drop(key)
+            raise
+        finally:
+            with self._lock:
+                self._current = None
+
+    def forget(self) -> None:
+        """Remove the run's folder for every user worked as; asked for when no step is pending or unknown any more."""
+        for key in list(self._known):
+            self._supervisor(key).forget()
+            self._drop(key)
 
     def cancel(self) -> None:
         with self._lock:

@@ -40,6 +40,7 @@ class SshTransport:
         known_hosts: Sequence[str] = KNOWN_HOSTS,
         ssh_config: Sequence[str] = SSH_CONFIG,
         connect_timeout_s: float = 10.0,
+        hello_timeout_s: float = 20.0,
         keepalive_s: float = 5.0,
         spool: str = "",
         shell: str = "sh",
@@ -47,6 +48,7 @@ class SshTransport:
         self._known_hosts = tuple(str(file) for file in known_hosts)
         self._config = SshConfig(tuple(str(file) for file in ssh_config))
         self._connect_s = connect_timeout_s
+        self._hello_s = hello_timeout_s
         self._silence_s = keepalive_s * MISSES
         self._spool = spool
         self._shell = shell
@@ -109,7 +111,7 @@ class SshTransport:
                     host=host.name,
                     run_id=run_id,
                     folder=self._spool,
-                    hello_s=max(20.0, self._connect_s),
+                    hello_s=self._hello_s,
                     prelude=prelude,
                 )
             except BaseException:

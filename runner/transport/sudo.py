@@ -30,6 +30,7 @@ _REASONS = (
     ("expired", "the account or its password has expired"),
     ("unknown user", "there is no such user"),
     ("unknown uid", "there is no such user"),
+    ("incorrect password attempt", "the password was not accepted"),
     ("sudo: not found", "sudo is not installed"),
     ("command not found", "sudo is not installed"),
     ("No such file", "sudo is not installed"),

@@ -51,9 +51,9 @@ _STATES: dict[str, State] = {"none": "none", "torn": "torn", "free": "free"}
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
     """
-    `ended`: `completed` says how. `none`: it never arrived. `torn`: claimed, but nothing was started. Both hold only for
-    a host that has not booted since: the spool is not forced to disk. `free`: it was started, nothing of it lives and
-    nobody wrote how it ended. `unsure`: not even that can be said.
+    `ended`: `completed` says how. `none`: it never arrived. `torn`: claimed, but nothing was started. Both hold only
+    for a host that has not booted since: the spool is not forced to disk. `free`: it was started, nothing of it lives
+    and nobody wrote how it ended. `unsure`: not even that can be said.
     """
 
     state: State
@@ -91,7 +91,7 @@ class Supervisor:
         self.notes = ""
         begun = time.monotonic()
         session = secrets.token_hex(6)
-        text = request.supervisor(mark=mark, session=session, run_id=f"{run_id}@{host}", folder=folder)
+        text = request.supervisor(mark=mark, session=session, run_id=self._run_id, folder=folder)
         channel.send(prelude + text)
         self._hello = self._hear_hello(begun + hello_s)
         self._round_trip_s = time.monotonic() - begun

@@ -146,7 +146,9 @@ r_first() {
     command exec 8>>"$r_dir/lock.$r_ses"
     [ -z "$r_flock" ] || "$r_flock" -n 8
     trap '' USR1
-    r_watch 8>&- 6<&- </dev/null &
+    # Not on the channel: it must close when we and the step's parent are gone, whatever the watcher waits for.
+    # By exec in a subshell: a redirection at a function's call would keep the old descriptors as 10 and more.
+    (exec 8>&- 6<&- </dev/null >/dev/null; r_watch) &
     r_w=$!
     trap - USR1
     trap r_bye EXIT
@@ -193,6 +195,7 @@ s() {
     shift 7
     r_parent_of "$@" &
     r_parent=$!
+    exec 6<&-
 }
 
 r_prepare() {
@@ -249,8 +252,12 @@ r_tell() {
         if [ -s "$r_d.err" ]; then printf '%s e %s\n' "$r_mark" "$r_id"; "$r_cat" "$r_d.err"; fi
         printf '%s x %s %s %s %s\n' "$r_mark" "$r_id" "$r_rc" "$r_t0" "$r_t"
     else
-        read -r r_x <"$r_d.em.$r_ses" && kill -USR1 "$r_x"
+        r_poke
     fi
+}
+
+r_poke() {
+    read -r r_x <"$r_d.em.$r_ses" && kill -USR1 "$r_x"
 }
 
 r_state() {
@@ -282,7 +289,7 @@ f() {
     case $2 in -) r_d=$r_dir/ro.$r_ses.$1 ;; *) r_d=$r_dir/$2 ;; esac
     r_id=$1
     [ -z "$r_w" ] || kill -USR1 "$r_w"
-    r_follow "$3" "$4" 8>&- </dev/null &
+    (exec 8>&- 6<&- </dev/null; r_follow "$3" "$4") &
 }
 
 r_follow() {
@@ -343,12 +350,12 @@ r_pump() {
 c() {
     # Cancel what runs now, as at a deadline. Answers nothing: the end will be told.
     [ "$1" = "$r_id" ] || return
-    r_slay cancelled 8>&- </dev/null &
+    (exec 8>&- 6<&- </dev/null >/dev/null; r_slay cancelled) &
 }
 
 r_watch() {
-    # One silent watcher per session: deadline and output limit, to about a second. It never writes to the channel
-    # itself before a step is over, and holds no lock. It outlives the main shell until the step has ended.
+    # One silent watcher per session: deadline and output limit, to about a second. It holds neither the lock nor the
+    # channel, and outlives the main shell until the step has ended.
     r_poked=
     trap 'r_poked=1' USR1
     trap 'kill $r_s; exit' TERM
@@ -451,9 +458,9 @@ r_slay() {
     r_v=$r_t
     r_state
     [ -z "$r_end" ] || exit 0
-    r_t=$r_v
-    printf '\nend %s %s .\n' "$r_rc" "$r_t" >>"$r_d.st"
-    r_tell
+    printf '\nend %s %s .\n' "$r_rc" "$r_v" >>"$r_d.st"
+    # the follower tells it: a client that is there has asked for one long before any deadline
+    r_poke
 }
 
 w() {
@@ -473,18 +480,25 @@ w() {
 }
 
 r_busy() {
-    # Does anything of the step in r_d live? By the lock of the session that started it, where flock is there and the
-    # lock can be told from our own; else by what can be found in /proc (blind to other users' processes).
-    if [ "$r_claim" != "$r_ses" ] && [ -n "$r_flock" ] && [ -e "$r_dir/lock.$r_claim" ]; then
-        "$r_flock" -n 9 9<"$r_dir/lock.$r_claim" && return 1
+    # Does anything of the step in r_d live? 0 yes, 1 no, 2 nobody can tell: the lock of the session that started it is
+    # held, yet nothing is found in /proc; a daemon of another step may hold it, or a process of another user that
+    # hides from us. Without flock only what /proc shows.
+    r_held=
+    if [ "$r_claim" != "$r_ses" ]; then
+        # the number may belong to another process by now
+        r_p=
+        if [ -n "$r_flock" ] && [ -e "$r_dir/lock.$r_claim" ]; then
+            "$r_flock" -n 9 9<"$r_dir/lock.$r_claim" && return 1
+            r_held=1
+        fi
     fi
-    # the number may belong to another process by now
-    [ "$r_claim" = "$r_ses" ] || r_p=
-    r_pids
+    r_pids && return 0
+    [ -z "$r_held" ] || return 2
+    return 1
 }
 
 q() {
-    # Status of an attempt: ID NAME -> none | torn | ended END T0 T1 | busy T0 BOOT | free T0 BOOT
+    # Status of an attempt: ID NAME -> none | torn | ended END T0 T1 | busy, unsure or free T0 BOOT
     r_q=$r_d
     r_d=$r_dir/$2
     r_state
@@ -492,10 +506,12 @@ q() {
     elif [ -z "$r_claim" ]; then r_x=torn
     elif [ -n "$r_end" ]; then r_x="ended $r_end $r_t0 $r_t"
     elif [ "$r_bo" != "$r_boot" ]; then r_x="free $r_t0 $r_bo"
-    elif r_busy; then r_x="busy $r_t0 $r_bo"
     else
+        r_busy
+        case $? in 0) r_y=busy ;; 1) r_y=free ;; *) r_y=unsure ;; esac
+        # it may have ended while we looked
         r_state
-        if [ -n "$r_end" ]; then r_x="ended $r_end $r_t0 $r_t"; else r_x="free $r_t0 $r_bo"; fi
+        if [ -n "$r_end" ]; then r_x="ended $r_end $r_t0 $r_t"; else r_x="$r_y $r_t0 $r_bo"; fi
     fi
     printf '%s a %s %s\n' "$r_mark" "$1" "$r_x"
     r_d=$r_q

@@ -1,0 +1,525 @@
+"""Hosts as they are: noise, few channels, odd shells, sudo; and links as they are: slow, silent, cut."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.errors import BecomeRefused, LinkLost, ProtocolError, TransportError, Unreachable
+from runner.model import Host
+from runner.redact import Secret
+from runner.seams import Completed, Launch, Script
+from runner.testing import NoPasswords
+from runner.transport.session import SupervisedSession
+from runner.transport.ssh import SshTransport
+from tests.bed.fixtures import shared_sshd, start_sshd
+from tests.bed.packages import ensure
+from tests.bed.process import BedError, run, until
+from tests.bed.proxy import Proxy
+from tests.bed.sshd import LoopbackSshd, account, free_port
+
+__all__ = ["shared_sshd", "start_sshd"]
+
+Start = Callable[..., LoopbackSshd]
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make accounts and sudo rules")
+
+
+class Reached:
+    """One server as a host, for any number of sessions of one run."""
+
+    def __init__(self, sshd: LoopbackSshd, *, port: int = 0, address: str = "", **given: Any) -> None:
+        given.setdefault("known_hosts", (str(sshd.known_hosts),))
+        self.transport = SshTransport(ssh_config=(), **given)
+        self.host = Host(
+            name="web", address=address or sshd.address, port=port or sshd.port, user=sshd.user,
+            identity_files=(str(sshd.key),),
+        )  # fmt: skip
+        self.run_id = uuid.uuid4().hex
+        self.passwords: Any = NoPasswords()
+
+    def session(self) -> SupervisedSession:
+        return self.transport.connect(self.host, run_id=self.run_id, passwords=self.passwords)
+
+    def launch(self, text: str, *, step: str = "", user: str | None = None, **given: Any) -> Launch:
+        return Launch(
+            run_id=self.run_id, step=step or uuid.uuid4().hex, attempt=1, script=Script(text=text), user=user, **given
+        )  # fmt: skip
+
+
+@contextlib.contextmanager
+def reached(sshd: LoopbackSshd, **given: Any) -> Iterator[Reached]:
+    made = Reached(sshd, **given)
+    with contextlib.closing(made.transport):
+        yield made
+
+
+def ignore(*_: object) -> None:
+    """Output that nobody looks at."""
+
+
+# -- noise -------------------------------------------------------------------------------------------------------
+
+
+def test_noise_is_skipped_and_noted_once(start_sshd: Start, tmp_path: Path) -> None:
+    banner = tmp_path / "banner"
+    banner.write_text("** authorised use only **\n")
+    late = "(sleep 0.3; echo late; echo late >&2) & echo noise; printf 'no end'; echo warn >&2; exec sh"
+    sshd = start_sshd(options=(f"Banner {banner}", f"ForceCommand {late}"))
+    with reached(sshd) as bed:
+        session = bed.session()
+        assert session.peer.notes == ("noise\nno end",)
+        done = session.run(bed.launch("echo one; sleep 0.6; echo two"), ignore)
+        assert done.stdout.endswith(b"two\n") and done.exit.ok
+        assert session.run(bed.launch("echo three"), ignore).stdout == b"three\n"
+
+
+def test_much_on_stderr_does_not_stop_the_channel(start_sshd: Start) -> None:
+    sshd = start_sshd(options=("ForceCommand head -c 6000000 /dev/zero >&2; exec sh",))
+    with reached(sshd) as bed:
+        assert bed.session().run(bed.launch("echo on"), ignore).stdout == b"on\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("echo This account is currently not available.; exit 1", "This account is currently not available."),
+        ("echo broken >&2; exit 3", "broken"),
+        ("exit 7", "exit 7"),
+    ],
+)
+def test_a_shell_that_will_not_work_is_told_in_its_own_words(start_sshd: Start, command: str, words: str) -> None:
+    with reached(start_sshd(options=(f"ForceCommand {command}",))) as bed:
+        with pytest.raises(ProtocolError) as caught:
+            bed.session()
+        assert words in caught.value.message
+
+
+def test_a_start_up_file_that_eats_the_input_is_noticed(start_sshd: Start) -> None:
+    sshd = start_sshd(options=("ForceCommand cat >/dev/null; exec sh",))
+    with reached(sshd, hello_timeout_s=1.0) as bed, pytest.raises(ProtocolError, match="start-up file"):
+        bed.session()
+
+
+def test_busybox_as_the_shell(start_sshd: Start) -> None:
+    ensure(("busybox",))
+    with reached(start_sshd(), shell="busybox ash") as bed:
+        session = bed.session()
+        assert session.run(bed.launch("echo $((6 * 7))"), ignore).stdout == b"42\n"
+        assert session.run(bed.launch("sleep 30", deadline_s=1), ignore).exit.killed == "no trace left"
+
+
+# -- reaching it -------------------------------------------------------------------------------------------------
+
+
+def unreachable(shared_sshd: LoopbackSshd, **given: Any) -> str:
+    with reached(shared_sshd, connect_timeout_s=1.0, **given) as bed, pytest.raises(Unreachable) as caught:
+        bed.session()
+    return caught.value.message
+
+
+def test_a_name_that_is_not_known(shared_sshd: LoopbackSshd) -> None:
+    assert "the name no-such-host.invalid is not known" in unreachable(shared_sshd, address="no-such-host.invalid")
+
+
+def test_a_refused_connection(shared_sshd: LoopbackSshd) -> None:
+    port = free_port()
+    assert f"127.0.0.1 port {port}: connection refused" in unreachable(shared_sshd, port=port)
+
+
+def test_a_server_that_says_nothing(shared_sshd: LoopbackSshd) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        begun = time.monotonic()
+        message = unreachable(shared_sshd, port=silent.getsockname()[1])
+        assert "127.0.0.1" in message and time.monotonic() - begun < 8
+
+
+def test_a_server_that_is_none(shared_sshd: LoopbackSshd) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def greet() -> None:
+            with contextlib.suppress(OSError), server.accept()[0] as link:
+                link.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 400)
+
+        worker = threading.Thread(target=greet)
+        worker.start()
+        assert "127.0.0.1" in unreachable(shared_sshd, port=server.getsockname()[1])
+        worker.join(5)
+
+
+def test_a_host_behind_a_jump_host_that_cannot_reach_it(shared_sshd: LoopbackSshd) -> None:
+    with reached(shared_sshd) as bed:
+        port = free_port()
+        inner = Host(name="inner", address="127.0.0.1", port=port, user="x", jump=(bed.host,))
+        with pytest.raises(Unreachable) as caught:
+            bed.transport.connect(inner, run_id="r", passwords=NoPasswords())
+        assert f"inner (127.0.0.1:{port}): the jump host cannot reach it" in caught.value.message
+
+
+def test_a_closed_session_leaves_nothing_open(start_sshd: Start) -> None:
+    sshd = start_sshd()
+    with reached(sshd) as bed:
+        sessions = [bed.session() for _ in range(3)]
+        assert sshd.sessions() == 3
+        for session in sessions:
+            session.close()
+        until("the server serves nobody", lambda: sshd.sessions() == 0, limit_s=5)
+
+
+# -- links that break --------------------------------------------------------------------------------------------
+
+
+def test_a_black_holed_link_is_noticed(shared_sshd: LoopbackSshd) -> None:
+    with Proxy(shared_sshd.address, shared_sshd.port) as proxy:
+        shared_sshd.trust(proxy.host, proxy.port)
+        with reached(shared_sshd, port=proxy.port, keepalive_s=0.4) as bed:
+            session = bed.session()
+            threading.Timer(0.5, proxy.black_hole).start()
+            begun = time.monotonic()
+            with pytest.raises(LinkLost, match="no answer for"):
+                session.run(bed.launch("sleep 30", deadline_s=40), ignore)
+            assert time.monotonic() - begun < 5
+            session.close()
+
+
+def test_a_slow_silent_step_is_no_lost_link(shared_sshd: LoopbackSshd) -> None:
+    with reached(shared_sshd, keepalive_s=0.2) as bed:
+        assert bed.session().run(bed.launch("sleep 2; echo still"), ignore).stdout == b"still\n"
+
+
+def ended(bed: Reached, launch: Launch, offsets: tuple[int, int] = (0, 0)) -> tuple[str, Completed | None, bytes]:
+    """How it stands, asked in a new session; and the output that came with it."""
+    seen: list[bytes] = []
+    with contextlib.closing(bed.session()) as session:
+        settled = session.settle(launch, lambda _, data: seen.append(data), offsets=offsets)
+    return settled.state, settled.completed, b"".join(seen)
+
+
+def test_the_end_of_a_step_whose_link_was_cut_is_in_the_spool(start_sshd: Start) -> None:
+    sshd = start_sshd()
+    with reached(sshd) as bed:
+        session = bed.session()
+        launch = bed.launch("echo begun; sleep 1; echo done; exit 3")
+        threading.Timer(0.5, sshd.kill_sessions).start()
+        seen: list[bytes] = []
+        with pytest.raises(LinkLost):
+            session.run(launch, lambda _, data: seen.append(data))
+        had = sum(map(len, seen))
+        state, completed, rest = ended(bed, launch, (had, 0))
+        assert state == "ended" and completed is not None and completed.exit.code == 3
+        assert b"".join(seen) + rest == b"begun\ndone\n"
+        with pytest.raises(TransportError, match="started before"):
+            bed.session().run(launch, ignore)
+
+
+def test_a_deadline_is_kept_without_us(start_sshd: Start) -> None:
+    sshd = start_sshd()
+    with reached(sshd) as bed:
+        session = bed.session()
+        launch = bed.launch("trap '' TERM; sleep 60 & sleep 60", deadline_s=2)
+        cut = threading.Timer(0.5, sshd.kill_sessions)
+        cut.start()
+        with pytest.raises(LinkLost):
+            session.run(launch, ignore)
+        cut.join(10)
+        found = ended(bed, launch)
+        assert found[1] is not None and found[1].exit.timeout_s == 2
+        assert found[1].exit.killed == "no trace left"
+
+
+def test_a_supervisor_that_was_killed_with_all_its_children_leaves_an_unknown_end(start_sshd: Start) -> None:
+    with reached(start_sshd()) as bed:
+        session = bed.session()
+        launch = bed.launch("read -r line </proc/$PPID/stat; set -- ${line##*) }; kill -KILL $PPID $2 $$")
+        with pytest.raises(LinkLost):
+            session.run(launch, ignore)
+        assert ended(bed, launch)[0] == "free"
+
+
+def test_a_parent_that_was_killed_is_noticed_while_following(start_sshd: Start) -> None:
+    with reached(start_sshd()) as bed:
+        session = bed.session()
+        done = session.run(bed.launch("sleep 0.6; kill -KILL $PPID; sleep 0.1"), ignore)
+        assert done.exit.unknown
+        assert session.run(bed.launch("echo on"), ignore).stdout == b"on\n"
+
+
+def test_settling_what_never_arrived_and_what_still_runs(start_sshd: Start) -> None:
+    with reached(start_sshd()) as bed:
+        session = bed.session()
+        assert ended(bed, bed.launch("never sent"))[0] == "none"
+        launch = bed.launch("echo a; sleep 1.5; echo b")
+        worker = threading.Thread(target=lambda: session.run(launch, ignore))
+        worker.start()
+        until("it is claimed", lambda: ended_state(bed, launch) != "none", limit_s=5)
+        state, completed, seen = ended(bed, launch)
+        worker.join(10)
+        assert (state, seen) == ("ended", b"a\nb\n") and completed is not None and completed.exit.ok
+
+
+def ended_state(bed: Reached, launch: Launch) -> str:
+    with contextlib.closing(bed.session()) as session:
+        return session._supervisor(None).ask("q", f"{launch.step}.1")[0]
+
+
+def test_a_cut_at_any_byte_starts_a_step_once_or_not_at_all(start_sshd: Start, tmp_path: Path) -> None:
+    """The payload appends to a counter; the request is cut at places spread over its length."""
+    sshd = start_sshd()
+    with Proxy(sshd.address, sshd.port) as proxy:
+        sshd.trust(proxy.host, proxy.port)
+        with reached(sshd, port=proxy.port) as bed:
+            for cut in (1, 40, 400, 2000, 3000, 3300, 6000):
+                counter = tmp_path / f"counter{cut}"
+                launch = bed.launch(f"echo once >>{counter}; : {'x' * 3000}")
+                session = bed.session()
+                proxy.cut_after(cut, direction="up")
+                with contextlib.suppress(LinkLost):
+                    session.run(launch, ignore)
+                proxy.cut_after(None, direction="up")
+                session.close()
+                state = ended(bed, launch)[0]
+                times = len(counter.read_text().splitlines()) if counter.exists() else 0
+                assert (state, times) in (("none", 0), ("ended", 1)), cut
+
+
+def test_round_trips(start_sshd: Start) -> None:
+    """At most nine to the end of the first step, and one for each after it."""
+    sshd = start_sshd()
+    with Proxy(sshd.address, sshd.port) as proxy:
+        sshd.trust(proxy.host, proxy.port)
+        with reached(sshd, port=proxy.port) as bed:
+            session = bed.session()
+            session.run(bed.launch("true"), ignore)
+            first = proxy.counters().round_trips
+            for _ in range(10):
+                session.run(bed.launch("echo x"), ignore)
+            assert first <= 9
+            assert proxy.counters().round_trips - first <= 11
+
+
+# -- few channels ------------------------------------------------------------------------------------------------
+
+
+@needs_root
+def test_one_channel_serves_two_users_one_after_another(start_sshd: Start) -> None:
+    who = account()
+    with reached(start_sshd(options=("MaxSessions 1",))) as bed:
+        session = bed.session()
+        assert session.become(who).user == who
+        for _ in range(3):
+            assert session.run(bed.launch("id -un", user=who), ignore).stdout.decode().strip() == who
+            assert session.run(bed.launch("id -un"), ignore).stdout == b"root\n"
+
+
+def test_no_channel_at_all_is_told(start_sshd: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.transport.session.FREED_WITHIN_S", 0.3)
+    with (
+        reached(start_sshd(options=("MaxSessions 0",))) as bed,
+        pytest.raises(TransportError, match="opens no channel"),
+    ):
+        bed.session()
+
+
+# -- sudo --------------------------------------------------------------------------------------------------------
+
+PASSWORD = "the 'right' $(one)"
+
+
+@dataclass
+class Passwords:
+    """Knows one password, and counts how often it was asked for."""
+
+    value: str
+    asked: int = 0
+
+    def sudo(self, host: str, user: str) -> Secret | None:
+        self.asked += 1
+        return Secret("sudo", self.value)
+
+
+@pytest.fixture
+def sudoer(request: pytest.FixtureRequest) -> Iterator[Callable[[str], str]]:
+    """Make an account with these sudo rules (`%s` is its name) and PASSWORD; both are removed at the end."""
+    ensure(("sudo",))
+    names: list[str] = []
+
+    def made(rules: str) -> str:
+        name = f"rawat{uuid.uuid4().hex[:8]}"
+        names.append(name)
+        run(["useradd", "--create-home", "--shell", "/bin/sh", name])
+        run(["chpasswd"], stdin=f"{name}:{PASSWORD}\n")
+        rule = Path(f"/etc/sudoers.d/{name}")
+        rule.write_text(rules.replace("%s", name) + "\n")
+        rule.chmod(0o440)
+        run(["visudo", "-cqf", str(rule)])
+        return name
+
+    yield made
+    for name in names:
+        Path(f"/etc/sudoers.d/{name}").unlink(missing_ok=True)
+        with contextlib.suppress(BedError):
+            run(["userdel", "--remove", "--force", name])
+
+
+def as_(start_sshd: Start, name: str, **given: Any) -> contextlib.AbstractContextManager[Reached]:
+    return reached(start_sshd(account=name), **given)
+
+
+@needs_root
+@pytest.mark.parametrize(
+    "rules",
+    [
+        "%s ALL=(ALL:ALL) NOPASSWD: ALL",
+        "Defaults:%s use_pty\n%s ALL=(ALL:ALL) NOPASSWD: ALL",
+        "Defaults:%s lecture=always\n%s ALL=(ALL:ALL) NOPASSWD: ALL",
+        "%s ALL=(root) NOPASSWD: /bin/sh, /usr/bin/sh",
+    ],
+)
+def test_sudo_without_a_password(start_sshd: Start, sudoer: Callable[[str], str], rules: str) -> None:
+    name = sudoer(rules)
+    with as_(start_sshd, name) as bed:
+        session = bed.session()
+        facts = session.become("root")
+        assert (facts.user, facts.uid, facts.home) == ("root", 0, "/root")
+        done = session.run(bed.launch("id -u; umask; pwd; echo ${LC_ALL-none}", user="root"), ignore)
+        assert done.stdout.split()[0] == b"0" and done.stdout.split()[-1] == b"none"
+        assert session.run(bed.launch(r"printf 'a\r\n\000'", user="root"), ignore).stdout == b"a\r\n\0"
+        stubborn = bed.launch("trap '' TERM; setsid sleep 50 & sleep 50", user="root", deadline_s=1)
+        assert session.run(stubborn, ignore).exit.killed == "no trace left"
+        assert session.run(bed.launch("id -un"), ignore).stdout.decode().strip() == name
+
+
+@needs_root
+@pytest.mark.parametrize("defaults", ["", "Defaults:%s use_pty", "Defaults:%s insults", "Defaults:%s lecture=always"])
+def test_sudo_with_a_password(start_sshd: Start, sudoer: Callable[[str], str], defaults: str) -> None:
+    name = sudoer(f"{defaults}\n%s ALL=(ALL:ALL) ALL")
+    with as_(start_sshd, name) as bed:
+        bed.passwords = Passwords(PASSWORD)
+        session = bed.session()
+        assert session.become("root").uid == 0
+        assert session.run(bed.launch("cat; id -u", user="root"), ignore).stdout == b"0\n"
+        assert bed.passwords.asked == 1
+
+
+@needs_root
+def test_a_password_through_one_channel(start_sshd: Start, sudoer: Callable[[str], str]) -> None:
+    name = sudoer("%s ALL=(ALL:ALL) ALL")
+    with reached(start_sshd(account=name, options=("MaxSessions 1",))) as bed:
+        bed.passwords = Passwords(PASSWORD)
+        session = bed.session()
+        assert session.become("root").uid == 0
+        assert session.run(bed.launch("id -un"), ignore).stdout.decode().strip() == name
+        assert session.run(bed.launch("id -un", user="root"), ignore).stdout == b"root\n"
+
+
+@needs_root
+@pytest.mark.parametrize(
+    ("rules", "passwords", "why"),
+    [
+        ("%s ALL=(ALL:ALL) ALL", NoPasswords(), "asks for a password and none was given"),
+        ("%s ALL=(ALL:ALL) ALL", Passwords("wrong"), "the password was not accepted"),
+        ("Defaults:%s insults\n%s ALL=(ALL:ALL) ALL", Passwords("wrong"), "the password was not accepted"),
+        ("Defaults:%s passwd_tries=1\n%s ALL=(ALL:ALL) ALL", Passwords("wrong"), "the password was not accepted"),
+        ("# nothing for %s", Passwords(PASSWORD), "not in the sudoers file"),
+        ("%s ALL=(nobody) NOPASSWD: ALL", Passwords(PASSWORD), "do not allow it"),
+        ("Defaults:%s requiretty\n%s ALL=(ALL:ALL) NOPASSWD: ALL", NoPasswords(), "requiretty"),
+    ],
+)
+def test_a_sudo_that_says_no_is_told_why(
+    start_sshd: Start, sudoer: Callable[[str], str], rules: str, passwords: Any, why: str
+) -> None:
+    with as_(start_sshd, sudoer(rules)) as bed:
+        bed.passwords = passwords
+        session = bed.session()
+        begun = time.monotonic()
+        with pytest.raises(BecomeRefused) as caught:
+            session.become("root")
+        assert why in caught.value.message and "root" in caught.value.message
+        assert PASSWORD not in str(caught.value) and time.monotonic() - begun < 20
+        assert session.run(bed.launch("echo on"), ignore).stdout == b"on\n"
+
+
+@needs_root
+def test_a_user_that_is_not_there(start_sshd: Start, sudoer: Callable[[str], str]) -> None:
+    with (
+        as_(start_sshd, sudoer("%s ALL=(ALL:ALL) NOPASSWD: ALL")) as bed,
+        pytest.raises(BecomeRefused, match="no such"),
+    ):
+        bed.session().become("nemo-nemo")
+
+
+# -- the spool ---------------------------------------------------------------------------------------------------
+
+
+@needs_root
+def test_a_spool_that_others_may_write_is_refused_before_anything_starts(start_sshd: Start, tmp_path: Path) -> None:
+    open_folder = tmp_path / "open"
+    open_folder.mkdir()
+    open_folder.chmod(0o777)
+    for spool in (open_folder, open_folder / "below"):
+        with reached(start_sshd(), spool=str(spool)) as bed, pytest.raises(TransportError, match="not safe"):
+            bed.session()
+
+
+@needs_root
+def test_a_spool_that_cannot_be_made_is_told(start_sshd: Start) -> None:
+    with reached(start_sshd(account=account()), spool="/proc/rawat") as bed, pytest.raises(TransportError) as caught:
+        bed.session()
+    assert "/proc/rawat" in caught.value.message and "spool" in caught.value.message
+
+
+@needs_root
+def test_the_next_path_is_taken_where_the_first_is_not_writable(
+    start_sshd: Start, sudoer: Callable[[str], str]
+) -> None:
+    name = sudoer("# %s")
+    home = Path(f"/home/{name}")
+    (home / ".local").mkdir()
+    with as_(start_sshd, name) as bed:
+        session = bed.session()
+        assert session.facts.spool == f"{home}/.rawat"
+        assert session.run(bed.launch("echo on"), ignore).stdout == b"on\n"
+
+
+@needs_root
+def test_forgetting_a_run_removes_its_folder(start_sshd: Start) -> None:
+    with reached(start_sshd(account=account())) as bed:
+        session = bed.session()
+        session.run(bed.launch("echo secret"), ignore)
+        folder = Path(session.facts.spool) / f"run-{bed.run_id}=40{bed.host.name}"
+        assert folder.is_dir() and folder.stat().st_mode & 0o777 == 0o700
+        session.forget()
+        assert not folder.exists()
+
+
+@needs_root
+def test_a_full_disk_is_a_refusal_before_the_start(start_sshd: Start, tmp_path: Path) -> None:
+    """A spool on a file system of its own that has no room left."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    try:
+        run(["mount", "-t", "tmpfs", "-o", "size=256k,mode=700", "none", str(disk)])
+    except BedError:
+        pytest.skip("no mounts here")
+    try:
+        with reached(start_sshd(), spool=str(disk / "spool")) as bed:
+            session = bed.session()
+            assert session.run(bed.launch("echo fits"), ignore).exit.ok
+            launch = bed.launch("echo ran; : " + "x" * 400_000)
+            with pytest.raises(TransportError, match="nothing was started"):
+                session.run(launch, ignore)
+            assert session.run(bed.launch("echo on", step=launch.step), ignore).stdout == b"on\n"
+            big = Launch(run_id=bed.run_id, step="in", attempt=1, script=Script(text="cat", stdin=bytes(600_000)))
+            with pytest.raises(TransportError):
+                session.run(big, ignore)
+    finally:
+        run(["umount", "-l", str(disk)])

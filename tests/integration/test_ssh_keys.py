@@ -1,0 +1,311 @@
+"""Host keys on the first hop and on the second: what is accepted, what is refused, what a person is told to type."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from runner.errors import HostKeyRefused, LoginRefused
+from runner.model import Host, Peer
+from runner.testing import NoPasswords
+from runner.transport.ssh import SshTransport
+from runner.transport.trust import scan, trust
+from tests.bed.fixtures import start_sshd
+from tests.bed.process import run, until
+from tests.bed.sshd import LoopbackSshd
+
+__all__ = ["start_sshd"]
+
+Start = Callable[..., LoopbackSshd]
+
+
+def host(sshd: LoopbackSshd, *, jump: tuple[Host, ...] = (), **given: str) -> Host:
+    return Host(
+        name=given.pop("name", "web"),
+        address=sshd.address,
+        port=sshd.port,
+        user=sshd.user,
+        identity_files=(str(sshd.key),),
+        jump=jump,
+        **given,  # type: ignore[arg-type]
+    )
+
+
+def reach(target: Host, *known_hosts: Path) -> Peer:
+    """Connect, and say how it was."""
+    transport = SshTransport(known_hosts=tuple(map(str, known_hosts)), ssh_config=())
+    with contextlib.closing(transport):
+        session = transport.connect(target, run_id="keys", passwords=NoPasswords())
+        with contextlib.closing(session):
+            return session.peer
+
+
+def refused(target: Host, *known_hosts: Path) -> HostKeyRefused:
+    with pytest.raises(HostKeyRefused) as caught:
+        reach(target, *known_hosts)
+    return caught.value
+
+
+@pytest.fixture(params=["first hop", "second hop"])
+def hop(request: pytest.FixtureRequest, start_sshd: Start, tmp_path: Path) -> Iterator[tuple[LoopbackSshd, Host, Path]]:
+    """The server whose key is in question, the host that leads over it, and known_hosts for what is not in question."""
+    tested = start_sshd()
+    other = tmp_path / "other_known_hosts"
+    if request.param == "first hop":
+        behind = start_sshd()
+        other.write_text(behind.known_hosts.read_text())
+        yield tested, host(behind, name="behind", jump=(host(tested, name="gate"),)), other
+    else:
+        gate = start_sshd()
+        other.write_text(gate.known_hosts.read_text())
+        yield tested, host(tested, jump=(host(gate, name="gate"),)), other
+
+
+def test_a_known_key_is_accepted_and_the_line_named(hop: tuple[LoopbackSshd, Host, Path]) -> None:
+    tested, target, other = hop
+    peer = reach(target, other, tested.known_hosts)
+    assert len(peer.jump) == 1 and peer.trusted_by.endswith("known_hosts:1")
+    assert peer.key_type == "ssh-ed25519" and peer.fingerprint.startswith("SHA256:") and peer.cipher
+
+
+def test_an_unknown_key_is_refused_with_the_command_to_type(hop: tuple[LoopbackSshd, Host, Path]) -> None:
+    tested, target, other = hop
+    error = refused(target, other)
+    assert "unknown host key" in error.message and tested.fingerprint in error.message
+    assert f"--fingerprint {tested.fingerprint}" in error.hint and "rawat trust" in error.hint
+    assert error.host in error.hint
+
+
+def test_a_changed_key_is_refused_with_both_fingerprints(hop: tuple[LoopbackSshd, Host, Path]) -> None:
+    tested, target, other = hop
+    before = tested.fingerprint
+    tested.new_host_key()
+    error = refused(target, other, tested.known_hosts)
+    assert "CHANGED" in error.message
+    assert before in error.message and tested.fingerprint in error.message
+    assert f"--fingerprint {tested.fingerprint} --replace" in error.hint
+
+
+def test_a_revoked_key_is_refused_though_it_is_known(hop: tuple[LoopbackSshd, Host, Path], tmp_path: Path) -> None:
+    tested, target, other = hop
+    revoked = tmp_path / "revoked"
+    revoked.write_text(f"@revoked * {tested.host_key}\n")
+    assert "revoked" in refused(target, tested.known_hosts, other, revoked).message
+
+
+# -- certificates ------------------------------------------------------------------------------------------------
+
+
+def authority(folder: Path, name: str = "ca", kind: str = "ed25519") -> Path:
+    key = folder / name
+    run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", str(key)])
+    return key
+
+
+def certified(start_sshd: Start, folder: Path, ca: Path, *options: str) -> LoopbackSshd:
+    """A server that shows a certificate of this authority, made with these options of ssh-keygen."""
+    certificate = folder / "host-cert.pub"
+    sshd = start_sshd(options=(f"HostCertificate {certificate}",))
+    public = folder / "host.pub"
+    public.write_text((sshd.folder / "host_key.pub").read_text())
+    run(["ssh-keygen", "-q", "-s", str(ca), "-I", "the-id", *options, str(public)])
+    os.kill(sshd._listener, signal.SIGHUP)
+    scan = ["ssh-keyscan", "-c", "-T", "2", "-t", "ed25519", "-p", str(sshd.port), sshd.address]
+    until("sshd shows its certificate", lambda: "cert-v01" in run(scan, check=False).stdout, limit_s=5)
+    return sshd
+
+
+def trusting(folder: Path, ca: Path, names: str = "*") -> Path:
+    file = folder / "ca_known_hosts"
+    file.write_text(f"@cert-authority {names} {Path(f'{ca}.pub').read_text()}")
+    return file
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "rsa", "ecdsa"])
+def test_a_certificate_of_a_trusted_authority(start_sshd: Start, tmp_path: Path, kind: str) -> None:
+    ca = authority(tmp_path, kind=kind)
+    sshd = certified(start_sshd, tmp_path, ca, "-h", "-n", "other,127.0.0.*", "-V", "-1h:+1h")
+    peer = reach(host(sshd), trusting(tmp_path, ca))
+    assert "certificate 'the-id' by authority SHA256:" in peer.trusted_by
+    assert peer.key_type == "ssh-ed25519-cert-v01@openssh.com"
+
+
+def test_a_certificate_behind_a_jump_host_and_for_an_alias(start_sshd: Start, tmp_path: Path) -> None:
+    ca = authority(tmp_path)
+    sshd = certified(start_sshd, tmp_path, ca, "-h", "-n", "cluster")
+    gate = start_sshd()
+    target = host(sshd, jump=(host(gate, name="gate"),), host_key_alias="cluster")
+    assert "authority" in reach(target, gate.known_hosts, trusting(tmp_path, ca, "cluster")).trusted_by
+
+
+@pytest.mark.parametrize(
+    ("options", "names", "why"),
+    [
+        (("-h", "-n", "elsewhere"), "*", "it is for elsewhere, not for 127.0.0.1"),
+        (("-h",), "*", "it is for nobody"),
+        (("-h", "-n", "127.0.0.1", "-V", "-2h:-1h"), "*", "expired"),
+        (("-h", "-n", "127.0.0.1", "-V", "+1h:+2h"), "*", "valid only from"),
+        (("-h", "-n", "127.0.0.1", "-O", "critical:odd=1"), "*", "critical options"),
+        (("-h", "-n", "127.0.0.1"), "other-host", "unknown host key"),
+    ],
+)
+def test_a_certificate_that_does_not_fit(
+    start_sshd: Start, tmp_path: Path, options: tuple[str, ...], names: str, why: str
+) -> None:
+    ca = authority(tmp_path)
+    sshd = certified(start_sshd, tmp_path, ca, *options)
+    assert why in refused(host(sshd), trusting(tmp_path, ca, names)).message
+
+
+def test_another_authority_and_a_revoked_one_are_refused(start_sshd: Start, tmp_path: Path) -> None:
+    ca, other = authority(tmp_path), authority(tmp_path, "other")
+    sshd = certified(start_sshd, tmp_path, ca, "-h", "-n", "127.0.0.1")
+    assert "is not trusted" in refused(host(sshd), trusting(tmp_path, other)).message
+    revoked = tmp_path / "revoked"
+    revoked.write_text(f"@revoked * {Path(f'{ca}.pub').read_text()}")
+    assert "is revoked" in refused(host(sshd), trusting(tmp_path, ca), revoked).message
+
+
+def test_a_key_known_by_itself_is_enough_where_the_certificate_is_not(start_sshd: Start, tmp_path: Path) -> None:
+    ca = authority(tmp_path)
+    sshd = certified(start_sshd, tmp_path, ca, "-h", "-n", "elsewhere")
+    assert reach(host(sshd), trusting(tmp_path, ca), sshd.known_hosts).trusted_by.endswith("known_hosts:1")
+
+
+# -- several keys, names ------------------------------------------------------------------------------------------
+
+
+def test_a_host_with_several_keys_is_asked_for_the_one_that_is_known(start_sshd: Start, tmp_path: Path) -> None:
+    rsa = authority(tmp_path, "rsa_host_key", "rsa")
+    sshd = start_sshd(options=(f"HostKey {rsa}",))
+    known = tmp_path / "known_hosts"
+    known.write_text(f"[{sshd.address}]:{sshd.port} {Path(f'{rsa}.pub').read_text()}")
+    assert reach(host(sshd), known).key_type == "ssh-rsa"
+    assert reach(host(sshd), sshd.known_hosts).key_type == "ssh-ed25519"
+
+
+def test_hashed_names(start_sshd: Start) -> None:
+    sshd = start_sshd()
+    run(["ssh-keygen", "-q", "-H", "-f", str(sshd.known_hosts)])
+    assert sshd.known_hosts.read_text().startswith("|1|")
+    assert reach(host(sshd), sshd.known_hosts).trusted_by.endswith(":1")
+
+
+def test_known_hosts_of_the_inventory_come_first(start_sshd: Start) -> None:
+    sshd = start_sshd()
+    target = Host(**{name: getattr(host(sshd), name) for name in ("name", "address", "port", "user", "identity_files")})
+    assert refused(target)
+    own = Host(
+        name="web", address=sshd.address, port=sshd.port, user=sshd.user, identity_files=(str(sshd.key),),
+        known_hosts=(str(sshd.known_hosts),),
+    )  # fmt: skip
+    assert reach(own).trusted_by == f"{sshd.known_hosts}:1"
+
+
+# -- trust -------------------------------------------------------------------------------------------------------
+
+
+def test_trust_adds_a_key_only_by_its_fingerprint(hop: tuple[LoopbackSshd, Host, Path], tmp_path: Path) -> None:
+    tested, target, other = hop
+    file = tmp_path / "home" / ".ssh" / "known_hosts"
+    asked = target.jump[0] if target.jump[0].port == tested.port else target
+    transport = SshTransport(known_hosts=(str(other), str(file)), ssh_config=())
+    key = scan(transport, asked)
+    assert key.fingerprint == tested.fingerprint and tested.host_key in key.line
+    with pytest.raises(HostKeyRefused, match="not SHA256:wrong"):
+        trust(file, key, expected="SHA256:wrong")
+    assert not file.exists()
+    assert trust(file, key, expected=tested.fingerprint) == key.line
+    assert file.stat().st_mode & 0o777 == 0o600
+    reach(target, other, file)
+    text = file.read_text()
+    trust(file, key, expected=tested.fingerprint)
+    assert file.read_text() == text
+
+
+def test_trust_replaces_another_key_only_when_told(start_sshd: Start, tmp_path: Path) -> None:
+    sshd = start_sshd()
+    file = tmp_path / "known_hosts"
+    file.write_text(f"other ssh-ed25519 AAAA\n[{sshd.address}]:{sshd.port},alias {sshd.host_key}")
+    sshd.new_host_key()
+    transport = SshTransport(known_hosts=(), ssh_config=())
+    key = scan(transport, host(sshd))
+    with pytest.raises(HostKeyRefused, match="another key"):
+        trust(file, key, expected=key.fingerprint)
+    trust(file, key, expected=key.fingerprint, replace=True)
+    lines = file.read_text().splitlines()
+    assert lines[0].startswith("other ") and lines[1].startswith("alias ") and lines[2] == key.line
+    reach(host(sshd), file)
+    subprocess.run(["ssh-keygen", "-lf", str(file)], check=False)
+
+
+# -- login -------------------------------------------------------------------------------------------------------
+
+
+def test_a_refused_login_says_which_keys_were_tried(start_sshd: Start, tmp_path: Path) -> None:
+    sshd = start_sshd()
+    wrong = authority(tmp_path, "wrong")
+    locked = tmp_path / "locked"
+    run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "secret", "-f", str(locked)])
+    target = Host(
+        name="web", address=sshd.address, port=sshd.port, user=sshd.user,
+        identity_files=(str(wrong), str(locked), str(tmp_path / "none")),
+    )  # fmt: skip
+    with pytest.raises(LoginRefused) as caught:
+        reach(target, sshd.known_hosts)
+    assert "no key was accepted" in caught.value.message
+    assert f"offered: {wrong} (SHA256:" in caught.value.message
+    assert f"{locked} (has a passphrase" in caught.value.message and "none (not there)" in caught.value.message
+
+
+def test_no_key_at_all(start_sshd: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    sshd = start_sshd()
+    target = Host(name="web", address=sshd.address, port=sshd.port, user=sshd.user)
+    with pytest.raises(LoginRefused, match="there is no key to log in with"):
+        reach(target, sshd.known_hosts)
+
+
+def test_a_key_in_the_agent(start_sshd: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sshd = start_sshd()
+    sock = tmp_path / "agent"
+    agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(sock)], stdout=subprocess.DEVNULL)
+    try:
+        until("the agent listens", sock.exists, limit_s=5)
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(sock))
+        run(["ssh-add", "-q", str(sshd.key)])
+        target = Host(name="web", address=sshd.address, port=sshd.port, user=sshd.user)
+        monkeypatch.setenv("HOME", str(tmp_path))
+        assert reach(target, sshd.known_hosts).user == sshd.user
+    finally:
+        agent.terminate()
+        agent.wait(5)
+
+
+def test_ssh_config_has_its_say_and_what_is_ignored_is_told(start_sshd: Start, tmp_path: Path) -> None:
+    sshd, gate = start_sshd(), start_sshd()
+    config = tmp_path / "config"
+    config.write_text(
+        f"Host inner\n HostName {sshd.address}\n Port {sshd.port}\n IdentityFile {sshd.key}\n"
+        f" ProxyJump {gate.user}@outer:{gate.port}\n UserKnownHostsFile {sshd.known_hosts}\n"
+        f" StrictHostKeyChecking no\n ForwardAgent yes\n"
+        f'Match host outer exec "touch {tmp_path}/never"\n Port 1\n'
+        f"Host outer\n HostName {gate.address}\n IdentityFile {gate.key}\n UserKnownHostsFile {gate.known_hosts}\n"
+    )
+    transport = SshTransport(known_hosts=(), ssh_config=(str(config),))
+    with contextlib.closing(transport):
+        peer = transport.connect(
+            Host(name="x", address="inner", user=sshd.user), run_id="c", passwords=NoPasswords()
+        ).peer
+    assert peer.port == sshd.port and str(gate.port) in peer.jump[0]
+    assert any("StrictHostKeyChecking" in note for note in peer.notes)
+    assert any("ForwardAgent" in note for note in peer.notes)
+    assert any("Match exec" in note for note in peer.notes)
+    assert not (tmp_path / "never").exists()
