@@ -163,15 +163,18 @@ class RunRecord:
 
     @property
     def phases(self) -> dict[str, int]:
-        """Milliseconds from the first step's start to the last step's end of each phase, over all hosts."""
-        spans: dict[str, tuple[int, int]] = {}
+        """Milliseconds of each phase: from its first step's start to its last step's end, batch by batch, added up."""
+        spans: dict[tuple[str, int | None], tuple[int, int]] = {}
         for host in self.hosts.values():
             for step in host.steps.values():
                 for attempt in step.attempts:
                     start, end = attempt.started_ms, attempt.started_ms + (attempt.took_ms or 0)
-                    first, last = spans.get(step.phase, (start, end))
-                    spans[step.phase] = (min(first, start), max(last, end))
-        return {phase: end - start for phase, (start, end) in spans.items()}
+                    first, last = spans.get((step.phase, host.batch), (start, end))
+                    spans[step.phase, host.batch] = (min(first, start), max(last, end))
+        took: dict[str, int] = {}
+        for (phase, _), (start, end) in spans.items():
+            took[phase] = took.get(phase, 0) + end - start
+        return took
 
     @property
     def time(self) -> dict[str, int]:
