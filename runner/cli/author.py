@@ -81,7 +81,7 @@ def plan(
 
 @click.command()
 @click.argument("name", required=False)
-@click.option("--json", "as_json", is_flag=True)
+@click.option("--json", "as_json", is_flag=True, help="The schemas, as JSON.")
 def kinds(name: str | None, as_json: bool) -> None:
     """The step kinds, or all about one of them."""
     from runner.app.kinds import kind_page, kind_table, schemas

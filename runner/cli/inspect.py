@@ -80,7 +80,9 @@ def logs(run: str, host: str, step: str, raw: bool, config: str | None, records:
 @click.command()
 @click.argument("run", default="last")
 @click.option("--item", required=True, metavar="ID", help="The checklist item.")
-@click.option("--verdict", type=click.Choice(["pass", "fail", "na", "waive"]), default="pass", show_default=True)
+@click.option(
+    "--verdict", type=click.Choice(["pass", "fail", "na", "waive"]), default="pass", show_default=True, help="The word."
+)
 @click.option("--note", default="", help="What was seen, or why it does not apply.")
 @setting_options
 def sign(run: str, item: str, verdict: str, note: str, config: str | None, records: str | None) -> None:

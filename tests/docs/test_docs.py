@@ -1,0 +1,88 @@
+"""The docs say what the code does: pages that are made are up to date, and nothing goes without mention."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from docs.make import pages
+from runner import errors
+from runner.app.kinds import whole_schema
+from runner.app.wiring import KINDS
+from runner.cli.main import cli
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+
+
+def test_made_pages_are_up_to_date() -> None:
+    stale = [
+        str(path.relative_to(ROOT)) for path, text in pages().items() if not path.exists() or path.read_text() != text
+    ]
+    assert stale == [], "run `inv docs`"
+
+
+def test_every_command_is_in_the_readme_and_has_help() -> None:
+    text = README.read_text()
+    for name, command in cli.commands.items():
+        assert f"`rawat {name}" in text, name
+        assert command.help, name
+        for parameter in command.params:
+            if parameter.param_type_name == "option":
+                assert getattr(parameter, "help", None), f"{name} {parameter.name}"
+
+
+def test_every_exit_code_of_the_code_is_documented() -> None:
+    page = (ROOT / "docs" / "exit-codes.md").read_text()
+    readme = README.read_text()
+    branches = [
+        value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, errors.RawatError)
+    ]
+    for code in {0, 1, 3, 5, 9, 130, *(branch.exit_code for branch in branches)}:
+        assert re.search(rf"^\| {code}\b", page, re.MULTILINE), code
+        assert re.search(rf"^\| {code}\b", readme, re.MULTILINE), code
+
+
+@pytest.mark.parametrize("name", KINDS.names())
+def test_every_kind_describes_every_parameter(name: str) -> None:
+    schema = KINDS.get(name).schema
+    assert schema.get("title") and schema.get("examples")
+    for variant in (schema, *schema.get("anyOf", ()), *schema.get("oneOf", ())):
+        for key, inner in variant.get("properties", {}).items():
+            assert inner.get("description"), f"{name}.{key}"
+
+
+def test_the_whole_schema_is_a_schema() -> None:
+    from jsonschema import Draft202012Validator
+
+    Draft202012Validator.check_schema(whole_schema())
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in (README, *(ROOT / "docs").rglob("*.md")):
+        for target in re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_yaml_in_the_docs_is_what_rawat_reads(tmp_path: Path) -> None:
+    from runner.app.check import check_playbook
+
+    page = (ROOT / "docs" / "playbooks.md").read_text()
+    blocks = [block for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if block.startswith("rawat: 1")]
+    assert blocks
+    for number, block in enumerate(blocks):
+        path = tmp_path / f"{number}.yml"
+        path.write_text(block)
+        check_playbook(path)
+
+
+def test_shipped_playbooks_are_checked() -> None:
+    from runner.app.check import check_playbook
+    from runner.model import PHASES
+    from runner.playbook.shipped import shipped_playbooks
+
+    for path in shipped_playbooks():
+        playbook = check_playbook(path)
+        assert tuple(playbook.phases) == PHASES, path.name
