@@ -32,17 +32,14 @@ class Optimize(HostKind):
     secret: ClassVar[tuple[str, ...]] = ("password",)
     schema: ClassVar[Mapping[str, Any]] = part.record(
         "Tidy a database",
-        "Measures first. With `apply: act`, what is beyond the limits is tidied, and measured again; a "
-        "statement that fails, "
-        "for a lock above all, does not stop the others, and fails the step at the end. With `apply: look` "
+        "Measures first. With `apply: act`, what is beyond the limits is tidied, and measured again; a statement that "
+        "fails, for a lock above all, does not stop the others, and fails the step at the end. With `apply: look` "
         "nothing is changed.\n\n"
-        "PostgreSQL: `VACUUM (ANALYZE)` of tables with dead rows, `ANALYZE` of tables with stale statistics, "
-        "and then `REINDEX "
-        "CONCURRENTLY` of B-trees whose estimated bloat is beyond the limit. VACUUM makes room for new rows "
-        "inside the table; it "
-        "does not make the file smaller, and no figure here says so. MariaDB: `OPTIMIZE TABLE` of tables with "
-        "free space inside, "
-        "SQLite: `VACUUM` of a file with free pages, `ANALYZE`, `integrity_check`.\n\n"
+        "PostgreSQL: `VACUUM (ANALYZE)` of tables with dead rows, `ANALYZE` of tables with stale statistics, then "
+        "`REINDEX CONCURRENTLY` of B-trees whose estimated bloat is beyond the limit. VACUUM makes room for new rows "
+        "inside the table; it does not make the file smaller, and no figure here says so. MariaDB: `ANALYZE TABLE` of "
+        "all, then `OPTIMIZE TABLE` of those with free space inside. SQLite: `VACUUM` of a file with free pages, "
+        "`ANALYZE`, `integrity_check`.\n\n"
         "Values: `before` and `after` (figures by object), `jobs` (what is beyond the limits now), `did`, `failed`, "
         "`dead_before`, `dead_after`, `bytes_before`, `bytes_after`, `freed_bytes` (measured, may be negative).",
         {
@@ -120,7 +117,8 @@ class Optimize(HostKind):
             return Verdict(ok=True, changed=False, values=values, summary=summary)
         summary = _summary(values)
         if failed:
-            return Verdict(ok=False, changed=bool(did), problem=several(failed), values=values, summary=summary)
+            problem = f"{len(failed)} of {len(did)} statements failed: {several(failed)}; tried: {several(did)}"
+            return Verdict(ok=False, changed=bool(did), problem=problem, values=values, summary=summary)
         return Verdict(ok=True, changed=bool(did), values=values, summary=summary)
 
     def preview(self, wish: Wish) -> Sequence[str]:

@@ -1,0 +1,38 @@
+"""The one place where a host's package manager is chosen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runner.model import Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Packages:
+    """`text` is the shell text of the family; `manager` the program."""
+
+    text: str
+    manager: str
+
+
+def packages(facts: Facts | None) -> Packages | None:
+    """The dialect of a host; apt while it is not known yet; None where there is none for it."""
+    match facts.package_manager if facts is not None else "apt":
+        case "apt" | "apt-get" | "dpkg":
+            return Packages("apt", "apt")
+        case "dnf" | "dnf5" | "yum" | "microdnf":
+            return Packages("rpm", "dnf")
+        case "zypper":
+            return Packages("rpm", "zypper")
+        case _:
+            return None
+
+
+def none_known(facts: Facts | None) -> str:
+    """A script that says that this host's packages cannot be handled."""
+    name = (facts.package_manager if facts is not None else "") or "none that is known"
+    return f'echo "rawat: the package manager of this host ({_safe(name)}) is not apt, dnf or zypper" >&2\nexit 69\n'
+
+
+def _safe(name: str) -> str:
+    return "".join(letter for letter in name if letter.isalnum() or letter in " -_.")

@@ -1,0 +1,110 @@
+"""Services: up, down, started anew; and whether they come up with the host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from runner.seams import Check, Completed, Script, Verdict, Wish
+from runner.steps.parts import schema as part
+from runner.steps.parts.answers import Answers, failure
+from runner.steps.parts.kind import HostKind, cannot_tell
+from runner.steps.parts.texts import script
+from runner.units import duration_s
+
+_ENABLED = ("enabled", "enabled-runtime", "static", "alias", "indirect", "generated")
+
+
+class Service(HostKind):
+    name: ClassVar[str] = "service"
+    family: ClassVar[str] = "system"
+    schema: ClassVar[Mapping[str, Any]] = part.record(
+        "A service up, down, or started anew",
+        "By systemd, else by `service`. Afterwards the service must really be as asked: one that starts and "
+        "falls over at once "
+        "fails the step, with its last words. Values: `active`, `sub`, `enabled`, `pid`.",
+        {
+            "name": part.text(
+                "The service, such as `postgresql` or `app@1.service`.", pattern="^[A-Za-z0-9][A-Za-z0-9@:._\\\\-]*$"
+            ),
+            "state": part.choice(
+                "`started` and `stopped` do nothing where it is so already; `restarted` and `reloaded` always act.",
+                ["started", "stopped", "restarted", "reloaded"],
+            ),
+            "enabled": {"type": "boolean", "description": "Whether it comes up with the host. Left out: as it is."},
+            "timeout": part.duration("How long it may take to be as asked, once it was told.", "60s"),
+        },
+        required=["name"],
+        anyOf=[{"required": ["state"]}, {"required": ["enabled"]}],
+        examples=[{"name": "postgresql", "state": "started", "enabled": True}, {"name": "nginx", "state": "reloaded"}],
+    )
+
+    def look(self, wish: Wish) -> Script | None:
+        return None if wish.params.get("state") in ("restarted", "reloaded") else _script(wish.params, apply=False)
+
+    def judge(self, wish: Wish, found: Completed) -> Check:
+        if not found.exit.ok:
+            return cannot_tell(found)
+        values = _values(Answers(found.stdout), "after")
+        unfit = _unfit(wish.params, values)
+        return Check(needed=bool(unfit), why="; ".join(unfit) or f"{wish.params['name']} is as wanted", values=values)
+
+    def act(self, wish: Wish, found: Check | None) -> Script:
+        return _script(wish.params, apply=True)
+
+    def read(self, wish: Wish, done: Completed, found: Check | None) -> Verdict:
+        said = Answers(done.stdout)
+        values = _values(said, "after")
+        if not done.exit.ok:
+            return Verdict(ok=False, problem=failure(done), values=values)
+        if unfit := _unfit(wish.params, values):
+            return Verdict(ok=False, problem="; ".join(unfit), values=values)
+        always = wish.params.get("state") in ("restarted", "reloaded")
+        changed = always or _values(said, "before") != values
+        return Verdict(ok=True, changed=changed, values=values, summary=f"{values['active']}, {values['enabled']}")
+
+    def preview(self, wish: Wish) -> Sequence[str]:
+        params, lines = wish.params, []
+        if "enabled" in params:
+            lines.append(f"systemctl {'enable' if params['enabled'] is True else 'disable'} {params['name']}")
+        verb = {"started": "start", "stopped": "stop", "restarted": "restart", "reloaded": "reload"}.get(
+            params.get("state", "")
+        )
+        return [*lines, *([f"systemctl {verb} {params['name']}"] if verb else [])]
+
+
+def _script(params: Mapping[str, Any], *, apply: bool) -> Script:
+    values = {
+        "name": params["name"],
+        "state": params.get("state", ""),
+        "enabled": ("yes" if params["enabled"] else "no") if "enabled" in params else "",
+        "timeout": str(round(duration_s(params.get("timeout", "60s")))),
+        "apply": "yes" if apply else "no",
+    }
+    return Script(text=script(("service",), values))
+
+
+def _values(said: Answers, moment: str) -> dict[str, Any]:
+    return {
+        "load": said.text(f"{moment}_LoadState"),
+        "active": said.text(f"{moment}_ActiveState"),
+        "sub": said.text(f"{moment}_SubState"),
+        "enabled": said.text(f"{moment}_UnitFileState"),
+        "pid": said.number(f"{moment}_MainPID"),
+    }
+
+
+def _unfit(params: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    """What is not as asked, expected and found."""
+    name = params["name"]
+    if found["load"] not in ("loaded", "masked"):
+        return [f"{name}: there is no such service on this host ({found['load'] or 'nothing known'})"]
+    unfit = []
+    active = found["active"] in ("active", "reloading")
+    if params.get("state") == "stopped" and found["active"] not in ("inactive", "failed"):
+        unfit.append(f"{name}: expected stopped, found {found['active']}")
+    elif params.get("state") in ("started", "restarted", "reloaded") and not active:
+        unfit.append(f"{name}: expected active, found {found['active']}")
+    if "enabled" in params and params["enabled"] != (found["enabled"] in _ENABLED):
+        unfit.append(f"{name}: expected {'enabled' if params['enabled'] else 'disabled'}, found {found['enabled']}")
+    return unfit

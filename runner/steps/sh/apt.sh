@@ -1,0 +1,20 @@
+DEBIAN_FRONTEND=noninteractive
+APT_LISTCHANGES_FRONTEND=none
+NEEDRESTART_SUSPEND=1
+UCF_FORCE_CONFFOLD=1
+export DEBIAN_FRONTEND APT_LISTCHANGES_FRONTEND NEEDRESTART_SUSPEND UCF_FORCE_CONFFOLD
+
+# Files of the administrator stay; nothing is ever removed on the way.
+apt() {
+	apt-get -q -y --no-remove -o "DPkg::Lock::Timeout=$lock_wait" -o APT::Update::Error-Mode=any \
+		-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 "$@"
+}
+
+# name, wanted by dpkg (install, hold, ...), status, version; a line for each name that dpkg knows.
+packages() {
+	dpkg-query -W -f '${Package}\t${db:Status-Want}\t${db:Status-Status}\t${Version}\n' -- "$@" 2>/dev/null || :
+}
+
+refresh_lists() {
+	apt update >&2 || fail "apt-get update failed: the package lists are not fresh"
+}

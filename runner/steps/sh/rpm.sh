@@ -1,0 +1,55 @@
+ZYPP_LOCK_TIMEOUT=$lock_wait
+export ZYPP_LOCK_TIMEOUT
+# The program that installs: dnf, or yum where it is older, or zypper.
+case $manager in
+zypper) manager=zypper ;;
+*) if has dnf; then manager=dnf; else manager=yum; fi ;;
+esac
+has "$manager" || fail "$manager is not on this host"
+
+install_() {
+	case $manager in
+	zypper) zypper --non-interactive install --no-recommends "$@" ;;
+	*) "$manager" -y -q install "$@" ;;
+	esac
+}
+
+# What waits: name, version, repository. A note by exit code 100 is no failure.
+waiting() {
+	case $manager in
+	zypper)
+		zypper --non-interactive --quiet --no-refresh list-updates 2>/dev/null |
+			awk -F ' *[|] *' '$1 ~ /^v/ { print $3 "\t" $5 "\t" $2 }'
+		;;
+	*)
+		code=0
+		"$manager" -q check-update "$@" >"$work/updates" 2>"$work/said" || code=$?
+		case $code in
+		0 | 100) ;;
+		*) cat "$work/said" >&2; fail "$manager check-update ended with $code" ;;
+		esac
+		awk '/^Obsoleting Packages/ { exit } NF == 3 { name = $1; sub(/\.[^.]*$/, "", name); print name "\t" $2 "\t" $3 }' "$work/updates"
+		;;
+	esac
+}
+
+installed() {
+	rpm -q --qf '%{VERSION}-%{RELEASE}\n' "$1" 2>/dev/null | tail -n 1 | grep -v 'is not installed' || :
+}
+
+locks() {
+	case $manager in
+	zypper) zypper --non-interactive --quiet locks 2>/dev/null | awk -F ' *[|] *' '$1 ~ /^[0-9]/ { print $2 }' ;;
+	*) "$manager" -q versionlock list 2>/dev/null | sed -n 's/^\(.*\)-[0-9]*:[^-]*-[^-]*$/\1/p' ;;
+	esac
+}
+
+refresh_lists() {
+	case $manager in
+	zypper) zypper --non-interactive refresh >&2 || fail "zypper refresh failed: the package lists are not fresh" ;;
+	*) "$manager" -q makecache >&2 || fail "$manager makecache failed: the package lists are not fresh" ;;
+	esac
+}
+work=$(mktemp -d "${TMPDIR:-/tmp}/rawat.XXXXXX") || fail "cannot write in ${TMPDIR:-/tmp}"
+trap 'rm -rf -- "$work"' EXIT
+trap 'exit 129' HUP INT TERM

@@ -1,0 +1,90 @@
+if [ -d /run/systemd/system ] && has systemctl; then
+	how=systemd
+elif has service || [ -x "/etc/init.d/$name" ]; then
+	how=service
+else
+	fail "neither systemd nor service runs on this host"
+fi
+
+init() {
+	if has service; then service "$name" "$@"; else "/etc/init.d/$name" "$@"; fi
+}
+
+# What the host says of the service now, under the key of a moment.
+state_of() {
+	if [ "$how" = systemd ]; then
+		systemctl show -p LoadState -p ActiveState -p SubState -p UnitFileState -p MainPID -p NRestarts -- "$name" |
+			sed -e "s/^\([A-Za-z]*\)=/rawat:$1_\1=/"
+	else
+		[ -x "/etc/init.d/$name" ] || fail "there is no service $name on this host"
+		echo "rawat:$1_LoadState=loaded"
+		if init status >/dev/null 2>&1; then echo "rawat:$1_ActiveState=active"; else echo "rawat:$1_ActiveState=inactive"; fi
+		echo "rawat:$1_SubState="
+		if ls /etc/rc[2-5].d/S[0-9][0-9]"$name" >/dev/null 2>&1; then echo "rawat:$1_UnitFileState=enabled"; else echo "rawat:$1_UnitFileState=disabled"; fi
+	fi
+}
+
+active() {
+	if [ "$how" = systemd ]; then
+		systemctl show -p ActiveState -- "$name" | sed 's/^ActiveState=//'
+	elif init status >/dev/null 2>&1; then
+		echo active
+	else
+		echo inactive
+	fi
+}
+
+do_() {
+	if [ "$how" = systemd ]; then
+		systemctl "$1" -- "$name" >&2 || { words >&2; fail "systemctl $1 $name ended badly"; }
+	else
+		init "$1" >&2 || fail "service $name $1 ended badly"
+	fi
+}
+
+# Its last words, for whoever must find out why.
+words() {
+	! has journalctl || journalctl -q -u "$name" -n 5 --no-pager -o cat 2>/dev/null || :
+}
+
+# Waits until it is so, and looks once more a second later: what falls over at once was never up.
+settle() {
+	began=$(ticks)
+	while now=$(active); [ "$now" != "$1" ]; do
+		case $now in failed) [ "$1" = inactive ] && return 0 || break ;; esac
+		[ "$(($(ticks) - began))" -lt "$timeout" ] || break
+		sleep 1
+	done
+	if [ "$1" = active ] && [ "$now" = active ]; then
+		sleep 1
+		now=$(active)
+	fi
+	[ "$now" = "$1" ] || { words >&2; fail "$name: expected $1, found $now after $(($(ticks) - began)) s"; }
+}
+
+if [ "$apply" = yes ]; then
+	state_of before
+	# Enabled first: a host that goes down meanwhile comes up as wanted.
+	case $enabled in
+	yes | no)
+		verb=enable
+		[ "$enabled" = yes ] || verb=disable
+		if [ "$how" = systemd ]; then
+			systemctl "$verb" -- "$name" >&2 || fail "systemctl $verb $name ended badly"
+		elif has update-rc.d; then
+			update-rc.d "$name" "$verb" >&2 || fail "update-rc.d $name $verb ended badly"
+		elif has chkconfig; then
+			chkconfig "$name" "$([ "$enabled" = yes ] && echo on || echo off)" >&2 || fail "chkconfig $name ended badly"
+		else
+			fail "no way to enable or disable $name on this host"
+		fi
+		;;
+	esac
+	case $state in
+	started) [ "$(active)" = active ] || do_ start; settle active ;;
+	stopped) do_ stop; settle inactive ;;
+	restarted) do_ restart; settle active ;;
+	reloaded) do_ reload; settle active ;;
+	esac
+fi
+state_of after
