@@ -102,6 +102,10 @@ class Session(Protocol):
         """From another thread: end what runs now, as at a deadline."""
         ...
 
+    def forget(self) -> None:
+        """Remove what is kept of the run on the host; only when no step of it is pending, running or unknown."""
+        ...
+
     def close(self) -> None: ...
 
 

@@ -126,6 +126,7 @@ class FakeHost:
     launches: list[Launch] = field(default_factory=list)
     started: set[tuple[str, str, int]] = field(default_factory=set)
     connects: int = 0
+    forgotten: bool = False
 
     def answer(self, launch: Launch) -> Completed:
         if callable(self.answers):
@@ -189,6 +190,9 @@ class FakeSession:
 
     def cancel(self) -> None:
         self.cancelled.set()
+
+    def forget(self) -> None:
+        self._host.forgotten = True
 
     def close(self) -> None:
         self.closed = True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from runner.errors import LinkLost, TransportError
 from runner.model import Host
 from runner.seams import Passwords, Session, Transport
@@ -49,15 +51,17 @@ class Link:
             if session is not None:
                 session.cancel()
 
-    def close(self) -> None:
+    def close(self, *, forget: bool = False) -> None:
+        """End the sessions; with `forget`, what the host keeps of the run is removed first."""
         for session in (self._session, self._local):
             if session is not None:
-                _close(session)
+                _close(session, forget=forget)
         self._session = self._local = None
 
 
-def _close(session: Session) -> None:
-    try:
+def _close(session: Session, *, forget: bool = False) -> None:
+    with suppress(TransportError):
+        if forget:
+            session.forget()
+    with suppress(TransportError):
         session.close()
-    except TransportError:
-        return

@@ -110,7 +110,7 @@ class Run:
             once=self._once,
             signed=self._signed,
         ).run()
-        link.close()
+        link.close(forget=outcome is not Outcome.UNKNOWN)
         if outcome not in (Outcome.OK, Outcome.CANCELLED):
             with self._lock:
                 self._failed.append(host.name)

@@ -116,6 +116,13 @@ def test_a_timeout_nobody_can_prove_is_unknown_and_nothing_more_is_done(tmp_path
     assert ended.record.in_doubt == (("a", "three"),)
 
 
+def test_the_host_keeps_nothing_of_a_run_unless_an_end_is_unknown(tmp_path: Path) -> None:
+    fine, lost = FakeHost(), FakeHost(drop_at=1)
+    run(tmp_path, ONE, {"a": fine})
+    run(tmp_path, ONE, {"a": lost})
+    assert (fine.forgotten, lost.forgotten) == (True, False)
+
+
 def test_a_lost_link_makes_the_running_step_unknown_never_failed(tmp_path: Path) -> None:
     ended = run(tmp_path, ROLLBACK, {"a": FakeHost(drop_at=2)})
     assert ended.steps() == {"one": "ok", "two": "unknown"}
