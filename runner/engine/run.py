@@ -60,8 +60,9 @@ class Run:
         return code
 
     def close(self) -> None:
+        """End what is still connected: hosts that were never begun."""
         for link in self._links.values():
-            link.close()
+            link.close(forget=True)
 
     def _hosts(self) -> None:
         refused = preflight(
