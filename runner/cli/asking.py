@@ -6,13 +6,16 @@ import select
 import sys
 import threading
 import time
+from typing import TYPE_CHECKING
 
 import click
 
 from runner.app.answers import AnswerFiles, may_answer
-from runner.cli.live import LiveProgress
 from runner.hygiene import visible
 from runner.seams import Answer, Question
+
+if TYPE_CHECKING:
+    from runner.cli.live import LiveProgress
 
 
 def ask_hidden(prompt: str) -> str:

@@ -28,7 +28,7 @@ def show_demo(folder: str, *, local: bool) -> int:
         write_project(home, server)
         environment = {**os.environ, "RAWAT_SPOOL": str(home.resolve() / "spool")}
         os.environ["RAWAT_SPOOL"] = environment["RAWAT_SPOOL"]
-        context = Context(folder=home.resolve(), environment=environment, settings_file=home / "rawat.yml")
+        context = Context(folder=home.resolve(), environment=environment, settings_file=home.resolve() / "rawat.yml")
         for number, name in enumerate(NAMES, 1):
             click.echo(f"\n{number} of {len(NAMES)}: {name}\n")
             prepared = prepare(Selection(playbook=home / "playbooks" / f"{name}.yml"), context)

@@ -75,10 +75,7 @@ def carry_out_live(
         files = AnswerFiles(prepared.settings.records / run_id, tell)
         if not terminal():
             return files
-        from runner.cli.live import LiveProgress
-
-        live = shown[0] if shown and isinstance(shown[0], LiveProgress) else None
-        return TerminalPeople(name, live, files)
+        return TerminalPeople(name, next((one for one in shown if not isinstance(one, PlainProgress)), None), files)
 
     ask = None
     if terminal():
