@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from runner.errors import InvalidInput
 from runner.seams import Check, Completed, Script, Verdict, Wish
 from runner.steps.dialects.base import Source
-from runner.steps.dialects.databases import CONNECTION, SOURCES, source
+from runner.steps.dialects.databases import CONNECTION, SOURCES, source, unknown
 from runner.steps.parts import schema as part
 from runner.steps.parts.answers import Answers, failure
 from runner.steps.parts.kind import HostKind
@@ -116,6 +116,8 @@ class Backup(HostKind):
 
     def preview(self, wish: Wish) -> Sequence[str]:
         params = wish.params
+        if unknown(params["engine"]):
+            return [f"back up {params['engine']} {_subject(params)} to {params['to']}"]
         what, form = _fitting(params)
         what.connection(params)
         stem, ending, folder = _stem(params), what.formats[form], str(params["to"]).rstrip("/")

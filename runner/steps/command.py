@@ -13,7 +13,6 @@ from runner.steps.parts import schema as part
 from runner.steps.parts.answers import failure
 from runner.steps.parts.kind import HostKind, cannot_tell
 from runner.steps.parts.local import project_file
-from runner.steps.parts.texts import environment
 
 _ENV: part.Schema = {
     "type": "object",
@@ -70,6 +69,9 @@ class Command(HostKind):
         ],
     }
 
+    def confirms(self, params: Any) -> bool:
+        return True
+
     def look(self, wish: Wish) -> Script | None:
         params = _settings(wish.params)
         if not params.get("creates") and not params.get("removes"):
@@ -95,7 +97,7 @@ class Command(HostKind):
         params = _settings(wish.params)
         line = params["line"] if "line" in params else "exec " + shell.join(params["argv"])
         text = "\n".join([*_prelude(params), line.rstrip("\n")]) + "\n"
-        return Script(text=text, env=environment(params.get("env", {})), stdin=_stdin(params))
+        return Script(text=text, env=_environment(params), stdin=_stdin(params))
 
     def read(self, wish: Wish, done: Completed, found: Check | None) -> Verdict:
         return _verdict(done)
@@ -155,7 +157,7 @@ class ScriptStep(HostKind):
         source = _source(wish, params)
         interpreter = str(params.get("interpreter", "sh"))
         args: list[str] = params.get("args", [])
-        env = environment(params.get("env", {}))
+        env = _environment(params)
         if interpreter == "sh":
             head = [*_prelude(params), *([f"set -- {shell.join(args)}"] if args else [])]
             return Script(text="\n".join([*head, source]), env=env, stdin=_stdin(params))
@@ -188,6 +190,10 @@ def _prelude(params: Mapping[str, Any]) -> list[str]:
     if "cwd" in params:
         lines.append(f"cd {shell.path(params['cwd'])} || exit 1")
     return lines
+
+
+def _environment(params: Mapping[str, Any]) -> dict[str, str | Secret]:
+    return {name: value if isinstance(value, Secret) else str(value) for name, value in params.get("env", {}).items()}
 
 
 def _stdin(params: Mapping[str, Any]) -> bytes | None:

@@ -51,6 +51,9 @@ class File(HostKind):
         ],
     )
 
+    def confirms(self, params: Any) -> bool:
+        return True
+
     def look(self, wish: Wish) -> Script | None:
         return Script(text=script(("file_look",), paths={"path": _path(wish.params)}))
 
@@ -110,6 +113,6 @@ def _path(params: Mapping[str, Any]) -> str:
     if unfit:
         raise InvalidInput(f"{', '.join(sorted(unfit))}: means nothing with state: {state}")
     parts = PurePosixPath(path).parts
-    if state == "absent" and (".." in parts or len(parts) < (2 if parts[0] == "~" else 3)):
+    if state == "absent" and path[0] != "{" and (".." in parts or len(parts) < (2 if parts[0] == "~" else 3)):
         raise InvalidInput(f"path: {path!r} is not removed: it is too near to the root, or holds '..'")
     return path.rstrip("/") or "/"

@@ -42,6 +42,9 @@ class Placed(HostKind):
     def content(self, wish: Wish) -> bytes | Path:
         raise NotImplementedError
 
+    def confirms(self, params: Any) -> bool:
+        return True
+
     def look(self, wish: Wish) -> Script | None:
         return Script(text=script(("copy_look",), paths={"to": wish.params["to"]}))
 

@@ -100,7 +100,7 @@ def _wrong(params: Mapping[str, Any], values: Mapping[str, Any]) -> list[str]:
     """Every difference between what is expected and what was found."""
     wrong = []
     url, body = params["url"], values["body"]
-    expected = part.as_list(params.get("status", 200))
+    expected = part.as_list(params.get("status", 200)) or [200]
     if values["status"] not in expected:
         words = " or ".join(str(status) for status in expected)
         wrong.append(f"{url}: expected status {words}, found {values['status']}")

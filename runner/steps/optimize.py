@@ -92,7 +92,8 @@ class Optimize(HostKind):
         if not found.exit.ok:
             return cannot_tell(found)
         objects, jobs = _figures(Answers(found.stdout), "after")
-        values = {"before": objects, "jobs": jobs}
+        sums = {**_sums(objects, "before"), **_sums(objects, "after"), "freed_bytes": 0}
+        values = {"before": objects, "after": objects, "jobs": jobs, "did": [], "failed": [], **sums}
         if jobs:
             return Check(needed=True, why=several(jobs), values=values)
         return Check(needed=False, why="nothing is beyond the limits", values=values)
@@ -123,17 +124,19 @@ class Optimize(HostKind):
 
     def preview(self, wish: Wish) -> Sequence[str]:
         params = wish.params
-        limits = {**_USUAL, **params.get("limits", {})}
+        limits = {**_USUAL, **(params.get("limits") or {})}
         free = f"with over {limits['free_size']} and {limits['free_percent']} % free inside"
         match params["engine"]:
             case "postgresql":
                 dead = f"over {limits['dead_rows']} and {limits['dead_percent']} % dead rows"
                 bloat = f"over {limits['index_size']} and {limits['index_bloat_percent']} % bloat"
                 work = [f"VACUUM (ANALYZE) {{tables with {dead}}}", f"REINDEX INDEX CONCURRENTLY {{indexes {bloat}}}"]
+            case "mysql" | "mariadb":
+                work = ["ANALYZE TABLE {every table}", f"OPTIMIZE TABLE {{tables {free}}}"]
             case "sqlite":
                 work = [f"VACUUM {{where the file is {free}}}", "ANALYZE", "PRAGMA integrity_check"]
             case _:
-                work = ["ANALYZE TABLE {every table}", f"OPTIMIZE TABLE {{tables {free}}}"]
+                work = ["{tidy what is beyond the limits}"]
         head = f"measure {params['engine']} {shown(params)}"
         return [head] if self.reads_only(params) else [head, *work, "measure again"]
 

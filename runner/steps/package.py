@@ -61,6 +61,9 @@ class Package(HostKind):
         ],
     )
 
+    def confirms(self, params: Any) -> bool:
+        return True
+
     def look(self, wish: Wish) -> Script | None:
         return _script(wish, apply=False)
 
@@ -69,7 +72,7 @@ class Package(HostKind):
             return cannot_tell(found)
         states = _states(Answers(found.stdout), "after")
         unfit = _unfit(wish.params, states)
-        values = {"packages": states}
+        values = {"packages": {name: {"before": found, "after": found} for name, found in states.items()}, "moved": []}
         if unfit:
             return Check(needed=True, why=several(unfit), values=values)
         return Check(needed=False, why=f"{', '.join(_names(wish.params))}: as wanted", values=values)

@@ -62,40 +62,23 @@ class Patch(HostKind):
     def judge(self, wish: Wish, found: Completed) -> Check:
         if not found.exit.ok:
             return cannot_tell(found)
+        values = _values(Answers(found.stdout))
         wanted = [
             row["name"]
-            for row in _pending(Answers(found.stdout))
+            for row in values["packages"]
             if not row["left"] and (row["security"] or _apply(wish.params) == "all")
         ]
         if wanted:
-            return Check(needed=True, why=f"{len(wanted)} updates wait: {several(wanted)}")
-        return Check(needed=False, why="no update waits")
+            return Check(needed=True, why=f"{len(wanted)} updates wait: {several(wanted)}", values=values)
+        return Check(needed=False, why="no update waits", values=values)
 
     def act(self, wish: Wish, found: Check | None) -> Script:
         return _script(wish, _apply(wish.params))
 
     def read(self, wish: Wish, done: Completed, found: Check | None) -> Verdict:
         said, apply = Answers(done.stdout), _apply(wish.params)
-        waiting = _pending(said)
-        upgraded = [{"name": row[0], "from": row[1], "to": row[2]} for row in said.fields("upgraded") if len(row) == 3]
-        values = {
-            "packages": waiting,
-            "count": len(waiting),
-            "security_count": sum(row["security"] for row in waiting),
-            "held": list(said.every("held")),
-            "kept_back": list(said.every("kept_back")),
-            "upgraded": upgraded,
-            "new": _versions(said, "new"),
-            "removed": _versions(said, "removed"),
-            "conffiles": list(said.every("conffile")),
-            "repaired": list(said.every("repaired")),
-            "broken": list(said.every("broken")),
-            "restart": list(said.every("restart")),
-            "reboot_required": bool(said.text("reboot")),
-            "reboot_reason": said.text("reboot"),
-            "lists_age_s": said.number("lists_age"),
-        }
-        changed = bool(upgraded or values["new"] or values["removed"] or values["repaired"])
+        values = _values(said)
+        changed = bool(values["upgraded"] or values["new"] or values["removed"] or values["repaired"])
         if not done.exit.ok:
             return Verdict(
                 ok=False, changed=False if apply == "list" else changed, problem=failure(done), values=values
@@ -138,6 +121,29 @@ def _script(wish: Wish, apply: str) -> Script:
         "manager": dialect.manager,
     }
     return Script(text=script((dialect.text, f"patch_{dialect.text}", "patch"), values))
+
+
+def _values(said: Answers) -> dict[str, Any]:
+    """All that a script said, under the names that playbooks use."""
+    waiting = _pending(said)
+    upgraded = [{"name": row[0], "from": row[1], "to": row[2]} for row in said.fields("upgraded") if len(row) == 3]
+    return {
+        "packages": waiting,
+        "count": len(waiting),
+        "security_count": sum(row["security"] for row in waiting),
+        "held": list(said.every("held")),
+        "kept_back": list(said.every("kept_back")),
+        "upgraded": upgraded,
+        "new": _versions(said, "new"),
+        "removed": _versions(said, "removed"),
+        "conffiles": list(said.every("conffile")),
+        "repaired": list(said.every("repaired")),
+        "broken": list(said.every("broken")),
+        "restart": list(said.every("restart")),
+        "reboot_required": bool(said.text("reboot")),
+        "reboot_reason": said.text("reboot"),
+        "lists_age_s": said.number("lists_age"),
+    }
 
 
 def _pending(said: Answers) -> list[dict[str, Any]]:

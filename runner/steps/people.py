@@ -22,6 +22,7 @@ class ControllerStep:
 
 class Assert(ControllerStep):
     name: ClassVar[str] = "assert"
+    expressions: ClassVar[tuple[str, ...]] = ("that",)
     family: ClassVar[str] = "plain"
     schema: ClassVar[Mapping[str, Any]] = part.record(
         "Make sure that something holds",

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from runner.errors import InvalidInput
 from runner.seams import Check, Completed, Script, Verdict, Wish
 from runner.steps.dialects.base import Source
-from runner.steps.dialects.databases import CONNECTION, SOURCES, source
+from runner.steps.dialects.databases import CONNECTION, SOURCES, source, unknown
 from runner.steps.dialects.folder import FORMATS
 from runner.steps.parts import schema as part
 from runner.steps.parts.answers import Answers, failure
@@ -95,6 +95,8 @@ class RestoreTest(HostKind):
 
     def preview(self, wish: Wish) -> Sequence[str]:
         params = wish.params
+        if unknown(params["engine"]):
+            return [f"restore {params['artefact']} into a scratch copy and compare"]
         what, _, _ = _fitting(params)
         lines = [f"sha256sum {params['artefact']}, against its manifest" if params.get("compare") is not False else ""]
         return [

@@ -39,6 +39,9 @@ class Service(HostKind):
         examples=[{"name": "postgresql", "state": "started", "enabled": True}, {"name": "nginx", "state": "reloaded"}],
     )
 
+    def confirms(self, params: Any) -> bool:
+        return True
+
     def look(self, wish: Wish) -> Script | None:
         return None if wish.params.get("state") in ("restarted", "reloaded") else _script(wish.params, apply=False)
 

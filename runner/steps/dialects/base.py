@@ -64,7 +64,7 @@ class Answer:
 
 def refuse(params: Mapping[str, Any], engine: str, *names: str) -> None:
     """Raise InvalidInput where one of `names` is given, which means nothing to `engine`."""
-    given = [name for name in names if params.get(name) is not None]
+    given = [name for name in names if params.get(name)]
     if given:
         raise InvalidInput(f"{', '.join(given)}: means nothing with engine: {engine}")
 

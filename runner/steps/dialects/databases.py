@@ -19,13 +19,25 @@ SOURCES = (*ENGINES, "files")
 
 ENGINE = part.choice("The database system; `mysql` and `mariadb` mean the same.", ENGINES)
 
+_TEXT = {"type": ["string", "null"]}
+
 CONNECTION: Mapping[str, part.Schema] = {
-    "host": part.text(
-        "Where the server listens: an address, or a folder (PostgreSQL) or socket (MariaDB). Left out: local."
-    ),
-    "port": part.whole("Its port.", minimum=1, maximum=65535),
-    "user": part.text("The database user. Left out: as the client decides, mostly the user that the step runs as."),
-    "password": part.text("The password; a secret. It travels in the environment, never in an argument."),
+    "host": {
+        **_TEXT,
+        "description": "Where the server listens: an address, or a folder (PostgreSQL) or socket (MariaDB) with "
+        "a slash in "
+        "front. Left out or empty: as the client decides, mostly the local one.",
+    },
+    "port": {"type": ["integer", "null"], "minimum": 1, "maximum": 65535, "description": "Its port."},
+    "user": {
+        **_TEXT,
+        "description": "The database user. Left out or empty: as the client decides, mostly the user that the "
+        "step runs as.",
+    },
+    "password": {
+        **_TEXT,
+        "description": "The password; a secret. It travels in the environment, never in an argument.",
+    },
 }
 
 
@@ -45,6 +57,11 @@ def dialect(engine: str) -> Dialect:
 def source(engine: str) -> Source:
     """What can be backed up: every database, and files. Raises InvalidInput."""
     return Folder() if engine == "files" else dialect(engine)
+
+
+def unknown(engine: object) -> bool:
+    """Whether the engine itself is a name in braces still: what only a host can tell, while planning."""
+    return str(engine).startswith("{")
 
 
 def shown(params: Mapping[str, Any]) -> str:

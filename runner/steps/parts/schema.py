@@ -68,7 +68,7 @@ def owner(description: str) -> Schema:
 
 
 def one_or_more(item: Schema, description: str, **more: Any) -> Schema:
-    return {"anyOf": [item, {"type": "array", "items": item, "minItems": 1}], "description": description, **more}
+    return {"anyOf": [item, {"type": "array", "items": item}], "description": description, **more}
 
 
 def strings(description: str, **more: Any) -> Schema:

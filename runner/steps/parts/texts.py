@@ -32,7 +32,6 @@ def script(
 
 
 def environment(values: Mapping[str, Any]) -> dict[str, str | Secret]:
-    """What goes along in the environment: the values that are there, texts and Secrets as they are."""
-    return {
-        name: value if isinstance(value, Secret) else str(value) for name, value in values.items() if value is not None
-    }
+    """What goes along in the environment: the values that are there and not empty, texts and Secrets as they are."""
+    there = ((name, value) for name, value in values.items() if value is not None and value != "")
+    return {name: value if isinstance(value, Secret) else str(value) for name, value in there}
