@@ -12,12 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
-from runner.events import Event
 from runner.model import Exit, Facts, Host, Peer
-from runner.record import RunRecord
 from runner.redact import Secret
+
+if TYPE_CHECKING:
+    from runner.events import Event
+    from runner.record import RunRecord
 
 Stream = Literal["stdout", "stderr"]
 OnOutput = Callable[[Stream, bytes], None]

@@ -7,7 +7,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from runner.app import identity
 from runner.app.prepare import Prepared
@@ -22,13 +23,14 @@ from runner.engine.run import Run
 from runner.engine.surroundings import Stop, Surroundings
 from runner.errors import GateClosed, JournalError
 from runner.events import Deviated, SittingStarted
-from runner.index.sqlite import open_index
 from runner.journal.folder import Records, new_run_id
 from runner.journal.sitting import Sitting
 from runner.model import Step
-from runner.record import RunRecord
 from runner.redact import Redactor, Secret
 from runner.seams import People, Watcher
+
+if TYPE_CHECKING:
+    from runner.record import RunRecord
 
 SEAL_WITHIN_S = 1.5
 """How long SIGTERM waits for what runs before the record is sealed without it."""
@@ -101,6 +103,7 @@ def carry_out(
             secrets=secrets,
             signed=lambda item: _signed(records, run_id, item),
             same_machine=settings.same_machine_allowed,
+            meanwhile=_load_the_rest,
         )
         code = run.execute()
         bus.close()
@@ -167,7 +170,15 @@ def _signed(records: Records, run_id: str, item: str) -> bool:
     return any(act.get("item") == item and act.get("verdict") in ("pass", "waive") for act in records.acts(run_id))
 
 
+def _load_the_rest() -> None:
+    """What is first needed after the hosts are connected: imported while they are, it costs no time."""
+    for name in ("runner.engine.host", "runner.record", "runner.index.sqlite", "runner.report.text"):
+        import_module(name)
+
+
 def _index(settings: Any, record: RunRecord) -> str:
+    from runner.index.sqlite import open_index
+
     try:
         with open_index(settings.index) as index:
             index.put(record)

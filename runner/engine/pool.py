@@ -16,12 +16,19 @@ class Abandoned(Exception):
     """The run was asked to end before its threads did."""
 
 
-def for_each(items: Iterable[T], work: Callable[[T], None], *, at_once: int, stop: Stop) -> list[T]:
+def for_each(
+    items: Iterable[T],
+    work: Callable[[T], None],
+    *,
+    at_once: int,
+    stop: Stop,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> list[T]:
     """
     `work` on every item, `at_once` of them together; what was not begun when `stop` was asked is returned.
 
-    What a thread raises is raised here once all have ended. Raises Abandoned where `stop.now` is set: threads are
-    left behind.
+    `meanwhile` is called once, while the threads are at work. What a thread raises is raised here once all have
+    ended. Raises Abandoned where `stop.leave` is set: threads are left behind.
     """
     waiting = deque(items)
     lock = threading.Condition()
@@ -45,6 +52,7 @@ def for_each(items: Iterable[T], work: Callable[[T], None], *, at_once: int, sto
 
     for number in range(alive):
         threading.Thread(target=worker, name=f"rawat-host-{number}", daemon=True).start()
+    meanwhile()
     with lock:
         while alive:
             lock.wait(0.2)

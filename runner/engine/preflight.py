@@ -27,6 +27,7 @@ def preflight(
     skip: Mapping[str, str],
     *,
     same_machine: bool = False,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> tuple[str, ...]:
     """Names of the hosts that cannot be worked on; each is on record with its reason, in HostRefused."""
     facts: dict[str, Facts] = {}
@@ -56,7 +57,7 @@ def preflight(
             )
         )
 
-    for_each(hosts, look, at_once=AT_ONCE, stop=around.stop)
+    for_each(hosts, look, at_once=AT_ONCE, stop=around.stop, meanwhile=meanwhile)
     if not same_machine:
         refused += _twice(around, facts)
     return tuple(name for name in (host.name for host in hosts) if name in refused)

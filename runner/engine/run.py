@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from runner.engine.host import HostRun, Selection
 from runner.engine.link import Link
 from runner.engine.naming import host_names
 from runner.engine.once import Once
@@ -18,7 +17,6 @@ from runner.engine.preflight import preflight
 from runner.engine.surroundings import Surroundings
 from runner.events import BatchFinished, BatchStarted, HostStarted, SittingEnded, StopAsked
 from runner.model import Host, Outcome
-from runner.record import exit_code, fold
 from runner.redact import Secret
 
 
@@ -34,19 +32,24 @@ class Run:
         secrets: Mapping[str, Secret],
         signed: Callable[[str], bool] = lambda item: False,
         same_machine: bool = False,
+        meanwhile: Callable[[], None] = lambda: None,
     ) -> None:
+        """`meanwhile` is called once, while the hosts are being connected to."""
         self.plan = plan
         self.around = around
         self._links = {host.name: link(host) for host in plan.hosts}
         self._secrets = secrets
         self._signed = signed
         self._same_machine = same_machine
+        self._meanwhile = meanwhile
         self._once = Once()
         self._lock = threading.Lock()
         self._failed: list[str] = []
         self._begun: set[str] = set()
 
     def execute(self) -> int:
+        from runner.record import exit_code, fold
+
         with suppress(Abandoned):
             self._hosts()
         if self.around.stop.how:
@@ -72,6 +75,7 @@ class Run:
             self._names,
             self.plan.skip,
             same_machine=self._same_machine,
+            meanwhile=self._meanwhile,
         )
         self._failed += refused
         if self._over_limit():
@@ -98,6 +102,8 @@ class Run:
         bus.emit(BatchFinished(batch=number, failed=failed, stopped=stopped))
 
     def _host(self, batch: int, host: Host) -> None:
+        from runner.engine.host import HostRun, Selection
+
         with self._lock:
             self._begun.add(host.name)
         self.around.bus.emit(HostStarted(host=host.name, batch=batch))

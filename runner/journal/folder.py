@@ -10,12 +10,14 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runner.errors import DamagedRecord, InvalidInput, JournalError
 from runner.events import Event, from_json
 from runner.journal.append import make_folder, sha256
-from runner.record import RunRecord, fold
+
+if TYPE_CHECKING:
+    from runner.record import RunRecord
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -98,6 +100,8 @@ class Records:
 
     def record(self, run: str) -> RunRecord:
         """Raises DamagedRecord where a line in the middle is bad."""
+        from runner.record import fold  # not needed to begin a run
+
         return fold([sitting.events for sitting in self.sittings(run)], self.acts(run))
 
     def running(self, run: str) -> bool:

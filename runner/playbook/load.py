@@ -12,7 +12,7 @@ from runner.document.source import At, Document, likely, read_file
 from runner.errors import InvalidInput, Problem
 from runner.model import FINALLY, PHASES, ChecklistItem, Playbook, Rollout, Share, SourceFile, Step, Variable
 from runner.playbook.names import check_names
-from runner.playbook.schema import playbook_schema, steps_schema
+from runner.playbook.schema import STEP_KEYS, playbook_schema, steps_schema
 from runner.playbook.steps import StepReader
 from runner.playbook.template import is_template
 from runner.registry import Registry
@@ -99,9 +99,16 @@ class _Loader:
         return None if found else included
 
     def _schemas(self, data: Any) -> dict[str, Mapping[str, Any]]:
-        """The schemas of all kinds whose names occur as keys; the others by name only, so that they are known words."""
+        """
+        The schemas of all kinds whose names occur as keys; the others by name only, so that they are known words.
+
+        Plug-ins are searched only where a step has a key that is known nowhere else.
+        """
         used = _keys(data)
-        return {name: self.kinds.get(name).schema if name in used else {} for name in self.kinds.names()}
+        known = self.kinds.names(plug_ins=False)
+        if not _step_keys(data) <= {*STEP_KEYS, *known}:
+            known = self.kinds.names()
+        return {name: self.kinds.get(name).schema if name in used else {} for name in known}
 
     def _readable(self, data: dict[str, Any]) -> bool:
         """Whether the shape is good enough to look for further problems."""
@@ -210,6 +217,16 @@ def _keys(data: Any) -> set[str]:
         return set(data).union(*map(_keys, data.values()), set())
     if isinstance(data, list):
         return set().union(*map(_keys, data), set())
+    return set()
+
+
+def _step_keys(data: Any) -> set[str]:
+    """The keys of all mappings that stand in lists: those of the steps, and some more."""
+    if isinstance(data, dict):
+        return set().union(*(_step_keys(value) for key, value in data.items() if key != "checklist"))
+    if isinstance(data, list):
+        own = {key for item in data if isinstance(item, dict) for key in item}
+        return own.union(*map(_step_keys, data))
     return set()
 
 

@@ -71,7 +71,7 @@ class StepReader:
 
     def _kind(self, document: Document, at: At, item: dict[str, Any]) -> str | None:
         kinds = self.files.kinds
-        found = [key for key in item if key in kinds]
+        found = [key for key in item if key not in STEP_KEYS and key in kinds]
         if "steps" in item:
             found.append("group")
         if len(found) == 1:
