@@ -110,7 +110,9 @@ def carry_out(
         sitting.seal(at=moment(clock.now()), exit_code=code, summary=_statement(plan, reason, context))
         if not stop.leave.is_set():
             run.close()
-    record = records.record(run_id)
+    from runner.record import fold
+
+    record = fold([bus.events], records.acts(run_id))
     return Finished(run=run_id, record=record, exit_code=code, records=records, index_trouble=_index(settings, record))
 
 

@@ -33,19 +33,33 @@ from runner.model import Outcome
 from runner.record.values import Attempt, Batch, HostRecord, RunRecord, StepRecord
 
 
+OF_A_HOST = (
+    HostConnected, HostRefused, HostStarted, HostFinished, LinkDropped, RollbackStarted, StepSkipped, StepStarted,
+    CommandSent, StepFinished, Waited,
+)  # fmt: skip
+
+
 def fold(sittings: Sequence[Iterable[Event]], acts: Iterable[Mapping[str, Any]] = ()) -> RunRecord:
-    """The record of a run from the events of all its sittings, in order, and the acts beside it."""
-    record = RunRecord(run="", hosts={})
+    """The record of a run from the events of all its sittings, in order, and the acts beside it. O(events)."""
+    record = RunRecord(run="")
+    hosts: dict[str, HostRecord] = {}
+    steps: dict[str, dict[str, StepRecord]] = {}
     for events in sittings:
         record = replace(record, sealed=False, exit_code=None)
-        before = record.took_ms
-        last = 0
+        at, last = record.ended_at, 0
         for event in events:
-            record = _apply(record, event)
-            last = max(last, event.mono_ms)
-            record = replace(record, ended_at=event.at or record.ended_at)
-        record = replace(record, took_ms=before + last)
-    return replace(record, acts=tuple(acts))
+            if isinstance(event, OF_A_HOST):
+                host = hosts.get(event.host) or HostRecord(name=event.host)
+                hosts[event.host] = _apply_host(host, steps.setdefault(event.host, {}), event)
+            else:
+                record = _apply(record, event)
+                if isinstance(event, SittingStarted):
+                    for name in event.hosts:
+                        hosts.setdefault(name, HostRecord(name=name))
+            at, last = event.at or at, max(last, event.mono_ms)
+        record = replace(record, ended_at=at, took_ms=record.took_ms + last)
+    done = {name: replace(host, steps=steps.get(name, {})) for name, host in hosts.items()}
+    return replace(record, hosts=done, acts=tuple(acts))
 
 
 def _apply(record: RunRecord, event: Event) -> RunRecord:
@@ -81,18 +95,11 @@ def _apply(record: RunRecord, event: Event) -> RunRecord:
                 record, sealed=True, exit_code=event.exit_code, stopped_by=event.stopped_by,
                 not_started=event.not_started,
             )  # fmt: skip
-        case _ if hasattr(event, "host"):
-            name = str(event.host)
-            host = record.hosts.get(name, HostRecord(name=name))
-            return replace(record, hosts={**record.hosts, name: _apply_host(host, event)})
         case _:
             return record
 
 
 def _begin(record: RunRecord, event: SittingStarted) -> RunRecord:
-    hosts = dict(record.hosts)
-    for name in event.hosts:
-        hosts.setdefault(name, HostRecord(name=name))
     return replace(
         record,
         run=event.run,
@@ -110,12 +117,14 @@ def _begin(record: RunRecord, event: SittingStarted) -> RunRecord:
         items=event.checklist,
         all_phases=bool(event.policy.get("all_phases")),
         left_out=event.left_out,
-        hosts=hosts,
     )
 
 
-def _apply_host(host: HostRecord, event: Event) -> HostRecord:
+def _apply_host(host: HostRecord, steps: dict[str, StepRecord], event: Event) -> HostRecord:
+    """`steps`, those of the host, are changed in place: a copy for every event would make a long run quadratic."""
     match event:
+        case StepStarted() | CommandSent() | StepFinished() | Waited():
+            return _apply_step(host, steps, event)
         case HostConnected():
             return replace(
                 host, peer=event.peer, facts=event.facts, connect_ms=host.connect_ms + event.took_ms,
@@ -136,16 +145,16 @@ def _apply_host(host: HostRecord, event: Event) -> HostRecord:
         case RollbackStarted():
             return replace(host, because=event.because)
         case StepSkipped():
-            step = StepRecord(id=event.step, phase=event.phase, outcome=Outcome.SKIPPED, why=event.why)
-            return replace(host, steps={**host.steps, event.step: step})
-        case StepStarted() | CommandSent() | StepFinished() | Waited():
-            return _apply_step(host, event)
+            steps[event.step] = StepRecord(id=event.step, phase=event.phase, outcome=Outcome.SKIPPED, why=event.why)
+            return host
         case _:
             return host
 
 
-def _apply_step(host: HostRecord, event: StepStarted | CommandSent | StepFinished | Waited) -> HostRecord:
-    step = host.steps.get(event.step, StepRecord(id=event.step, phase=""))
+def _apply_step(
+    host: HostRecord, steps: dict[str, StepRecord], event: StepStarted | CommandSent | StepFinished | Waited
+) -> HostRecord:
+    step = steps.get(event.step) or StepRecord(id=event.step, phase="")
     attempts = step.attempts
     match event:
         case StepStarted():
@@ -176,4 +185,5 @@ def _apply_step(host: HostRecord, event: StepStarted | CommandSent | StepFinishe
                 step, outcome=event.outcome if event.last else "", register=event.register,
                 attempts=(*attempts[:-1], done),
             )  # fmt: skip
-    return replace(host, steps={**host.steps, event.step: step})
+    steps[event.step] = step
+    return host
