@@ -43,7 +43,9 @@ def test_what_stands_behind_the_last_word_goes(query: str, found: str) -> None:
 
 
 def test_a_value_is_put_where_sql_reads_a_value() -> None:
-    query = "select :a, ':a', \"x:a\", a::text, b[1:2] -- :a\n from t where c = :a /* :a */ and d in :ids and '12:30' = e"
+    query = (
+        "select :a, ':a', \"x:a\", a::text, b[1:2] -- :a\n from t where c = :a /* :a */ and d in :ids and '12:30' = e"
+    )
     found = filled(query, {"a": "it's", "ids": [1, None]}, postgresql.literal)
     assert found == (
         "select 'it''s', ':a', \"x:a\", a::text, b[1:2] -- :a\n from t where c = 'it''s' /* :a */ and d in (1, NULL) "

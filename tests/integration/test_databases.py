@@ -1,0 +1,651 @@
+"""The database kinds against real PostgreSQL, MariaDB and SQLite, private to these tests: the traps that were seen."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.redact import Secret
+from tests.unit.steps.driver import Hand, Ran
+
+ROOT = os.getuid() == 0
+_PROGRAMS = (
+    *("awk", "basename", "cat", "chmod", "cp", "cut", "date", "df", "dirname", "grep", "head", "ls", "mkdir", "mktemp"),
+    *("mv", "od", "rm", "sed", "sh", "sha256sum", "sleep", "sort", "sync", "tail", "tr", "uname", "wc", "id", "stat"),
+    *("rmdir", "kill"),
+)
+WEIRD = "a\"b'$c `d`\n e"
+
+
+def program(name: str, *folders: str) -> str | None:
+    return shutil.which(name, path=":".join([os.environ["PATH"], *folders, "/usr/sbin"]))
+
+
+PG_BIN = next((str(path.parent) for path in sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))), "")
+
+
+@pytest.fixture(scope="module")
+def space() -> Iterator[Path]:
+    """A folder with a short name, for sockets, that every user may enter."""
+    folder = Path(tempfile.mkdtemp(prefix="rawat-", dir="/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def folder_of(space: Path, name: str, user: str) -> Path:
+    folder = space / name
+    folder.mkdir()
+    if ROOT:
+        shutil.chown(folder, user)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pg(space: Path) -> Iterator[dict[str, Any]]:
+    """A cluster of its own on a socket and on loopback: parameters that reach it as its owner."""
+    initdb = program("initdb", PG_BIN)
+    if initdb is None:
+        pytest.skip("PostgreSQL is not installed here")
+    user = "postgres" if ROOT else None
+    folder = folder_of(space, "pg", "postgres")
+    with closing(socket.create_server(("127.0.0.1", 0))) as probe:
+        port = probe.getsockname()[1]
+    run(initdb, "-D", str(folder / "data"), "-U", "owner", "-A", "trust", "-E", "UTF8", "--locale=C", user=user)
+    (folder / "data/pg_hba.conf").write_text("local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n")
+    control = Path(initdb).with_name("pg_ctl")
+    options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} -c fsync=off"
+    log = str(folder / "log")
+    run(str(control), "-D", str(folder / "data"), "-o", options, "-l", log, "-w", "start", user=user)
+    try:
+        yield {"engine": "postgresql", "host": str(folder), "port": port, "user": "owner"}
+    finally:
+        run(str(control), "-D", str(folder / "data"), "-m", "immediate", "-w", "stop", user=user)
+
+
+@pytest.fixture(scope="module")
+def maria(space: Path) -> Iterator[dict[str, Any]]:
+    daemon, setup = program("mariadbd"), program("mariadb-install-db")
+    if daemon is None or setup is None:
+        pytest.skip("MariaDB is not installed here")
+    user = "mysql" if ROOT else None
+    folder = folder_of(space, "my", "mysql")
+    run(setup, "--no-defaults", f"--datadir={folder}/data", "--auth-root-authentication-method=normal", user=user)
+    with closing(socket.create_server(("127.0.0.1", 0))) as probe:
+        port = probe.getsockname()[1]
+    words = [daemon, "--no-defaults", f"--datadir={folder}/data", f"--socket={folder}/s", "--bind-address=127.0.0.1"]
+    words += [f"--port={port}", f"--pid-file={folder}/pid", "--innodb-flush-log-at-trx-commit=0"]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(words, stdout=log, stderr=log, user=user)
+    try:
+        until(lambda: (folder / "s").exists() and subprocess.run(
+            ["mariadb", "--no-defaults", "-u", "root", f"--socket={folder}/s", "-e", "select 1"],
+            capture_output=True, check=False).returncode == 0, seconds=60)  # fmt: skip
+        yield {"engine": "mariadb", "host": f"{folder}/s", "user": "root"}
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def run(*words: str, user: str | None = None) -> None:
+    subprocess.run(words, check=True, capture_output=True, user=user, cwd="/", timeout=120)
+
+
+def until(good: Any, *, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not good():
+        assert time.monotonic() < end, "it did not come true in time"
+        time.sleep(0.1)
+
+
+@pytest.fixture
+def hand(tmp_path: Path) -> Hand:
+    return Hand(root=tmp_path)
+
+
+@pytest.fixture
+def copies(tmp_path: Path) -> Path:
+    """Where copies go: a name that must be quoted."""
+    return tmp_path / "b k's $x"
+
+
+def ask(hand: Hand, where: dict[str, Any], query: str, **more: Any) -> Ran:
+    ran = hand.do("sql", {**where, "query": query, **more})
+    assert ran.verdict.ok, ran.problem
+    return ran
+
+
+@pytest.fixture
+def shop(pg: dict[str, Any], hand: Hand) -> Iterator[dict[str, Any]]:
+    """A database whose name and tables must be quoted."""
+    name = "sh op's $db"
+    main = {**pg, "database": "postgres"}
+    ask(hand, main, f'create database "{name}"', change=True)
+    where = {**pg, "database": name}
+    quoted = WEIRD.replace('"', '""')
+    ask(
+        hand,
+        where,
+        f"""create table loans (id int primary key, name text, amount numeric, open bool, code text);
+        insert into loans select g, 'n' || g, g * 1.5, g % 2 = 0, '00' || g from generate_series(1, 1000) g;
+        create schema "we ird"; create table "we ird"."{quoted}" (a int);
+        insert into "we ird"."{quoted}" values (1), (2);
+        create view v as select * from loans; create unlogged table empty (a int)""",
+        change=True,
+    )
+    yield where
+    ask(hand, main, f'drop database "{name}" with (force)', change=True)
+
+
+def databases(hand: Hand, where: dict[str, Any]) -> set[str]:
+    query = "select datname from pg_database" if where["engine"] == "postgresql" else "show databases"
+    database = "postgres" if where["engine"] == "postgresql" else "mysql"
+    return {next(iter(row.values())) for row in ask(hand, {**where, "database": database}, query).values["rows"]}
+
+
+def backup(hand: Hand, where: dict[str, Any], to: Path, **more: Any) -> Ran:
+    return hand.do("backup", {**where, "to": str(to), **more})
+
+
+def restore(hand: Hand, where: dict[str, Any], artefact: str | Path, **more: Any) -> Ran:
+    there = {key: value for key, value in where.items() if key != "database"}
+    return hand.do("restore_test", {**there, "artefact": str(artefact), **more})
+
+
+def cut_in_half(artefact: str) -> None:
+    data = Path(artefact).read_bytes()
+    Path(artefact).write_bytes(data[: len(data) // 2])
+
+
+def flip_a_byte(artefact: str) -> None:
+    data = bytearray(Path(artefact).read_bytes())
+    data[len(data) // 2] ^= 1
+    Path(artefact).write_bytes(data)
+
+
+def forget_digest(artefact: str) -> None:
+    """Make the manifest fit a damaged copy, so that only the restore itself can find the damage."""
+    import hashlib
+
+    path = Path(artefact + ".json")
+    manifest = json.loads(path.read_text())
+    digest = hashlib.sha256(Path(artefact).read_bytes()).hexdigest()
+    path.write_text(path.read_text().replace(manifest["sha256"], digest))
+
+
+class TestPostgreSql:
+    def test_rows_have_the_types_that_the_columns_have(self, hand: Hand, shop: dict[str, Any]) -> None:
+        text = "it's $x \\ \n\"é :a ;"
+        query = "select id, amount, open, code, :text as text, null as nothing from loans where id in :ids; -- x"
+        ran = ask(hand, shop, query, params={"text": text, "ids": [1, 2]}, rows=2)
+        assert ran.values["row"] == {
+            "id": 1, "amount": 1.5, "open": False, "code": "001", "text": text, "nothing": None,
+        }  # fmt: skip
+        assert ran.values["value"] == 1
+        assert ran.values["count"] == 2
+
+    def test_a_query_changes_nothing_unless_it_may(self, hand: Hand, shop: dict[str, Any]) -> None:
+        ran = hand.do("sql", {**shop, "query": "delete from loans"})
+        assert not ran.verdict.ok
+        assert "read-only" in ran.problem
+        assert ask(hand, shop, "delete from loans where id <= 3", change=True).values["count"] == 3
+        assert ask(hand, shop, "delete from loans where id < 0", change=True).verdict.changed is False
+        assert ask(hand, shop, "vacuum loans", change=True).verdict.ok
+
+    def test_a_password_is_no_argument_and_a_wrong_one_is_said(self, hand: Hand, shop: dict[str, Any]) -> None:
+        ask(hand, shop, "drop role if exists maint; create role maint login password 'right' superuser", change=True)
+        over = {**shop, "host": "127.0.0.1", "user": "maint"}
+        right = hand.do("sql", {**over, "password": Secret("pw", "right"), "query": "select current_user as who"})
+        assert right.values["value"] == "maint"
+        wrong = hand.do("sql", {**over, "password": Secret("pw", "wrong"), "query": "select 1"})
+        assert 'password authentication failed for user "maint"' in wrong.problem
+        failed = hand.do("backup", {**over, "password": Secret("pw", "wrong"), "to": str(hand.root / "b")})
+        assert "password authentication failed" in failed.problem
+        assert list((hand.root / "b").iterdir()) == []
+        made = hand.do("backup", {**over, "password": Secret("pw", "right"), "to": str(hand.root / "b")})
+        assert made.verdict.ok, made.problem
+
+    @pytest.mark.parametrize("form", ["custom", "plain"])
+    def test_what_was_saved_can_be_restored(self, hand: Hand, shop: dict[str, Any], copies: Path, form: str) -> None:
+        before = databases(hand, shop)
+        made = backup(hand, shop, copies, format=form)
+        assert made.verdict.ok, made.problem
+        quoted = WEIRD.replace('"', '""')
+        assert made.values["tables"] == {"public.loans": 1000, f'"we ird"."{quoted}"': 2, "public.empty": 0}
+        assert made.values["counted"] == "snapshot"
+        artefact = Path(made.values["path"])
+        assert artefact.stat().st_mode & 0o777 == 0o600
+        manifest = json.loads(Path(made.values["manifest"]).read_text())
+        assert manifest["sha256"] == made.values["sha256"]
+        assert manifest["point"]["lsn"]
+        proof = restore(hand, shop, artefact, amcheck=True)
+        assert proof.verdict.ok, proof.problem
+        assert proof.values["equal"] is True
+        assert proof.values["tables"] == made.values["tables"]
+        assert databases(hand, shop) == before
+
+    def test_rows_that_come_while_it_is_dumped_are_not_counted(
+        self, hand: Hand, shop: dict[str, Any], copies: Path
+    ) -> None:
+        stop = threading.Event()
+
+        def write() -> None:
+            number = 10_000
+            while not stop.is_set():
+                number += 1
+                ask(hand, shop, "insert into loans (id) values (:n)", params={"n": number}, change=True)
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        try:
+            made = [backup(hand, shop, copies) for _ in range(3)]
+        finally:
+            stop.set()
+            writer.join()
+        for ran in made:
+            assert restore(hand, shop, ran.values["path"]).values["equal"] is True
+        assert made[0].values["rows"] < made[2].values["rows"]
+
+    @pytest.mark.parametrize("form", ["custom", "plain"])
+    @pytest.mark.parametrize("harm", [cut_in_half, flip_a_byte])
+    def test_a_damaged_copy_is_found_and_scratch_goes(
+        self, hand: Hand, shop: dict[str, Any], copies: Path, form: str, harm: Any
+    ) -> None:
+        before = databases(hand, shop)
+        artefact = backup(hand, shop, copies, format=form).values["path"]
+        harm(artefact)
+        ran = restore(hand, shop, artefact)
+        assert "is not what was saved" in ran.problem
+        if harm is cut_in_half:
+            forget_digest(artefact)
+            ran = restore(hand, shop, artefact)
+            assert not ran.verdict.ok
+            assert "cannot be restored" in ran.problem or "has no end" in ran.problem
+        assert databases(hand, shop) == before
+
+    def test_rows_missing_in_the_copy_are_named(self, hand: Hand, shop: dict[str, Any], copies: Path) -> None:
+        made = backup(hand, shop, copies)
+        manifest = Path(made.values["manifest"])
+        manifest.write_text(manifest.read_text().replace('"public.loans", 1000', '"public.loans", 1001'))
+        ran = restore(hand, shop, made.values["path"])
+        assert ran.problem == "public.loans: 1001 rows saved, 1000 restored"
+        assert ran.values["equal"] is False
+
+    def test_a_dump_that_leads_elsewhere_is_refused(self, hand: Hand, shop: dict[str, Any], copies: Path) -> None:
+        made = backup(hand, shop, copies, format="plain")
+        path = Path(made.values["path"])
+        path.write_text("\\connect postgres\n" + path.read_text())
+        ran = restore(hand, shop, path, compare=False)
+        assert not ran.verdict.ok
+        forget_digest(str(path))
+        assert "database of its own" in restore(hand, shop, path, compare=False).problem
+
+    def test_only_older_copies_of_the_same_source_go_and_none_after_a_failure(
+        self, hand: Hand, shop: dict[str, Any], copies: Path
+    ) -> None:
+        first = backup(hand, shop, copies, keep=2, name="credit")
+        stranger = copies / "credit-20200101T000000Z.dump"
+        stranger.write_text("not ours")
+        other = copies / "credit-20200102T000000Z.dump"
+        other.write_text("of another host")
+        other.with_name(other.name + ".json").write_text(
+            Path(first.values["manifest"]).read_text().replace('"host": "db1"', '"host": "db2"')
+        )
+        backup(hand, shop, copies, keep=2, name="credit")
+        failed = backup(hand, {**shop, "database": "nowhere"}, copies, keep=1, name="credit")
+        assert not failed.verdict.ok
+        assert Path(first.values["path"]).exists()
+        third = backup(hand, shop, copies, keep=2, name="credit")
+        assert third.values["removed"] == [Path(first.values["path"]).name]
+        assert not Path(first.values["path"]).exists()
+        assert not Path(first.values["manifest"]).exists()
+        assert stranger.exists()
+        assert other.exists()
+        assert [path.name for path in copies.iterdir() if path.name.startswith(".")] == []
+
+    def test_dead_rows_go_and_no_disk_is_claimed(self, hand: Hand, shop: dict[str, Any]) -> None:
+        ask(
+            hand,
+            shop,
+            """create table fat (id int primary key, note text) with (autovacuum_enabled = off);
+            insert into fat select g, repeat('x', 50) from generate_series(1, 100000) g; analyze;
+            delete from fat where id % 10 <> 0; select pg_stat_force_next_flush()""",
+            change=True,
+        )
+        limits = {"index_size": "1MB"}
+        heap = "select pg_relation_size('fat') as bytes"
+        size = ask(hand, shop, heap).values["value"]
+        looked = hand.do("optimize", {**shop, "limits": limits})
+        assert looked.values["jobs"] == ["VACUUM (ANALYZE) public.fat"]
+        assert looked.verdict.changed is False
+        ran = hand.do("optimize", {**shop, "apply": "act", "limits": limits})
+        assert ran.verdict.ok, ran.problem
+        assert ran.values["did"] == ["VACUUM (ANALYZE) public.fat", "REINDEX INDEX CONCURRENTLY public.fat_pkey"]
+        assert ran.values["dead_before"] == 90_000
+        assert ran.values["dead_after"] == 0
+        assert ask(hand, shop, heap).values["value"] == size
+        index = {moment: ran.values[moment]["index public.fat_pkey"]["bytes"] for moment in ("before", "after")}
+        assert index["after"] < index["before"] / 4
+        assert 0 < ran.values["freed_bytes"] < index["before"]
+        assert hand.look("optimize", {**shop, "apply": "act", "limits": limits}).needed is False
+
+    def test_a_lock_that_is_not_given_fails_the_step_and_names_it(self, hand: Hand, shop: dict[str, Any]) -> None:
+        ask(
+            hand,
+            shop,
+            """create table busy (id int) with (autovacuum_enabled = off);
+            insert into busy select g from generate_series(1, 5000) g; delete from busy;
+            select pg_stat_force_next_flush()""",
+            change=True,
+        )
+        words = ["psql", "-X", "-q", "-h", shop["host"], "-p", str(shop["port"]), "-U", "owner", shop["database"]]
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+            assert holder.stdin is not None and holder.stdout is not None
+            holder.stdin.write(b"begin; lock table busy in share update exclusive mode;\n\\echo held\n")
+            holder.stdin.flush()
+            assert holder.stdout.readline() == b"held\n"
+            ran = hand.do("optimize", {**shop, "apply": "act", "lock_timeout": "300ms"})
+            holder.stdin.close()
+        assert "lock timeout" in ran.problem
+        assert "VACUUM (ANALYZE) public.busy" in ran.problem
+
+
+@pytest.fixture
+def store(maria: dict[str, Any], hand: Hand) -> Iterator[dict[str, Any]]:
+    name = "sto re's $db"
+    main = {**maria, "database": "mysql"}
+    ask(hand, main, f"create database `{name}`", change=True)
+    where = {**maria, "database": name}
+    sql = """create table loans (id int primary key, name text, amount decimal(10,2), next int as (id + 1) stored);
+    insert into loans (id, name, amount) values (1, 'INSERT INTO `x` VALUES', 1.5), (2, '),\n(3', null), (3, null, 7);
+    create table `we ir``d "x$y` (a int); insert into `we ir``d "x$y` values (1), (2); create table empty (a int);
+    create view v as select * from loans;
+    create trigger tr before insert on loans for each row set new.name = 'x';
+    create procedure p() insert into loans (id) values (9)"""
+    ask(hand, where, sql, change=True)
+    yield where
+    ask(hand, main, f"drop database `{name}`", change=True)
+
+
+class TestMariaDb:
+    def test_rows_and_nulls(self, hand: Hand, store: dict[str, Any]) -> None:
+        text = "it's $x \\ \n\"é <&> ;"
+        ran = ask(
+            hand,
+            store,
+            "select id, amount, :t as text from loans where id in :ids order by id",
+            params={"t": text, "ids": [1, 2]},
+        )
+        assert ran.values["rows"] == [{"id": 1, "amount": 1.5, "text": text}, {"id": 2, "amount": None, "text": text}]
+
+    def test_a_query_changes_nothing_unless_it_may(self, hand: Hand, store: dict[str, Any]) -> None:
+        assert "READ ONLY" in hand.do("sql", {**store, "query": "delete from loans"}).problem
+        assert ask(hand, store, "delete from loans where id = 3", change=True).values["count"] == 1
+
+    def test_a_wrong_password_is_said(self, hand: Hand, store: dict[str, Any]) -> None:
+        ask(hand, store, "create or replace user maint@localhost identified by 'right'", change=True)
+        ask(hand, store, "grant all on *.* to maint@localhost", change=True)
+        mine = {**store, "user": "maint"}
+        assert ask(hand, {**mine, "password": Secret("pw", "right")}, "select 1 as one").values["value"] == 1
+        wrong = hand.do("backup", {**mine, "password": Secret("pw", "wrong"), "to": str(hand.root / "b")})
+        assert "Access denied" in wrong.problem
+
+    def test_what_was_saved_can_be_restored(self, hand: Hand, store: dict[str, Any], copies: Path) -> None:
+        before = databases(hand, store)
+        made = backup(hand, store, copies)
+        assert made.verdict.ok, made.problem
+        assert made.values["tables"] == {"loans": 3, 'we ir`d "x$y': 2, "empty": 0}
+        assert (made.values["counted"], made.values["consistent"]) == ("dump", True)
+        text = Path(made.values["path"]).read_text().lower()
+        assert all(word in text for word in ("trigger tr", "procedure `p`", "view `v`"))
+        proof = restore(hand, store, made.values["path"])
+        assert proof.verdict.ok, proof.problem
+        assert proof.values["equal"] is True
+        assert databases(hand, store) == before
+
+    def test_a_routine_that_may_not_be_seen_is_no_silent_loss(
+        self, hand: Hand, store: dict[str, Any], copies: Path
+    ) -> None:
+        ask(hand, store, "create or replace user looker@localhost identified by 'right'", change=True)
+        rights = "select, show view, trigger, event, lock tables, execute"
+        ask(hand, store, f"grant {rights} on `{store['database']}`.* to looker@localhost", change=True)
+        failed = backup(hand, {**store, "user": "looker", "password": Secret("pw", "right")}, copies)
+        assert "insufficient privileges" in failed.problem
+        assert list(copies.iterdir()) == []
+
+    def test_a_table_without_transactions_is_not_called_consistent(
+        self, hand: Hand, store: dict[str, Any], copies: Path
+    ) -> None:
+        ask(hand, store, "create table old (a int) engine=MyISAM", change=True)
+        made = backup(hand, store, copies)
+        assert made.verdict.ok, made.problem
+        assert made.values["consistent"] is False
+
+    @pytest.mark.parametrize("harm", [cut_in_half, flip_a_byte])
+    def test_a_damaged_copy_is_found_and_scratch_goes(
+        self, hand: Hand, store: dict[str, Any], copies: Path, harm: Any
+    ) -> None:
+        before = databases(hand, store)
+        artefact = backup(hand, store, copies).values["path"]
+        harm(artefact)
+        assert "is not what was saved" in restore(hand, store, artefact).problem
+        if harm is cut_in_half:
+            forget_digest(artefact)
+            assert "has no end" in restore(hand, store, artefact).problem
+        assert databases(hand, store) == before
+
+    def test_scratch_goes_after_a_restore_that_failed_half_way(
+        self, hand: Hand, store: dict[str, Any], copies: Path
+    ) -> None:
+        before = databases(hand, store)
+        artefact = backup(hand, store, copies).values["path"]
+        path = Path(artefact)
+        path.write_text(path.read_text().replace("(2,", "(2,2,2,2,", 1))
+        forget_digest(artefact)
+        ran = restore(hand, store, artefact)
+        assert "cannot be restored" in ran.problem
+        assert databases(hand, store) == before
+
+    def test_a_dump_that_leads_elsewhere_is_refused(self, hand: Hand, store: dict[str, Any], copies: Path) -> None:
+        path = Path(backup(hand, store, copies).values["path"])
+        path.write_text(f"USE `mysql`;\n{path.read_text()}")
+        forget_digest(str(path))
+        assert "database of its own" in restore(hand, store, path).problem
+
+    @pytest.mark.skipif(not ROOT, reason="needs root: a small file system is mounted")
+    def test_a_full_disk_fails_and_keeps_the_copy_before(
+        self, hand: Hand, store: dict[str, Any], tmp_path: Path
+    ) -> None:
+        ask(hand, store, "create table photos (a longblob)", change=True)
+        ask(hand, store, "insert into photos select repeat(char(200), 1500000)", change=True)
+        with small_disk(tmp_path / "disk", "5m") as disk:
+            good = backup(hand, store, disk, keep=1)
+            assert good.verdict.ok, good.problem
+            # What is there now is little enough by the figures, yet its hexadecimal text will not fit.
+            (disk / "filler").write_bytes(b"x" * 300_000)
+            failed = backup(hand, store, disk, keep=1)
+            assert not failed.verdict.ok
+            assert "free" in failed.problem or "ended with" in failed.problem
+            assert Path(good.values["path"]).exists()
+            assert sorted(path.name for path in disk.iterdir() if path.name.startswith(".")) == []
+
+    def test_free_space_goes(self, hand: Hand, store: dict[str, Any]) -> None:
+        ask(hand, store, "create table `fa t` (id int primary key, s text)", change=True)
+        ask(hand, store, "insert into `fa t` select seq, repeat('x', 200) from seq_1_to_100000", change=True)
+        ask(hand, store, "delete from `fa t` where id % 10 <> 0", change=True)
+        limits = {"free_size": "1MB", "free_percent": 5}
+        until(lambda: hand.do("optimize", {**store, "limits": limits}).values["jobs"], seconds=30)
+        ran = hand.do("optimize", {**store, "apply": "act", "limits": limits})
+        assert ran.verdict.ok, ran.problem
+        assert "optimize table `fa t`" in ran.values["did"]
+        assert ran.values["freed_bytes"] > 0
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[Path]:
+    folder.mkdir()
+    run("mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder))
+    try:
+        yield folder
+    finally:
+        run("umount", str(folder))
+
+
+@pytest.fixture
+def without_sqlite3(tmp_path: Path) -> dict[str, str]:
+    """A path with all the programs that the scripts use, but no sqlite3."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in _PROGRAMS:
+        if found := shutil.which(name):
+            (folder / name).symlink_to(found)
+    python = folder / "python3"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    return {"PATH": str(folder)}
+
+
+@pytest.fixture(params=["sqlite3", "python3", "busybox"])
+def lite(request: pytest.FixtureRequest, tmp_path: Path, without_sqlite3: dict[str, str]) -> Hand:
+    """SQLite by its shell, by the host's python3, and with the smallest shell there is."""
+    if request.param == "python3":
+        return Hand(root=tmp_path, env=without_sqlite3)
+    if shutil.which("sqlite3") is None:
+        pytest.skip("the sqlite3 program is not installed here")
+    if request.param == "busybox":
+        if shutil.which("busybox") is None:
+            pytest.skip("busybox is not installed here")
+        return Hand(root=tmp_path, shell=("busybox", "sh"))
+    return Hand(root=tmp_path)
+
+
+@pytest.fixture
+def credit(tmp_path: Path) -> dict[str, Any]:
+    path = tmp_path / "cre dit's $x.db"
+    with closing(sqlite3.connect(path)) as base:
+        base.executescript(
+            """pragma journal_mode = wal; create table loans (id integer primary key, name text, amount real);
+            insert into loans values (1, 'a', 1.5), (2, null, null), (3, 'it''s', 3);"""
+        )
+        base.execute(f'create table "{WEIRD.replace(chr(34), chr(34) * 2)}" (a)')
+        base.execute(f'insert into "{WEIRD.replace(chr(34), chr(34) * 2)}" values (1)')
+        base.commit()
+    return {"engine": "sqlite", "database": str(path)}
+
+
+class TestSqlite:
+    def test_rows(self, lite: Hand, credit: dict[str, Any]) -> None:
+        text = "it's $x \\ \n\"é ;"
+        ran = ask(lite, credit, "select *, :t as text from loans where id in :ids", params={"t": text, "ids": [1, 2]})
+        assert ran.values["rows"] == [
+            {"id": 1, "name": "a", "amount": 1.5, "text": text},
+            {"id": 2, "name": None, "amount": None, "text": text},
+        ]
+
+    def test_a_query_changes_nothing_unless_it_may(self, lite: Hand, credit: dict[str, Any]) -> None:
+        assert "readonly" in lite.do("sql", {**credit, "query": "delete from loans"}).problem
+        assert ask(lite, credit, "delete from loans where id = 3", change=True).values["count"] == 1
+        ask(lite, credit, "create table x (a); insert into x values (';'); insert into x values (2)", change=True)
+        assert ask(lite, credit, "select count(*) as n from x").values["value"] == 2
+
+    def test_a_file_that_is_not_there_is_not_made(self, lite: Hand, tmp_path: Path) -> None:
+        nowhere = tmp_path / "nowhere.db"
+        ran = lite.do("sql", {"engine": "sqlite", "database": str(nowhere), "query": "select 1"})
+        assert "is not there" in ran.problem
+        assert not nowhere.exists()
+
+    def test_what_was_saved_can_be_restored(self, lite: Hand, credit: dict[str, Any], copies: Path) -> None:
+        with closing(sqlite3.connect(credit["database"])) as writer:
+            writer.execute("insert into loans (name) values ('still in the log')")
+            writer.commit()
+            made = backup(lite, credit, copies)
+        assert made.verdict.ok, made.problem
+        assert made.values["tables"] == {"loans": 4, WEIRD: 1}
+        before = Path(made.values["path"]).read_bytes()
+        proof = restore(lite, credit, made.values["path"])
+        assert proof.verdict.ok, proof.problem
+        assert proof.values["equal"] is True
+        assert Path(made.values["path"]).read_bytes() == before
+        assert len(list(copies.iterdir())) == 2
+
+    @pytest.mark.parametrize("harm", [cut_in_half, flip_a_byte])
+    def test_a_damaged_copy_is_found_and_scratch_goes(
+        self, lite: Hand, credit: dict[str, Any], copies: Path, harm: Any
+    ) -> None:
+        artefact = backup(lite, credit, copies).values["path"]
+        harm(artefact)
+        assert "is not what was saved" in restore(lite, credit, artefact).problem
+        if harm is cut_in_half:
+            forget_digest(artefact)
+            assert "integrity_check" in restore(lite, credit, artefact).problem
+        assert len(list(copies.iterdir())) == 2
+
+    def test_no_room_is_said_before_anything_is_begun(self, lite: Hand, credit: dict[str, Any], tmp_path: Path) -> None:
+        if not ROOT:
+            pytest.skip("needs root: a small file system is mounted")
+        ask(lite, credit, "create table fat (a)", change=True)
+        ask(lite, credit, "insert into fat values (zeroblob(2000000))", change=True)
+        with small_disk(tmp_path / "disk", "1m") as disk:
+            ran = backup(lite, credit, disk)
+            assert "nothing was started" in ran.problem
+            assert ran.values["need_bytes"] > ran.values["room_bytes"]
+            assert list(disk.iterdir()) == []
+
+    def test_a_file_becomes_smaller_where_pages_were_free(self, lite: Hand, credit: dict[str, Any]) -> None:
+        ask(lite, credit, "create table fat (a)", change=True)
+        ask(lite, credit, "insert into fat values (zeroblob(2000000))", change=True)
+        ask(lite, credit, "delete from fat", change=True)
+        limits = {"free_size": "1MB"}
+        assert lite.do("optimize", {**credit, "limits": limits}).values["jobs"] == ["VACUUM", "ANALYZE"]
+        ran = lite.do("optimize", {**credit, "apply": "act", "limits": limits})
+        assert ran.verdict.ok, ran.problem
+        assert ran.values["freed_bytes"] > 1_900_000
+        assert lite.look("optimize", {**credit, "apply": "act", "limits": limits}).needed is False
+
+    def test_a_writer_that_does_not_let_go_fails_the_step(self, lite: Hand, credit: dict[str, Any]) -> None:
+        with closing(sqlite3.connect(credit["database"], isolation_level=None)) as writer:
+            writer.execute("begin immediate")
+            ran = lite.do("optimize", {**credit, "apply": "act", "lock_timeout": "200ms"})
+            writer.execute("rollback")
+        assert "locked" in ran.problem
+
+
+class TestFiles:
+    @pytest.mark.parametrize("form", ["tar.gz", "tar"])
+    def test_what_was_saved_can_be_restored(self, hand: Hand, tmp_path: Path, copies: Path, form: str) -> None:
+        source = tmp_path / "so urce's"
+        (source / "in side").mkdir(parents=True)
+        (source / "a\nb $c").write_bytes(os.urandom(50_000))
+        (source / "in side" / "skip.tmp").write_text("y")
+        (source / "link").symlink_to("nowhere")
+        where = {"engine": "files"}
+        made = backup(hand, {**where, "path": str(source)}, copies, format=form, exclude="*.tmp")
+        assert made.verdict.ok, made.problem
+        assert made.values["tables"] == {"entries": 4}
+        proof = restore(hand, where, made.values["path"])
+        assert proof.verdict.ok, proof.problem
+        assert proof.values["equal"] is True
+        cut_in_half(made.values["path"])
+        forget_digest(made.values["path"])
+        ran = restore(hand, where, made.values["path"])
+        assert not ran.verdict.ok
+        assert len(list(copies.iterdir())) == 2
+
+    def test_a_copy_may_not_lie_in_its_own_source(self, hand: Hand, tmp_path: Path) -> None:
+        (tmp_path / "source").mkdir()
+        where = {"engine": "files", "path": str(tmp_path / "source")}
+        assert "copy itself" in backup(hand, where, tmp_path / "source" / "b").problem
