@@ -14,7 +14,7 @@ from typing import Any
 from runner.seams import Completed
 
 MARK = "rawat:"
-_ERROR = re.compile(r"\b(error|fatal|panic|failed|cannot|denied|refused)\b|^E: ", re.IGNORECASE)
+_ERROR = re.compile(r"\b(error|fatal|panic|failed|cannot|denied|refused|insufficient)\b|^E: ", re.IGNORECASE)
 _ESCAPE = re.compile(r"\\(.)")
 
 

@@ -1,0 +1,54 @@
+"""Packages of this machine, looked at by an ordinary user; nothing is changed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.unit.steps.driver import Hand
+
+pytestmark = pytest.mark.skipif(shutil.which("apt-get") is None, reason="this machine has no apt")
+
+
+@pytest.fixture
+def hand(tmp_path: Path) -> Hand:
+    return Hand(root=tmp_path, user="nobody" if os.getuid() == 0 else None)
+
+
+def versions() -> str:
+    return subprocess.run(["dpkg-query", "-W"], capture_output=True, text=True, check=True).stdout
+
+
+def test_updates_are_listed_without_root_and_nothing_changes(hand: Hand) -> None:
+    before = versions()
+    ran = hand.do("patch", {"exclude": ["base-*"]})
+    assert ran.verdict.ok, ran.problem
+    assert ran.verdict.changed is False
+    plan = subprocess.run(
+        ["apt-get", "-s", "-o", "Debug::NoLocking=true", "--with-new-pkgs", "upgrade"],
+        capture_output=True, text=True, check=True, env={**os.environ, "LC_ALL": "C"},
+    )  # fmt: skip
+    names = {line.split()[1] for line in plan.stdout.splitlines() if line.startswith("Inst ")}
+    assert {row["name"] for row in ran.values["packages"]} == names
+    assert all(row["candidate"] and " " not in row["candidate"] for row in ran.values["packages"])
+    assert {row["left"] for row in ran.values["packages"] if row["name"].startswith("base-")} <= {"excluded"}
+    assert versions() == before
+
+
+def test_applying_needs_root_and_says_so(hand: Hand) -> None:
+    if os.getuid() != 0 or hand.user is not None:
+        assert "root only: say become: root" in hand.do("patch", {"apply": "all"}).problem
+        assert "root only: say become: root" in hand.do("package", {"name": "dpkg", "state": "absent"}).problem
+
+
+def test_what_is_installed_is_seen(hand: Hand) -> None:
+    assert hand.look("package", {"name": "dpkg"}).needed is False
+    assert hand.look("package", {"name": "no-such-package-here"}).needed is True
+    assert hand.look("package", {"name": "dpkg", "state": "absent"}).needed is True
+    assert hand.look("package", {"name": "dpkg", "state": "held"}).needed is True
+    check = hand.look("package", {"name": "dpkg", "version": "0.1"})
+    assert "dpkg: expected 0.1, found 1." in check.why

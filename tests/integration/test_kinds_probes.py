@@ -1,0 +1,150 @@
+"""Probes against a small server on loopback, with each of the programs that a host may have."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.redact import Secret
+from tests.unit.steps.driver import Hand
+
+_PROGRAMS = (
+    *("awk", "cat", "cut", "date", "df", "dirname", "grep", "head", "id", "ls", "mkdir", "mktemp", "rm", "sed", "sh"),
+    *("sleep", "tail", "tr", "wc"),
+)
+
+
+class Page(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.answer(b"")
+
+    def do_POST(self) -> None:
+        self.answer(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
+
+    def answer(self, sent: bytes) -> None:
+        if self.path == "/moved":
+            self.send_response(302)
+            self.send_header("Location", "/health")
+            self.end_headers()
+            return
+        self.send_response(503 if self.path == "/broken" else 200)
+        self.end_headers()
+        self.wfile.write(b"state: ok\nkey: " + self.headers.get("X-Key", "none").encode() + b"\nsent: " + sent)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[int]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as httpd:
+        thread = threading.Thread(target=httpd.serve_forever, daemon=True)
+        thread.start()
+        yield httpd.server_address[1]
+        httpd.shutdown()
+
+
+def with_only(folder: Path, *names: str) -> dict[str, str]:
+    """A path with the programs that every host has, and with `names`."""
+    folder.mkdir()
+    for name in (*_PROGRAMS, *(name for name in names if name != "python3")):
+        found = shutil.which(name)
+        if found is None:
+            pytest.skip(f"{name} is not installed here")
+        (folder / name).symlink_to(found)
+    if "python3" in names:
+        (folder / "python3").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+        (folder / "python3").chmod(0o755)
+    return {"PATH": str(folder)}
+
+
+@pytest.fixture(params=["curl", "python3", "wget"])
+def hand(request: pytest.FixtureRequest, tmp_path: Path) -> Hand:
+    return Hand(root=tmp_path, env=with_only(tmp_path / "bin", request.param))
+
+
+class TestHttp:
+    def test_what_is_as_expected(self, hand: Hand, server: int) -> None:
+        ran = hand.do("http", {"url": f"http://127.0.0.1:{server}/health", "body": "state: ok", "matches": "(?m)^key"})
+        assert ran.verdict.ok, ran.problem
+        assert ran.values["status"] == 200
+        assert ran.values["body"].startswith("state: ok\n")
+
+    def test_expected_and_found_are_named(self, hand: Hand, server: int) -> None:
+        ran = hand.do("http", {"url": f"http://127.0.0.1:{server}/broken"})
+        assert "expected status 200, found 503" in ran.problem
+
+    def test_a_redirect_is_an_answer_unless_it_is_followed(self, hand: Hand, server: int) -> None:
+        url = f"http://127.0.0.1:{server}/moved"
+        assert hand.do("http", {"url": url, "status": 302}).verdict.ok
+        assert hand.do("http", {"url": url, "follow": True}).values["status"] == 200
+
+    def test_secrets_are_sent_or_it_is_said_that_they_cannot_be(self, hand: Hand, server: int) -> None:
+        params = {"headers": {"X-Key": Secret("key", "hunter2")}, "send": Secret("body", "a=b"), "method": "POST"}
+        ran = hand.do("http", {"url": f"http://127.0.0.1:{server}/", **params})
+        if (hand.root / "bin" / "wget").exists():
+            assert "install curl or python3" in ran.problem
+        else:
+            assert "key: hunter2\nsent: a=b" in ran.values["body"]
+
+    def test_nobody_there(self, hand: Hand) -> None:
+        ran = hand.do("http", {"url": f"http://127.0.0.1:{free_port()}/", "timeout": "2s"})
+        assert not ran.verdict.ok
+        assert "127.0.0.1" in ran.problem
+
+    def test_no_program_at_all(self, tmp_path: Path) -> None:
+        bare = Hand(root=tmp_path, env=with_only(tmp_path / "bare"))
+        assert "none of curl, python3, wget" in bare.do("http", {"url": "http://127.0.0.1:1/"}).problem
+
+
+class TestWait:
+    def test_a_port(self, tmp_path: Path, server: int) -> None:
+        hand = Hand(root=tmp_path)
+        assert hand.do("wait", {"port": server, "timeout": "5s"}).values["seen"] == "open"
+        ran = hand.do("wait", {"port": free_port(), "timeout": "1s", "every": "200ms"})
+        assert "open, found closed after" in ran.problem
+        assert hand.do("wait", {"port": free_port(), "gone": True, "timeout": "1s"}).verdict.ok
+
+    @pytest.mark.parametrize("names", [("python3",), ("bash", "timeout")])
+    def test_a_port_with_what_the_host_has(self, tmp_path: Path, server: int, names: tuple[str, ...]) -> None:
+        hand = Hand(root=tmp_path, env=with_only(tmp_path / "bin", *names))
+        assert hand.do("wait", {"port": server, "timeout": "2s"}).verdict.ok
+        assert not hand.do("wait", {"port": free_port(), "timeout": 0}).verdict.ok
+
+    def test_a_page(self, hand: Hand, server: int) -> None:
+        assert hand.do("wait", {"http": f"http://127.0.0.1:{server}/health", "timeout": "5s"}).verdict.ok
+        ran = hand.do("wait", {"http": f"http://127.0.0.1:{server}/broken", "timeout": "1s"})
+        assert "status 200, found 503" in ran.problem
+
+    def test_a_file_that_comes_later(self, tmp_path: Path) -> None:
+        late = tmp_path / "la te's"
+        timer = threading.Timer(1.0, late.touch)
+        timer.start()
+        ran = Hand(root=tmp_path).do("wait", {"file": str(late), "timeout": "20s", "every": "200ms"})
+        timer.join()
+        assert ran.verdict.ok
+        assert ran.values["looks"] > 1
+
+
+class TestDisk:
+    def test_expected_and_found(self, tmp_path: Path) -> None:
+        hand = Hand(root=tmp_path)
+        ran = hand.do("disk", {"path": str(tmp_path / "not" / "there"), "free": "1kB", "inodes_free": "0%"})
+        assert ran.verdict.ok, ran.problem
+        assert ran.values["free_bytes"] > 0
+        ran = hand.do("disk", {"path": str(tmp_path), "free": "900TB", "inodes_free": "100%"})
+        assert "expected at least 900.0 TB free on" in ran.problem
+
+
+def free_port() -> int:
+    with closing(socket.create_server(("127.0.0.1", 0))) as probe:
+        return int(probe.getsockname()[1])
