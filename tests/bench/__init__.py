@@ -1,0 +1,1 @@
+"""What rawat costs beside Fabric, pyinfra, ansible-core and ssh, on this machine, in this run."""
