@@ -51,7 +51,6 @@ def fmt(ctx: Context) -> None:
 @task(help={"arguments": "For the benchmark: --hosts 1,10 --quick and so on."})
 def bench(ctx: Context, arguments: str = "") -> None:
     """Measure against Fabric, pyinfra and ansible-core on this machine, as ratios."""
-    _run(ctx, f"{BIN}/pip install -q -e '.[bench]'")
     setup(ctx)
     _run(ctx, f"{PYTHON} -m tests.bench {arguments}")
 

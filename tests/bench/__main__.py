@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 
 from tests.bench import scenarios
 from tests.bench.figures import Figure, table
@@ -46,9 +47,7 @@ def main() -> int:
 
         if "groups" in parts:
             for hosts in map(int, _words(given.hosts)):
-                measure(
-                    f"{hosts} hosts", lambda hosts=hosts: scenarios.groups(where, hosts, repeat=repeat, without=without)
-                )
+                measure(f"{hosts} hosts", partial(scenarios.groups, where, hosts, repeat=repeat, without=without))
         if "steps" in parts:
             measure("200 steps on one host", lambda: scenarios.many_steps(where, repeat=repeat))
         if "output" in parts:

@@ -50,15 +50,12 @@ def groups(where: Ground, hosts: int, *, repeat: int, without: Collection[str]) 
         bar = bars.WALL_OF_FABRIC.get(hosts) if name == "fabric" else None
         found.append(Figure(name=f"H={hosts}: wall, of {name}", value=ratio, unit="x", bar=bar, detail=_detail(cost)))
         if name == "fabric":
-            bar = bars.CPU_OF_FABRIC.get(hosts)
-            found.append(
-                Figure(name=f"H={hosts}: client CPU, of {name}", value=ours.cpu_s / cost.cpu_s, unit="x", bar=bar)
-            )
+            cpu, bar = ours.cpu_s / cost.cpu_s, bars.CPU_OF_FABRIC.get(hosts)
+            found.append(Figure(name=f"H={hosts}: client CPU, of {name}", value=cpu, unit="x", bar=bar))
         if name == "ansible":
             bar = bars.TIMES_ANSIBLE.get(hosts)
-            found.append(
-                Figure(name=f"H={hosts}: faster than ansible", value=1 / ratio, unit="x", bar=bar, at_least=True)
-            )
+            title = f"H={hosts}: faster than {name}"
+            found.append(Figure(name=title, value=1 / ratio, unit="x", bar=bar, at_least=True))
     return found
 
 
