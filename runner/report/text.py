@@ -169,7 +169,8 @@ def _item(record: RunRecord, item: ItemRecord) -> str:
         return f"{amount(bad, 'step')} failed"
     if item.state == "na":
         return "every step was skipped by its condition"
-    return amount(len(names), "step") if names else ", ".join(one_line(proof) for proof in item.proof)
+    proof = ", ".join(one_line(proof) for proof in item.proof)
+    return amount(len(names), "step") if names else proof or "not reached"
 
 
 def _detail(record: RunRecord, item: ItemRecord) -> str:

@@ -1,0 +1,173 @@
+"""The four shipped playbooks on three real hosts: PostgreSQL, MariaDB, and a plain one with a SQLite file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.playbook.shipped import shipped_playbooks
+from tests.bed.host import HostSpec
+from tests.bed.lab import Lab
+from tests.bed.seeds import seed_mariadb, seed_postgresql, seed_sqlite
+from tests.integration.lab_project import LabProject, step_of
+
+pytestmark = pytest.mark.lab
+
+SQLITE = "/home/maint/credit.db"
+PLAYBOOKS = {path.stem: str(path) for path in shipped_playbooks()}
+VARIABLES: Mapping[str, Mapping[str, Any]] = {
+    "pg": {"engine": "postgresql", "database": "shopintar", "work_as": "postgres"},
+    "maria": {"engine": "mariadb", "database": "shopintar", "work_as": "root"},
+    "plain": {"engine": "sqlite", "database": SQLITE},
+}
+LOANS = 20_000
+
+
+@pytest.fixture(scope="module")
+def seeded(lab3: Lab) -> Iterator[Lab]:
+    seed_postgresql(lab3.host("pg"), loans=LOANS)
+    seed_mariadb(lab3.host("maria"), loans=LOANS)
+    seed_sqlite(lab3.host("plain"), SQLITE, loans=LOANS)
+    yield lab3
+
+
+@pytest.fixture
+def project(tmp_path: Path, seeded: Lab) -> LabProject:
+    return LabProject(tmp_path / "project", seeded, VARIABLES)
+
+
+def test_backup_dumps_restores_into_scratch_and_compares(project: LabProject, seeded: Lab) -> None:
+    said = project.rawat("run", PLAYBOOKS["backup"], "--ticket", "CHG-1")
+    assert said.code == 0, said.all
+    record = project.record()
+    for name in VARIABLES:
+        dump, proof = (step_of(record, name, step)["values"] for step in ("dump", "restore"))
+        assert proof["equal"] is True
+        assert proof["sha256"] == dump["sha256"]
+        assert proof["rows"] == dump["rows"] >= LOANS * 3 // 4
+    assert next(item for item in record["checklist"] if item["id"] == "restore-proven")["state"] == "pass"
+    databases = seeded.host("pg").exec(
+        ["runuser", "-u", "postgres", "--", "psql", "-Atc", "select datname from pg_database"]
+    )
+    assert sorted(databases.stdout.split()) == ["postgres", "shopintar", "template0", "template1"]
+    schemas = seeded.host("maria").exec(["mariadb", "-Ne", "show databases"]).stdout.split()
+    assert sorted(schemas) == ["information_schema", "mysql", "performance_schema", "shopintar", "sys"]
+
+
+def test_a_backup_that_was_spoiled_is_not_proven(project: LabProject, seeded: Lab) -> None:
+    assert project.rawat("run", PLAYBOOKS["backup"], "--hosts", "pg").code == 0
+    path = step_of(project.record(), "pg", "dump")["values"]["path"]
+    size = int(seeded.host("pg").exec(["stat", "-c", "%s", path]).stdout)
+    seeded.host("pg").exec(f"printf X | dd of='{path}' bs=1 seek={size // 2} conv=notrunc status=none")
+    project.write(
+        "prove.yml",
+        "rawat: 1\nname: prove\nkind: verification\nhosts: pg\nbecome: postgres\n"
+        f"phases: {{test: [{{id: restore, restore_test: {{engine: postgresql, artefact: {path}}}}}]}}\n",
+    )
+    said = project.rawat("run", "prove.yml")
+    assert said.code == 1, said.all
+    assert "sha256" in said.out
+
+
+def test_optimisation_removes_dead_rows_and_claims_no_disk_that_was_not_freed(project: LabProject) -> None:
+    said = project.rawat("run", PLAYBOOKS["database-optimization"])
+    assert said.code == 0, said.all
+    record = project.record()
+    before, after = (step_of(record, "pg", step)["values"] for step in ("before", "after"))
+    assert before["dead_after"] >= LOANS
+    assert after["dead_after"] < LOANS / 100
+    tidy = step_of(record, "pg", "tidy")["values"]
+    freed = before["bytes_after"] - after["bytes_after"]
+    assert tidy["failed"] == []
+    assert abs(tidy["bytes_before"] - tidy["bytes_after"] - freed) < 1 << 20
+    sqlite = [step_of(record, "plain", step)["values"]["bytes_after"] for step in ("before", "after")]
+    assert sqlite[1] <= sqlite[0] + 16384, "ANALYZE keeps its figures in a page or two"
+    again = project.rawat("run", PLAYBOOKS["database-optimization"], "-e", "apply=look", "--json")
+    assert again.code == 0, again.all
+
+
+def test_verification_finds_what_is_well_and_all_that_is_not(project: LabProject, seeded: Lab) -> None:
+    said = project.rawat("run", PLAYBOOKS["verification"])
+    assert said.code == 0, said.all
+    page = (
+        "--hosts",
+        "plain",
+        "-e",
+        "health_url=http://127.0.0.1:8080/",
+        "-e",
+        "services=[bed-app]",
+        "-e",
+        "ports=[8080]",
+    )
+    said = project.rawat("run", PLAYBOOKS["verification"], *page)
+    assert said.code == 0, said.all
+    seeded.host("pg").exec(["systemctl", "stop", "postgresql"])
+    try:
+        said = project.rawat(
+            "run", PLAYBOOKS["verification"], "--hosts", "pg:maria", "-e", "services=[ssh, nope]", "-e", "ports=[1]"
+        )
+    finally:
+        seeded.host("pg").exec(["systemctl", "start", "postgresql"])
+    assert said.code == 1, said.all
+    record = project.record()
+    failed = {step["id"] for step in record["hosts"]["pg"]["steps"] if step["outcome"] == "failed"}
+    assert {"answers", "service.2", "port.1", "steady"} <= failed
+    failed = {step["id"] for step in record["hosts"]["maria"]["steps"] if step["outcome"] == "failed"}
+    assert failed == {"service.2", "port.1"}
+
+
+def test_patching_looks_by_itself_and_upgrades_when_asked(
+    tmp_path: Path, start_lab: Callable[[Sequence[HostSpec]], Lab]
+) -> None:
+    packages = ("bed-app", "bed-held", "bed-kernel", "bed-dep")
+    lab = start_lab([HostSpec(name=name, packages=packages) for name in ("a", "b")])
+    lab.repository.publish("v2")
+    for name in ("a", "b"):
+        lab.host(name).exec("apt-get update -qq; sed -i s/level=.*/level=ours/ /etc/bed-app.conf")
+    project = LabProject(tmp_path / "project", lab)
+    looked = project.rawat("run", PLAYBOOKS["patching"])
+    assert looked.code == 0, looked.all
+    waiting = step_of(project.record(), "a", "waiting")["values"]
+    assert {"bed-app", "bed-kernel", "bed-dep"} <= {package["name"] for package in waiting["packages"]}
+    assert "1.0" in lab.host("a").exec("dpkg-query -W bed-app").stdout
+    words = ("-e", "apply=all", "-e", "work_as=root", "-e", "services=[bed-app]")
+    said = project.rawat("run", PLAYBOOKS["patching"], *words)
+    assert said.code == 0, said.all
+    record = project.record()
+    for name in ("a", "b"):
+        assert (
+            "bed-app 2.0" in lab.host(name).exec("curl -s --retry 5 --retry-connrefused http://127.0.0.1:8080/").stdout
+        )
+        installed = lab.host(name).exec("dpkg-query -W bed-app bed-held bed-newdep").stdout
+        assert "bed-app\t2.0" in installed
+        assert "bed-held\t1.0" in installed
+        assert "bed-newdep" in installed
+        assert "level=ours" in lab.host(name).exec("cat /etc/bed-app.conf").stdout
+        after = step_of(record, name, "after")["values"]
+        assert after["broken"] == []
+        assert after["reboot_required"] is True
+    assert [len(batch["hosts"]) for batch in record["batches"]] == [1, 1]
+
+
+def test_an_upgrade_that_breaks_on_the_first_host_goes_no_further(
+    tmp_path: Path, start_lab: Callable[[Sequence[HostSpec]], Lab]
+) -> None:
+    lab = start_lab([HostSpec(name=name, packages=("bed-app", "bed-broken")) for name in ("a", "b")])
+    lab.repository.publish("v2")
+    for name in ("a", "b"):
+        lab.host(name).exec("apt-get update -qq; touch /etc/bed-broken.fail")
+    project = LabProject(tmp_path / "project", lab)
+    said = project.rawat("run", PLAYBOOKS["patching"], "-e", "apply=all", "-e", "work_as=root")
+    assert said.code == 1, said.all
+    record = project.record()
+    assert record["hosts"]["a"]["outcome"] == "failed"
+    assert record["not_started"] == ["b"]
+    assert "bed-app\t1.0" in lab.host("b").exec("dpkg-query -W bed-app").stdout
+    assert "bed-broken" in said.out
+    for name in ("a", "b"):
+        lab.host(name).exec("rm /etc/bed-broken.fail")
+    said = project.rawat("run", PLAYBOOKS["patching"], "-e", "apply=all", "-e", "work_as=root")
+    assert said.code == 0, said.all
