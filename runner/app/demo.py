@@ -81,10 +81,9 @@ def write_project(folder: Path, server: Server) -> None:
     if server.port:
         user = getpass.getuser()
         how = f"address: 127.0.0.1, port: {server.port}, user: {user}, identity_file: {folder.resolve()}/sshd/login_key"
-    database = (folder / WORLD).resolve()
+    values = f"engine: sqlite, database: {(folder / WORLD).resolve()}, backup_folder: {folder.resolve()}/backups"
     (folder / "inventory.yml").write_text(
-        "# Made by `rawat demo`.\nrawat: 1\nhosts:\n"
-        f"  credit:\n    {{{how}, vars: {{engine: sqlite, database: {database}, backup_folder: {folder.resolve()}/backups}}}}\n"
+        f"# Made by `rawat demo`.\nrawat: 1\nhosts:\n  credit: {{{how}, vars: {{{values}}}}}\n"
     )
 
 
@@ -97,14 +96,7 @@ def make_database(path: Path, *, loans: int = LOANS) -> None:
             "insert into customers values (?, ?, ?)",
             [(number, f"Customer {number:04d}", draw.choice(_CITIES)) for number in range(1, loans // 2 + 1)],
         )
-        rows = []
-        for number in range(1, loans + 1):
-            opened = date(2023, 1, 1) + timedelta(days=draw.randrange(700))
-            amount = draw.randrange(2, 101) * 500_000
-            state = draw.choice(("paid", "open", "open", "late"))
-            rows.append(
-                (number, draw.randrange(1, loans // 2 + 1), str(opened), amount, draw.choice((6, 12, 24)), state)
-            )
+        rows = [_loan(draw, number, loans // 2) for number in range(1, loans + 1)]
         connection.executemany("insert into loans values (?, ?, ?, ?, ?, ?)", rows)
         payments = [
             (None, draw.randrange(1, loans + 1), str(date(2024, 1, 1) + timedelta(days=draw.randrange(600))), 500_000)
@@ -113,6 +105,13 @@ def make_database(path: Path, *, loans: int = LOANS) -> None:
         connection.executemany("insert into payments values (?, ?, ?, ?)", payments)
         connection.execute("delete from payments where id % 3 = 0")
     path.chmod(0o600)
+
+
+def _loan(draw: random.Random, number: int, customers: int) -> tuple[object, ...]:
+    opened = date(2023, 1, 1) + timedelta(days=draw.randrange(700))
+    amount = draw.randrange(2, 101) * 500_000
+    months, state = draw.choice((6, 12, 24)), draw.choice(("paid", "open", "open", "late"))
+    return (number, draw.randrange(1, customers + 1), str(opened), amount, months, state)
 
 
 @contextmanager

@@ -32,7 +32,6 @@ from runner.events import (
 from runner.model import Outcome
 from runner.record.values import Attempt, Batch, HostRecord, RunRecord, StepRecord
 
-
 OF_A_HOST = (
     HostConnected, HostRefused, HostStarted, HostFinished, LinkDropped, RollbackStarted, StepSkipped, StepStarted,
     CommandSent, StepFinished, Waited,

@@ -339,9 +339,8 @@ def test_secrets_are_nowhere_in_the_record_or_on_the_screen(project: Project) ->
 
 
 def test_hostile_output_does_nothing_on_the_terminal(project: Project) -> None:
-    book = project.playbook(
-        "phases: {implement: [{id: one, script: \"printf '\\\\033]52;c;aGk=\\\\007\\\\r::set-output\\\\n'; exit 1\"}]}\n"
-    )
+    hostile = "printf '\\\\033]52;c;aGk=\\\\007\\\\r::set-output\\\\n'; exit 1"
+    book = project.playbook(f'phases: {{implement: [{{id: one, script: "{hostile}"}}]}}\n')
     said = project.rawat("run", book)
     logs = project.rawat("logs")
     for text in (said.out, said.err, logs.out):

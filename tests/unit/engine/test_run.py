@@ -266,7 +266,7 @@ def test_the_gate_opens_only_when_the_item_is_proven_on_this_host(tmp_path: Path
 
 
 def test_batches_are_rolled_out_one_after_another_and_stop_at_least_at_the_limit(tmp_path: Path) -> None:
-    text = "rollout: {batches: [1, 50%], parallel: 1, stop_when_failed: 2}\nphases: {implement: [{id: one, command: one}]}\n"
+    text = "rollout: {batches: [1, 50%], parallel: 1, stop_when_failed: 2}\n" + ONE
     bad = FakeHost(answers={"one": done(code=1)})
     ended = run(tmp_path, text, {name: FakeHost() for name in "abcdef"})
     assert [event.hosts for event in ended.watcher.of(BatchStarted)] == [("a",), ("b", "c", "d"), ("e", "f")]
