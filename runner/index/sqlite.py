@@ -17,7 +17,8 @@ _SCHEMA = """
 create table run (
     run text primary key, playbook text not null, kind text not null, started_at text not null,
     took_ms integer not null, hosts integer not null, failed integer not null, outcome text not null,
-    exit_code integer not null, done integer not null, required integer not null, ticket text not null, who text not null
+    exit_code integer not null, done integer not null, required integer not null, ticket text not null,
+    who text not null
 );
 create table step_time (
     run text not null references run on delete cascade, host text not null, step text not null, phase text not null,
