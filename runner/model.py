@@ -122,6 +122,17 @@ class ChecklistItem:
     by_hand: bool = False
     required: bool = True
 
+    def to_json(self) -> dict[str, Any]:
+        """All but where it stands."""
+        return {
+            "id": self.id,
+            "phase": self.phase,
+            "text": self.text,
+            "proof": list(self.proof),
+            "by_hand": self.by_hand,
+            "required": self.required,
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variable:

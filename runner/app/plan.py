@@ -38,17 +38,7 @@ def describe(prepared: Prepared, *, live: Mapping[str, Mapping[str, str]] | None
         "title": plan.playbook.title,
         "owner": plan.playbook.owner,
         "steps": steps,
-        "checklist": [
-            {
-                "id": item.id,
-                "phase": item.phase,
-                "text": item.text,
-                "proof": list(item.proof),
-                "by_hand": item.by_hand,
-                "required": item.required,
-            }
-            for item in plan.playbook.checklist
-        ],
+        "checklist": [item.to_json() for item in plan.playbook.checklist],
         "approvals": "none needed",
         "left_out": [dict(left) for left in plan.left_out],
         "unknown": [{"name": name, "from": where} for name, where in sorted(unknown.items())],

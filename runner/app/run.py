@@ -130,17 +130,7 @@ def started(run_id: str, plan: Plan, context: Context, reason: Reason) -> Sittin
         controller=identity.controller(context.environment, terminal=context.terminal),
         why={"ticket": reason.ticket, "reason": reason.reason},
         tool=identity.tool(),
-        checklist=tuple(
-            {
-                "id": item.id,
-                "phase": item.phase,
-                "text": item.text,
-                "proof": list(item.proof),
-                "by_hand": item.by_hand,
-                "required": item.required,
-            }
-            for item in plan.playbook.checklist
-        ),
+        checklist=tuple(item.to_json() for item in plan.playbook.checklist),
         steps=tuple(_declared(step) for step in plan.playbook.walk()),
         batches=plan.batches,
         policy={"all_phases": plan.playbook.all_phases},

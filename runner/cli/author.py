@@ -25,7 +25,7 @@ def init(folder: str) -> None:
 @click.argument("files", nargs=-1, required=True, type=click.Path())
 def check(files: tuple[str, ...]) -> int:
     """Report all problems of playbooks, with file, line, column and the likely word."""
-    from runner.app.check import check_playbook
+    from runner.app.check import check_playbook, notes_on
     from runner.cli.console import fail
     from runner.errors import InvalidInput
 
@@ -36,6 +36,8 @@ def check(files: tuple[str, ...]) -> int:
         except InvalidInput as error:
             problems += error.problems
             continue
+        for note in notes_on(playbook):
+            click.echo(note, err=True)
         steps = sum(1 for step in playbook.walk() if step.kind != "group")
         click.echo(f"{file}: ok ({playbook.name}: {steps} steps, {len(playbook.checklist)} checklist items of its own)")
     return fail(InvalidInput(problems=tuple(problems))) if problems else 0

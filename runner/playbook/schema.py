@@ -63,7 +63,10 @@ STEP_KEYS: Mapping[str, Any] = {
     "idempotent": {"type": "boolean", "description": "It is safe to repeat when nobody knows how it ended."},
     "check": {"type": "string", "description": "A command that only reads: exit 0 = done already, 1 = not done."},
     "no_output": {"type": "boolean", "description": "Keep and show nothing of what the step prints."},
-    "once": {"type": "boolean", "description": "On one host only: the first that is selected."},
+    "once": {
+        "type": "boolean",
+        "description": "On one host only, whichever comes first; the others take over the result.",
+    },
     "local": {"type": "boolean", "description": "On the controller instead of the host."},
     "undo": {"type": "array", "items": {"$ref": "#/$defs/step"}, "description": "Undoes it when a rollback is asked."},
     "steps": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/step"}, "description": "A group."},

@@ -159,6 +159,7 @@ def _item(record: RunRecord, item: ItemRecord) -> str:
     if own:
         detail = _detail(record, item) if item.state == "pass" else ""
         hand = " (by hand)" if item.state == "open" and not item.proof else ""
+        hand += "" if item.required else ", not required" if hand else " (not required)"
         return f"{item.id}: {detail or text}{hand}"
     if item.state == "not used":
         return "not used"

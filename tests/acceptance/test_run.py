@@ -108,6 +108,14 @@ def test_bad_input_is_2_and_nothing_was_touched(tmp_path: Path, words: tuple[str
     assert not (project.folder / "records").exists()
 
 
+def test_check_names_values_that_nothing_quotes(tmp_path: Path) -> None:
+    project = Project(tmp_path / "p")
+    book = project.playbook("vars: {x: 1}\nphases: {implement: [{id: one, command: 'ls {{ x | raw }}'}]}\n")
+    said = project.rawat("check", book)
+    assert said.code == 0
+    assert "p.yml:6:23: note: 'one' takes a value as it is with '| raw'" in said.err
+
+
 def test_zero_hosts_is_an_error(tmp_path: Path) -> None:
     project = Project(tmp_path / "p")
     project.write("inventory.yml", "rawat: 1\nhosts: {h1: {}}\ngroups: {none: {hosts: []}}\n")
