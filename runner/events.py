@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any, ClassVar
 
 VERSION = 1
@@ -31,7 +32,13 @@ class Event:
             "mono_ms": self.mono_ms,
             "type": type(self).__name__,
         }
-        return head | {f.name: getattr(self, f.name) for f in fields(self) if f.name not in head}
+        return head | {name: getattr(self, name) for name in _own(type(self))}
+
+
+@cache
+def _own(kind: Any) -> tuple[str, ...]:
+    """The names of the fields that an event has beside those of every event."""
+    return tuple(f.name for f in fields(kind) if f.name not in ("seq", "at", "mono_ms"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

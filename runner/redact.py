@@ -92,16 +92,16 @@ class Redactor:
 
     def value(self, value: Any) -> Any:
         """A JSON value without secrets, keys included; a Secret becomes its mask."""
-        if not self._literal and not isinstance(value, Secret | Mapping | list | tuple):
-            return value
         if isinstance(value, str):
             return self.text(value)
+        if value is None or isinstance(value, (int, float)):
+            return value
         if isinstance(value, Secret):
             return mask(value.name)
-        if isinstance(value, Mapping):
+        if isinstance(value, dict | Mapping):
             return {self.text(str(key)): self.value(item) for key, item in value.items()}
         if isinstance(value, tuple):
-            return tuple(self.value(item) for item in value)
+            return tuple([self.value(item) for item in value])
         if isinstance(value, list):
             return [self.value(item) for item in value]
         return value

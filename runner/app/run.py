@@ -99,7 +99,7 @@ def carry_out(
         run = Run(
             plan,
             around,
-            link=lambda host: Link(host, transports, transports.named("local"), run_id=run_id, passwords=passwords),
+            link=lambda host: Link(host, transports, transports.late("local"), run_id=run_id, passwords=passwords),
             secrets=secrets,
             signed=lambda item: _signed(records, run_id, item),
             same_machine=settings.same_machine_allowed,

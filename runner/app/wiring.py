@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from runner.errors import InvalidInput
+from runner.inventory.load import ssh_configs
 from runner.journal.folder import Records
 from runner.model import Host
 from runner.registry import Registry
@@ -21,6 +22,19 @@ def records_of(settings: Settings) -> Records:
     return Records(settings.records)
 
 
+class Late:
+    """A runner.seams.Transport that is made when somebody connects: its libraries are not imported before."""
+
+    def __init__(self, make: Callable[[], Transport]) -> None:
+        self._make = make
+
+    def connect(self, host: Host, *, run_id: str, passwords: Passwords) -> Session:
+        return self._make().connect(host, run_id=run_id, passwords=passwords)
+
+    def close(self) -> None:
+        """Whoever makes it closes it."""
+
+
 class Transports:
     """The transport that a host asks for, made when the first host does. A runner.seams.Transport."""
 
@@ -30,6 +44,9 @@ class Transports:
 
     def connect(self, host: Host, *, run_id: str, passwords: Passwords) -> Session:
         return self.named(host.transport).connect(host, run_id=run_id, passwords=passwords)
+
+    def late(self, name: str) -> Transport:
+        return Late(lambda: self.named(name))
 
     def named(self, name: str) -> Transport:
         if name not in self._made:
@@ -50,6 +67,7 @@ class Transports:
 
             return SshTransport(
                 known_hosts=self._settings.known_hosts,
+                ssh_config=[str(file) for file in ssh_configs(self._settings.ssh_config)],
                 connect_timeout_s=self._settings.connect_timeout_s,
                 keepalive_s=self._settings.keepalive_s,
             )

@@ -18,12 +18,13 @@ from runner.seams import Clock, Journal, Stream, Watcher
 
 def moment(when: datetime) -> str:
     """RFC 3339, UTC, milliseconds."""
-    return when.strftime("%Y-%m-%dT%H:%M:%S.") + f"{when.microsecond // 1000:03d}Z"
+    return when.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 class Bus:
     """
     `emit` returns once the event is on disk; raises JournalError where it cannot be, so that nothing is begun.
+    With `later` it is written, and on disk with the next event or `settle`: two events then cost one wait for the disk.
 
     Watchers hear on a thread of their own, in order. One that raises is noted in the record and heard no more.
     """
@@ -46,7 +47,7 @@ class Bus:
         self.events: list[Event] = []
         """What was said so far, redacted."""
 
-    def emit(self, event: Event) -> Event:
+    def emit(self, event: Event, *, later: bool = False) -> Event:
         with self._lock:
             if self._closed:
                 raise JournalError("this sitting is sealed; nothing more is written to it")
@@ -58,12 +59,23 @@ class Bus:
             event = from_json(line) if self.redactor else event
             self._waiting.append((number, event))
             self.events.append(event)
+        if not later:
+            self._settle(number)
+        return event
+
+    def settle(self) -> None:
+        """All that was said is on disk, and told."""
+        with self._lock:
+            number = self._waiting[-1][0] if self._waiting else 0
+        if number:
+            self._settle(number)
+
+    def _settle(self, number: int) -> None:
         self._journal.sync(number)
         with self._lock:
             while self._waiting and self._waiting[0][0] <= number:
                 _, ready = self._waiting.popleft()
                 self._queue.put(_hearing(ready))
-        return event
 
     def output(self, host: str, step: str, stream: Stream, text: str) -> None:
         """Live output, redacted already; for watchers only."""

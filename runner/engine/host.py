@@ -126,6 +126,7 @@ class HostRun:
                 raise _Halt(halt.because, halt.outcome, rollback=True) from halt
 
     def _once_only(self, step: Step) -> None:
+        self._around.bus.settle()  # it may be long until another host is through
         owner, result = self._once.claim(step.id, self.host.name, self._around.stop.event)
         if owner == self.host.name:
             self._once.done(step.id, self._do(step, step.id, {}, raising=False))

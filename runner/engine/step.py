@@ -17,7 +17,8 @@ def run_step(
     around: Surroundings, host: Host, link: Link, step: Step, instance: str, names: Mapping[str, Any]
 ) -> StepResult:
     """
-    All attempts of a step under the instance id it is given; every one is recorded. Raises JournalError, nothing else.
+    All attempts of a step under the instance id it is given; every one is recorded, the end of the last one with the
+    host's next event. Raises JournalError, nothing else.
 
     A failure is tried again as often as `retries` allows. An end that nobody knows is not, unless it may be repeated.
     """
@@ -28,7 +29,7 @@ def run_step(
         result = trial.run()
         bad = result.outcome in (Outcome.FAILED, Outcome.UNREACHABLE, Outcome.UNKNOWN)
         again = bad and result.repeatable and number < step.retry.attempts and not around.stop.asked
-        around.bus.emit(trial.finished(result, last=not again))
+        around.bus.emit(trial.finished(result, last=not again), later=not again)
         if not again:
             return result
         detail = f"after attempt {number}: {result.problem}"

@@ -18,13 +18,11 @@ from runner.playbook.template import TemplateFailed, evaluate, render
 from runner.seams import (
     Check,
     Completed,
-    ControllerKind,
     Launch,
     OnOutput,
     OutputFile,
     Script,
     Session,
-    StepKind,
     Stream,
     Verdict,
     Wish,
@@ -113,7 +111,7 @@ class Trial:
         )
 
     def _run(self) -> StepResult:
-        if isinstance(self.kind, ControllerKind) and not isinstance(self.kind, StepKind):
+        if not hasattr(self.kind, "act"):  # a ControllerKind; isinstance of a Protocol takes 0.1 ms
             wish = self._wish(None)
             self._start("\n".join(self.kind.preview(wish)), "")
             people = RecordingPeople(self.around, self.host.name, self.instance)

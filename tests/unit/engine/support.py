@@ -36,6 +36,7 @@ class MemoryJournal:
 
     def __init__(self, folder: Path, redactor: Redactor, *, fail_at: int = 0) -> None:
         self.lines: list[Mapping[str, Any]] = []
+        self.synced: list[int] = []
         self._folder = folder
         self._redactor = redactor
         self._fail_at = fail_at
@@ -48,6 +49,7 @@ class MemoryJournal:
 
     def sync(self, number: int) -> None:
         assert number <= len(self.lines)
+        self.synced.append(number)
 
     def script(self, text: str) -> str:
         return "0" * 64
