@@ -9,13 +9,13 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, cast
 
 import paramiko
 from fabric import config, connection
 from paramiko.packet import Packetizer
 from paramiko.ssh_exception import IncompatiblePeer
-from paramiko.transport import ServiceRequestingTransport
 
 from runner.errors import LinkLost, ProtocolError, TransportError, Unreachable
 from runner.transport.channel import NoMoreChannels
@@ -58,8 +58,12 @@ class _HeardPacketizer(Packetizer):
         return message
 
 
-class LinkTransport(ServiceRequestingTransport):
-    """`algorithms` are the host key algorithms to ask for, in order; paramiko would add to a list that is set."""
+class LinkTransport(paramiko.Transport):
+    """
+    `algorithms` are the host key algorithms to ask for, in order; paramiko would add to a list that is set.
+
+    Not its ServiceRequestingTransport, which sleeps 0.1 s in every login.
+    """
 
     algorithms: tuple[str, ...] = ()
     lost_because = ""
@@ -226,7 +230,7 @@ def _connection(
     }
     if gateway is None:
         options["sock"] = first
-    with _FABRIC_LOCK:  # its configuration is built by merging shared defaults
+    with _FABRIC_LOCK:
         opened = _fabric_connection(
             target.address,
             user=target.user,
@@ -235,10 +239,16 @@ def _connection(
             forward_agent=False,
             connect_timeout=max(1, int(limits.connect_s)),
             connect_kwargs=options,
-            config=_fabric_config(lazy=True, ssh_config=paramiko.SSHConfig()),
+            config=_configuration(),
         )
     opened.client.set_missing_host_key_policy(policy)
     return opened
+
+
+@cache
+def _configuration() -> Any:
+    """One for all connections: building it costs a millisecond, and none of them changes it."""
+    return _fabric_config(lazy=True, ssh_config=paramiko.SSHConfig())
 
 
 def made(sock: Any, policy: KnownKeysOnly, limits: Limits) -> LinkTransport:

@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Final
 
 from runner.errors import TransportError
@@ -81,12 +81,14 @@ def start(number: int, launch: Launch, stdin: bytes) -> bytes:
 
 def as_format(data: bytes) -> bytes:
     """Bytes as a format that printf turns into them; it can write a NUL, which a word cannot carry."""
-    return b"p" + _FORMAT.sub(lambda found: _FORMATS[found.group()], data)
+    text = _FORMAT.sub(lambda found: _FORMATS[found.group()], data)
+    # a dash in front would be an option
+    return b"p" + (b"\\055" + text[1:] if text.startswith(b"-") else text)
 
 
 @cache
 def _script() -> bytes:
-    text = resources.files("runner.transport").joinpath("supervisor.sh").read_text(encoding="utf-8")
+    text = Path(__file__).with_name("supervisor.sh").read_text(encoding="utf-8")
     lines = (line.strip() for line in text.splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("#")).encode() + b"\n"
 

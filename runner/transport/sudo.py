@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -86,7 +86,7 @@ def _log_in(channel: Channel, user: str, host: str, password: Secret) -> None:
     Our mark, printed by what sudo started, is the success. Nothing else is sent before one of the two was seen, or
     sudo would take it for a password.
     """
-    prompt, mark = f"[{secrets.token_hex(12)}]", secrets.token_hex(12)
+    prompt, mark = f"[{os.urandom(12).hex()}]", os.urandom(12).hex()
     # the mark stands in two pieces there, since the line itself may be echoed or logged
     line = (
         f"exec env LC_ALL=C sudo -S -k -p '{prompt}' -H -u '{user}' "

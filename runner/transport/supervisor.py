@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from runner.errors import LinkLost, ProtocolError, TransportError
 from runner.model import Facts
-from runner.seams import Completed, Launch, OnOutput, Stream
+from runner.seams import Completed, Launch, OnOutput, Settled, Stream
 from runner.transport import request
 from runner.transport.channel import Channel
 from runner.transport.ending import completed
@@ -44,20 +43,7 @@ class LaunchRefused(TransportError):
         self.why = why
 
 
-State = Literal["ended", "none", "torn", "free", "unsure"]
-_STATES: dict[str, State] = {"none": "none", "torn": "torn", "free": "free"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
-    """
-    `ended`: `completed` says how. `none`: it never arrived. `torn`: claimed, but nothing was started. Both hold only
-    for a host that has not booted since: the spool is not forced to disk. `free`: it was started, nothing of it lives
-    and nobody wrote how it ended. `unsure`: not even that can be said.
-    """
-
-    state: State
-    completed: Completed | None = None
+_STATES: dict[str, Literal["none", "torn", "free"]] = {"none": "none", "torn": "torn", "free": "free"}
 
 
 class ShellEnded(LinkLost):
@@ -82,7 +68,7 @@ class Supervisor:
         self._channel = channel
         self._host = host
         self._run_id = f"{run_id}@{host}"  # two names may be one machine: each has its own claims
-        mark = secrets.token_hex(16)
+        mark = os.urandom(16).hex()
         self._parser = Parser(mark)
         self._number = 0
         self._send_lock = threading.Lock()
@@ -90,7 +76,7 @@ class Supervisor:
         self._cancelled = 0
         self.notes = ""
         begun = time.monotonic()
-        session = secrets.token_hex(6)
+        session = os.urandom(6).hex()
         text = request.supervisor(mark=mark, session=session, run_id=self._run_id, folder=folder)
         channel.send(prelude + text)
         self._hello = self._hear_hello(begun + hello_s)

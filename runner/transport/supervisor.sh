@@ -67,7 +67,7 @@ r_path() {
 r_hello() {
     r_find date; r_date=${r_f:-date}
     r_find ls; r_ls=${r_f:-ls}
-    r_x=$(umask; "$r_date" +%s.%N)
+    r_x=$(umask; exec "$r_date" +%s.%N)
     r_um=${r_x%%"$r_n"*} r_clock=${r_x#*"$r_n"}
     umask 077
     r_now; r_up=$r_t
@@ -140,11 +140,9 @@ r_refuse() {
 }
 
 r_first() {
-    # Once, before the first payload: the lock that every payload inherits (busy as long as one of them lives), and
-    # the watcher. A fork each, so not for a session that never starts anything. USR1 is ignored until the watcher
-    # has set its trap: a poke that comes too early must not kill it.
+    # Once, before the first payload: the file that every payload inherits open, for r_lock, and the watcher. USR1 is
+    # ignored until the watcher has set its trap: a poke that comes too early must not kill it.
     command exec 8>>"$r_dir/lock.$r_ses"
-    [ -z "$r_flock" ] || "$r_flock" -n 8
     trap '' USR1
     # Not on the channel: it must close when we and the step's parent are gone, whatever the watcher waits for.
     # By exec in a subshell: a redirection at a function's call would keep the old descriptors as 10 and more.
@@ -154,10 +152,16 @@ r_first() {
     trap r_bye EXIT
 }
 
+r_lock() {
+    # Busy as long as a payload of this session lives, though it was started before: they share the open file. Taken
+    # when a step turns out to be long or the link ends, since it costs a process; until then /proc must do.
+    [ -z "$r_flock" ] || [ -n "$r_locked" ] || { "$r_flock" -n 8; r_locked=1; }
+}
+
 r_bye() {
     # Nothing runs: the watcher may go. Otherwise it stays, and keeps the deadline without us.
     r_state
-    if [ -n "$r_end" ]; then kill "$r_w"; fi
+    if [ -n "$r_claim" ] && [ -z "$r_end" ]; then r_lock; else kill "$r_w"; fi
     [ -z "$r_ro" ] || rm -f "$r_dir/ro.$r_ses."*
 }
 
@@ -288,7 +292,7 @@ f() {
     # Follow: ID NAME STDOUT STDERR: what the step wrote from these offsets on, as it comes, and its end.
     case $2 in -) r_d=$r_dir/ro.$r_ses.$1 ;; *) r_d=$r_dir/$2 ;; esac
     r_id=$1
-    [ -z "$r_w" ] || kill -USR1 "$r_w"
+    [ -z "$r_w" ] || { kill -USR1 "$r_w"; r_lock; }
     (exec 8>&- 6<&- </dev/null; r_follow "$3" "$4") &
 }
 
@@ -323,9 +327,22 @@ r_over() {
         ! r_alive "$r_parent" && [ ! -e "$r_d.kill" ] || return
     else
         ! r_busy || return
+        r_await
     fi
     r_state
     [ -z "$r_end" ]
+}
+
+r_await() {
+    # Nothing of it lives any more; whoever writes the end may need a moment, and one who killed it as long as he lives.
+    r_turn=0
+    while r_state; [ -z "$r_end" ] && [ $r_turn -lt 600 ]; do
+        if [ $r_turn -ge 5 ]; then
+            read -r r_x r_y <"$r_d.kill" && r_alive "$r_y" || return
+        fi
+        r_nap 0.1
+        r_turn=$((r_turn + 1))
+    done
 }
 
 r_pump() {
@@ -361,21 +378,19 @@ r_watch() {
     trap 'kill $r_s; exit' TERM
     trap '' PIPE HUP INT
     while :; do
-        r_nap_s=5
-        if read -r r_id r_until r_lim r_x r_d <"$r_dir/cur.$r_ses" && [ -n "$r_d" ]; then
-            r_state
-            if [ -z "$r_end" ] && [ ! -e "$r_d.kill" ]; then
-                r_now
-                r_left=$((r_until - ${r_t%.*}))
-                r_nap_s=1
-                if [ $r_left -le 0 ]; then
-                    (r_slay timeout)
-                elif r_big; then
-                    (r_slay limit)
-                fi
-            elif ! kill -0 $$ 2>/dev/null; then
-                exit 0
+        r_nap_s=5 r_until= r_claim= r_d=
+        if read -r r_id r_until r_lim r_x r_d <"$r_dir/cur.$r_ses" && [ -n "$r_d" ]; then r_state; fi
+        if [ -n "$r_claim" ] && [ -z "$r_end" ] && [ ! -e "$r_d.kill" ]; then
+            r_now
+            r_nap_s=1
+            if [ $((r_until - ${r_t%.*})) -le 0 ]; then
+                (r_slay timeout)
+            elif r_big; then
+                (r_slay limit)
             fi
+        elif ! kill -0 $$; then
+            # nobody will start anything more, and nothing runs (or the whole run was forgotten)
+            exit 0
         fi
         r_nap $r_nap_s
     done
@@ -397,15 +412,12 @@ r_pids() {
     # by descriptor 7. Zombies are dead.
     r_all=
     ! r_alive "$r_p" || r_all=$r_p
+    # one process each: a shell that reads some hundred files itself takes longer than the whole grace
     if kill -0 -"$r_p" 2>/dev/null; then
-        for r_x in /proc/[0-9]*/stat; do
-            read -r r_v <"$r_x" || continue
-            r_y=${r_v##*) }
-            case $r_y in [ZX]*) continue ;; esac
-            r_y=${r_y#* * }
-            [ "${r_y%% *}" != "$r_p" ] || r_all="$r_all ${r_v%% *}"
+        for r_x in $("$r_grep" -als ") [^ZX] [0-9]* $r_p " /proc/[0-9]*/stat 2>/dev/null); do
+            r_y=${r_x#/proc/}; r_all="$r_all ${r_y%/*}"
         done
-    fi 2>/dev/null
+    fi
     for r_x in $("$r_grep" -als "RAWAT_TOKEN=$r_tok" /proc/[0-9]*/environ 2>/dev/null); do
         r_y=${r_x#/proc/}; r_all="$r_all ${r_y%/*}"
     done
@@ -416,17 +428,23 @@ r_pids() {
     [ -n "$r_all" ]
 }
 
+r_centi() {
+    # Uptime in hundredths of a second.
+    r_now
+    r_c=${r_t%.*}${r_t#*.}
+}
+
 r_kill() {
+    # By the clock, not by turns: a look at /proc takes long on a host with many processes.
+    r_centi; r_y0=$r_c
     kill -TERM -"$r_p" 2>/dev/null
     kill -TERM $r_all 2>/dev/null
-    r_i=0
-    while [ $r_i -lt 20 ] && r_pids; do r_nap 0.1; r_i=$((r_i + 1)); done
-    r_i=0
-    while r_pids && [ $r_i -lt 20 ]; do
+    while r_centi; [ $((r_c - r_y0)) -lt 200 ] && r_pids; do r_nap 0.1; done
+    while r_pids && [ $((r_c - r_y0)) -lt 700 ]; do
         kill -KILL -"$r_p" 2>/dev/null
         kill -KILL $r_all 2>/dev/null
         r_nap 0.05
-        r_i=$((r_i + 1))
+        r_centi
     done
 }
 
@@ -437,8 +455,9 @@ r_slay() {
     # would prove, so this never says "proven".
     r_poked=
     trap '' PIPE HUP INT TERM
+    read -r r_me r_x </proc/self/stat
     set -C
-    command printf '%s\n' "$1" 2>/dev/null >"$r_d.kill" || exit 0
+    command printf '%s %s\n' "$1" "$r_me" 2>/dev/null >"$r_d.kill" || exit 0
     set +C
     r_i=0
     # a cancel may overtake the parent, which writes down the pid
@@ -488,8 +507,7 @@ r_busy() {
         # the number may belong to another process by now
         r_p=
         if [ -n "$r_flock" ] && [ -e "$r_dir/lock.$r_claim" ]; then
-            "$r_flock" -n 9 9<"$r_dir/lock.$r_claim" && return 1
-            r_held=1
+            "$r_flock" -n 9 9<"$r_dir/lock.$r_claim" || r_held=1
         fi
     fi
     r_pids && return 0
@@ -509,6 +527,9 @@ q() {
     else
         r_busy
         case $? in 0) r_y=busy ;; 1) r_y=free ;; *) r_y=unsure ;; esac
+        r_z=$r_y
+        [ $r_y = busy ] || r_await
+        r_y=$r_z
         # it may have ended while we looked
         r_state
         if [ -n "$r_end" ]; then r_x="ended $r_end $r_t0 $r_t"; else r_x="$r_y $r_t0 $r_bo"; fi
@@ -523,6 +544,6 @@ g() {
     printf '%s a %s forgotten\n' "$r_mark" "$1"
 }
 
-r_w= r_parent= r_d=/nonexistent r_id= r_ro= r_s= r_poked=
+r_w= r_locked= r_parent= r_d=/nonexistent r_id= r_ro= r_s= r_poked=
 r_hello
 exec 2>/dev/null

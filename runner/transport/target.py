@@ -7,6 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from runner.model import Host
 KNOWN_HOSTS = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2", "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 SSH_CONFIG = ("~/.ssh/config", "/etc/ssh/ssh_config")
 _KEYS = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
+
+
+AHEAD_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +151,27 @@ def _target(host: Host, found: Mapping[str, Any], notes: tuple[str, ...], known_
     )
 
 
+class PromptSocket(socket.socket):
+    """
+    Acknowledges at once, and reads ahead where little is asked for.
+
+    sshd leaves Nagle's algorithm on where there is no terminal: its second small packet waits for our acknowledgement
+    of the first, which the kernel would hold back for 40 ms. paramiko asks for the head of each packet alone.
+    """
+
+    _ahead = b""
+
+    def recv(self, size: int, flags: int = 0, /) -> bytes:
+        data = self._ahead
+        if not data:
+            data = super().recv(max(size, AHEAD_BYTES), flags)
+            with suppress(OSError):
+                # the kernel takes this back by itself
+                self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        self._ahead = data[size:]
+        return data[:size]
+
+
 def dial(target: Target, *, timeout_s: float, silence_s: float) -> socket.socket:
     """
     A connected TCP socket without delay, that the kernel ends when sent bytes stay unanswered for `silence_s`.
@@ -164,11 +189,12 @@ def dial(target: Target, *, timeout_s: float, silence_s: float) -> socket.socket
         ) from error
     problems: list[str] = []
     for family, kind, protocol, _, address in found:
-        link = socket.socket(family, kind, protocol)
+        link = PromptSocket(family, kind, protocol)
         try:
             link.settimeout(max(0.05, until - time.monotonic()))
             link.connect(address)
             link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
             link.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(silence_s * 1000))
         except OSError as error:
             link.close()

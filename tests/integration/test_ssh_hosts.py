@@ -44,6 +44,7 @@ class Reached:
             name="web", address=address or sshd.address, port=port or sshd.port, user=sshd.user,
             identity_files=(str(sshd.key),),
         )  # fmt: skip
+        self.word = sshd._token
         self.run_id = uuid.uuid4().hex
         self.passwords: Any = NoPasswords()
 
@@ -497,8 +498,33 @@ def test_forgetting_a_run_removes_its_folder(start_sshd: Start) -> None:
         session.run(bed.launch("echo secret"), ignore)
         folder = Path(session.facts.spool) / f"run-{bed.run_id}=40{bed.host.name}"
         assert folder.is_dir() and folder.stat().st_mode & 0o777 == 0o700
+        assert left_over(bed) == 1
         session.forget()
         assert not folder.exists()
+        session.close()
+        until("the watcher is gone", lambda: left_over(bed) == 0, limit_s=5)
+
+
+def left_over(bed: Reached) -> int:
+    """How many shells still work on this host's runs: each has its own word in the environment from sshd."""
+    word = bed.word.encode()
+    found = 0
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                shell = (entry / "comm").read_text().strip() in ("sh", "dash", "busybox")
+                alone = os.path.realpath(entry / "fd" / "1") == "/dev/null"
+                found += shell and alone and word in (entry / "environ").read_bytes().split(b"\0")
+    return found
+
+
+def test_a_closed_session_leaves_no_process_behind(start_sshd: Start) -> None:
+    with reached(start_sshd()) as bed:
+        session = bed.session()
+        session.run(bed.launch("true"), ignore)
+        assert left_over(bed) == 1
+        session.close()
+        until("the watcher is gone", lambda: left_over(bed) == 0, limit_s=5)
 
 
 @needs_root
