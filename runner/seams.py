@@ -80,6 +80,20 @@ class Completed:
     duration_s: float | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """
+    How an attempt stands that may have been started before.
+
+    `ended`: `completed` says how. `none`: it never arrived. `torn`: claimed, but nothing was started. Both hold only
+    for a host that has not booted since: the spool is not forced to disk. `free`: it was started, nothing of it lives
+    and nobody wrote how it ended. `unsure`: not even that can be said.
+    """
+
+    state: Literal["ended", "none", "torn", "free", "unsure"]
+    completed: Completed | None = None
+
+
 class Session(Protocol):
     """One host, connected. Used by one thread at a time, `cancel` excepted."""
 
@@ -97,6 +111,14 @@ class Session(Protocol):
         """
         Run to the end or to the deadline. Raises LinkLost where the link ended before the host said how it ended,
         and TransportError where the launch was refused before anything was started.
+        """
+        ...
+
+    def settle(self, launch: Launch, on_output: OnOutput, *, offsets: tuple[int, int] = (0, 0)) -> Settled:
+        """
+        How an attempt stands that an earlier session may have started; follows it while it runs.
+
+        Output is handed on from these bytes of stdout and stderr on. Raises LinkLost and TransportError.
         """
         ...
 

@@ -18,7 +18,7 @@ from runner.errors import BecomeRefused, LinkLost, TransportError
 from runner.events import Event
 from runner.model import Exit, Facts, Host, Peer
 from runner.redact import Secret
-from runner.seams import Completed, Launch, OnOutput, Passwords, Stream
+from runner.seams import Completed, Launch, OnOutput, Passwords, Settled, Stream
 
 Answers = Mapping[str, Completed] | Callable[[Launch], Completed]
 
@@ -127,6 +127,7 @@ class FakeHost:
     started: set[tuple[str, str, int]] = field(default_factory=set)
     connects: int = 0
     forgotten: bool = False
+    settled: Settled | None = None
 
     def answer(self, launch: Launch) -> Completed:
         if callable(self.answers):
@@ -190,6 +191,23 @@ class FakeSession:
 
     def cancel(self) -> None:
         self.cancelled.set()
+
+    def settle(self, launch: Launch, on_output: OnOutput, *, offsets: tuple[int, int] = (0, 0)) -> Settled:
+        """As the host was told to stand: `settled`, by default an end as in `answers` for what was claimed."""
+        if self._host.settled is not None:
+            if self._host.settled.state == "none":
+                self._host.started.discard((launch.run_id, launch.step, launch.attempt))
+            return self._host.settled
+        if (launch.run_id, launch.step, launch.attempt) not in self._host.started:
+            return Settled(state="none")
+        completed = self._host.answer(launch)
+        for stream, data, offset in (
+            ("stdout", completed.stdout, offsets[0]),
+            ("stderr", completed.stderr, offsets[1]),
+        ):
+            if data[offset:]:
+                on_output("stdout" if stream == "stdout" else "stderr", data[offset:])
+        return Settled(state="ended", completed=completed)
 
     def forget(self) -> None:
         self._host.forgotten = True

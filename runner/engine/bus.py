@@ -54,9 +54,11 @@ class Bus:
             self._seq += 1
             mono_ms = int((self._clock.monotonic() - self._began) * 1000)
             event = replace(event, seq=self._seq, at=moment(self._clock.now()), mono_ms=mono_ms)
-            line = self.redactor.value(event.to_json())
+            line = event.to_json()
+            if self.redactor:
+                line = self.redactor.value(line)
+                event = from_json(line)
             number = self._journal.write(line)
-            event = from_json(line) if self.redactor else event
             self._waiting.append((number, event))
             self.events.append(event)
         if not later:

@@ -8,9 +8,10 @@ from typing import Any
 
 from runner.engine.link import Link
 from runner.engine.once import Once
+from runner.engine.result import StepResult
 from runner.engine.step import run_step
 from runner.engine.surroundings import Surroundings
-from runner.engine.trial import StepResult, refuse
+from runner.engine.trial import refuse
 from runner.errors import TransportError
 from runner.events import GateRefused, HostFinished, RollbackStarted, StepSkipped
 from runner.model import Facts, Host, OnFailure, Outcome, Step

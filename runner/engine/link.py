@@ -1,10 +1,10 @@
-"""A host's connection as the engine holds it: made when needed, made again once after it was lost."""
+"""A host's connection as the engine holds it: made when needed, and again after it was lost."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 
-from runner.errors import LinkLost, TransportError
+from runner.errors import TransportError
 from runner.model import Host
 from runner.seams import Passwords, Session, Transport
 
@@ -22,13 +22,11 @@ class Link:
         self._passwords = passwords
         self._session: Session | None = None
         self._local: Session | None = None
-        self.lost: str = ""
 
     def connect(self) -> Session:
-        """The host's session; raises TransportError. A link that was lost is tried again once per call."""
+        """The host's session; made anew where the last one was dropped. Raises TransportError."""
         if self._session is None:
             self._session = self._transport.connect(self.host, run_id=self._run_id, passwords=self._passwords)
-            self.lost = ""
         return self._session
 
     def session(self, *, local: bool) -> Session:
@@ -38,10 +36,13 @@ class Link:
             self._local = self._local_transport.connect(self.host, run_id=self._run_id, passwords=self._passwords)
         return self._local
 
-    def drop(self, error: LinkLost) -> None:
+    def drop(self, *, local: bool) -> None:
         """Forget a session whose link ended."""
-        self.lost = error.message
-        session, self._session = self._session, None
+        session = self._local if local else self._session
+        if local:
+            self._local = None
+        else:
+            self._session = None
         if session is not None:
             _close(session)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from runner.engine.trial import StepResult
+from runner.engine.result import StepResult
 
 
 class Once:

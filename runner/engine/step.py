@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from runner.engine.link import Link
+from runner.engine.result import StepResult
 from runner.engine.surroundings import Surroundings
-from runner.engine.trial import StepResult, Trial, wait
+from runner.engine.trial import Trial, wait
 from runner.model import Host, Outcome, Step
 
 __all__ = ["StepResult", "run_step"]
+
+FREE = 2
+"""Attempts beyond `retries`, where nothing happened or repeating does no harm."""
 
 
 def run_step(
@@ -21,14 +25,17 @@ def run_step(
     host's next event. Raises JournalError, nothing else.
 
     A failure is tried again as often as `retries` allows. An end that nobody knows is not, unless it may be repeated.
+    What certainly did not happen is tried again by itself, FREE times.
     """
-    number = 0
+    number = free = 0
     while True:
         number += 1
         trial = Trial(around, host, link, step, instance, names, number)
         result = trial.run()
         bad = result.outcome in (Outcome.FAILED, Outcome.UNREACHABLE, Outcome.UNKNOWN)
-        again = bad and result.repeatable and number < step.retry.attempts and not around.stop.asked
+        free += result.free
+        left = number < step.retry.attempts + min(free, FREE) if result.repeatable else False
+        again = bad and left and not around.stop.asked
         around.bus.emit(trial.finished(result, last=not again), later=not again)
         if not again:
             return result

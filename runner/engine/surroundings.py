@@ -43,3 +43,5 @@ class Surroundings:
     people: People
     stop: Stop
     run_id: str
+    reconnect_s: float = 300.0
+    """How long a host whose link was lost is tried again, at most."""

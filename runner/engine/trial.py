@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from runner.document.schema import check_value
 from runner.engine.link import Link
-from runner.engine.naming import found_text, kept_values, render_params, result_values, user_of
+from runner.engine.naming import kept_values, render_params, user_of
 from runner.engine.people import RecordingPeople
+from runner.engine.recovery import NeverStarted, launch_through
+from runner.engine.result import StepResult, ended_otherwise, judged
 from runner.engine.surroundings import Surroundings
-from runner.errors import InvalidInput, JournalError, LinkLost, TransportError
-from runner.events import CommandSent, LinkDropped, StepFinished, StepStarted, Waited
+from runner.errors import InvalidInput, JournalError, TransportError
+from runner.events import CommandSent, StepFinished, StepStarted, Waited
 from runner.model import Exit, Facts, Host, Outcome, Step
-from runner.playbook.template import TemplateFailed, evaluate, render
+from runner.playbook.template import TemplateFailed, render
 from runner.seams import (
     Check,
     Completed,
@@ -22,27 +24,12 @@ from runner.seams import (
     OnOutput,
     OutputFile,
     Script,
-    Session,
     Stream,
     Verdict,
     Wish,
 )
 
 DEFAULT_TIMEOUT_S = 3600.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepResult:
-    """How a step ended on a host. `values` is what `register` gives to later steps."""
-
-    outcome: Outcome
-    problem: str = ""
-    changed: bool | None = None
-    exit: Exit | None = None
-    values: Mapping[str, Any] = field(default_factory=dict)
-    summary: str = ""
-    host_ms: int | None = None
-    repeatable: bool = True
 
 
 class Trial:
@@ -78,8 +65,8 @@ class Trial:
         except (TemplateFailed, InvalidInput) as error:
             self._start("", "")
             return StepResult(outcome=Outcome.FAILED, problem=error.message, repeatable=False)
-        except LinkLost as error:
-            return self._lost(error)
+        except NeverStarted as error:
+            return StepResult(outcome=Outcome.UNREACHABLE, problem=error.message, free=True)
         except TransportError as error:
             self._start("", "")
             return StepResult(outcome=Outcome.UNREACHABLE, problem=error.message)
@@ -116,20 +103,18 @@ class Trial:
             self._start("\n".join(self.kind.preview(wish)), "")
             people = RecordingPeople(self.around, self.host.name, self.instance)
             verdict = self.kind.decide(wish, people, self.around.stop.event)
-            return self._judged(verdict, Completed(exit=Exit(code=0)))
-        session = self.link.session(local=self.step.local)
-        wish = self._wish(session.facts)
-        found, skip = self._look(session, wish)
+            return judged(self.step, self.names, verdict, Completed(exit=Exit(code=0)))
+        wish = self._wish(self.link.session(local=self.step.local).facts)
+        found, skip = self._look(wish)
         if skip is not None:
             return skip
         script = self.kind.act(wish, found)
-        done = self._send(session, wish, script)
-        result = self._read(wish, done, found)
+        result = self._read(wish, self._send(wish, script), found)
         if result.outcome is Outcome.OK and self.step.watch is not None:
-            result = self._watch(session, wish, script, found, result)
+            result = self._watch(wish, script, found, result)
         if result.outcome is Outcome.OK and result.changed is not False:
-            result = self._look_again(session, wish, found, result)
-        return result
+            return self._look_again(wish, found, result)
+        return self._settle(wish, result) if result.outcome is Outcome.UNKNOWN else result
 
     def _wish(self, facts: Facts | None) -> Wish:
         params = render_params(self.kind, self.step.params, self.names)
@@ -148,12 +133,11 @@ class Trial:
             names=self.names,
         )
 
-    def _look(self, session: Session, wish: Wish) -> tuple[Check | None, StepResult | None]:
+    def _look(self, wish: Wish) -> tuple[Check | None, StepResult | None]:
         """What the look found, and the result where there is nothing to do."""
         if self.step.check is not None:
             self._start("", "")
-            line = str(render(self.step.check, self.names, shell=True))
-            done = self._launch(session, wish, Script(text=line), _quiet, read_only=True)
+            done = self._check(wish)
             if done.exit.code == 0:
                 return None, StepResult(outcome=Outcome.OK, changed=False, exit=done.exit, summary="done already")
             return None, None
@@ -161,29 +145,56 @@ class Trial:
         if script is None:
             return None, None
         self._start("", "")
-        found = self.kind.judge(wish, self._launch(session, wish, script, _quiet, read_only=True))
+        found = self.kind.judge(wish, self._launch(wish, script, _quiet, read_only=True))
         if found.needed is False:
             verdict = Verdict(ok=True, changed=False, values=found.values, summary=found.why or "nothing to do")
-            return found, self._judged(verdict, Completed(exit=Exit(code=0)))
+            return found, judged(self.step, self.names, verdict, Completed(exit=Exit(code=0)))
         return found, None
 
-    def _look_again(self, session: Session, wish: Wish, found: Check | None, result: StepResult) -> StepResult:
+    def _look_again(self, wish: Wish, found: Check | None, result: StepResult) -> StepResult:
         """After the act: does the host now say that nothing is left to do?"""
-        left = ""
-        if self.step.check is not None:
-            line = str(render(self.step.check, self.names, shell=True))
-            done = self._launch(session, wish, Script(text=line), _quiet, read_only=True)
-            left = f"the check still says that it is not done ({done.exit})" if done.exit.code == 1 else ""
-        elif found is not None and found.needed and self.kind.confirms(wish.params):
-            script = self.kind.look(wish)
-            if script is not None:
-                check = self.kind.judge(wish, self._launch(session, wish, script, _quiet, read_only=True))
-                left = f"it ran, but looking again: {check.why}" if check.needed else ""
+        if self.step.check is None and not (found is not None and found.needed and self.kind.confirms(wish.params)):
+            return result
+        left, why = self._left(wish)
         if not left:
             return result
-        return StepResult(outcome=Outcome.FAILED, problem=left, changed=True, exit=result.exit, values=result.values)
+        problem = f"it ran, but looking again: {why}"
+        return StepResult(outcome=Outcome.FAILED, problem=problem, changed=True, exit=result.exit, values=result.values)
 
-    def _send(self, session: Session, wish: Wish, script: Script) -> Completed:
+    def _settle(self, wish: Wish, result: StepResult) -> StepResult:
+        """An end that nobody knows, settled by looking: it happened, it did not, or the look cannot tell either."""
+        if self.step.check is None and not self.kind.confirms(wish.params):
+            return result
+        try:
+            left, why = self._left(wish)
+        except TransportError:
+            return result
+        if left is None:
+            return result
+        if left:
+            problem = f"{result.problem}; a look shows that it is not done: {why}"
+            return StepResult(outcome=Outcome.FAILED, problem=problem, exit=result.exit, free=True)
+        summary = f"settled by a look: it is done ({result.problem})"
+        return StepResult(outcome=Outcome.OK, changed=True, exit=result.exit, values=result.values, summary=summary)
+
+    def _left(self, wish: Wish) -> tuple[bool | None, str]:
+        """Whether something is left to do (None: cannot tell), and why; by the step's `check`, else the kind's look."""
+        if self.step.check is not None:
+            done = self._check(wish)
+            return {0: False, 1: True}.get(
+                -1 if done.exit.code is None else done.exit.code
+            ), f"the check ends with {done.exit}"
+        script = self.kind.look(wish)
+        if script is None:
+            return None, ""
+        check = self.kind.judge(wish, self._launch(wish, script, _quiet, read_only=True))
+        return check.needed, check.why
+
+    def _check(self, wish: Wish) -> Completed:
+        line = str(render(self.step.check, self.names, shell=True))
+        return self._launch(wish, Script(text=line), _quiet, read_only=True)
+
+    def _send(self, wish: Wish, script: Script) -> Completed:
         """The act itself: first the record of what goes out, then the launch."""
         redact = self.around.bus.redactor.text
         command = redact("\n".join(self.kind.preview(wish)))
@@ -196,7 +207,7 @@ class Trial:
             )
         else:
             self._start(command, digest)
-        return self._launch(session, wish, script, self._show, read_only=self.kind.reads_only(wish.params))
+        return self._launch(wish, script, self._show, read_only=self.kind.reads_only(wish.params))
 
     def _start(self, command: str, digest: str) -> None:
         if self.started:
@@ -217,9 +228,7 @@ class Trial:
             )
         )
 
-    def _launch(
-        self, session: Session, wish: Wish, script: Script, on_output: OnOutput, *, read_only: bool
-    ) -> Completed:
+    def _launch(self, wish: Wish, script: Script, on_output: OnOutput, *, read_only: bool) -> Completed:
         launch = Launch(
             run_id=self.around.run_id,
             step=self.instance,
@@ -231,49 +240,17 @@ class Trial:
         )
         if self.step.output_limit is not None:
             launch = replace(launch, output_limit=self.step.output_limit)
-        return session.run(launch, on_output)
+        return launch_through(self.around, self.link, launch, on_output, instance=self.instance, local=self.step.local)
 
     def _show(self, stream: Stream, data: bytes) -> None:
         text = self.output.write(stream, data)
         self.around.bus.output(self.host.name, self.instance, stream, text)
 
     def _read(self, wish: Wish, done: Completed, found: Check | None) -> StepResult:
-        if done.exit.unknown is not None or done.exit.killed == "not known":
-            return StepResult(
-                outcome=Outcome.UNKNOWN,
-                problem=f"nobody knows how it ended: {done.exit}",
-                exit=done.exit,
-                repeatable=self._may_repeat(wish),
-            )
-        if done.exit.timeout_s is not None:
-            return StepResult(outcome=Outcome.FAILED, problem=str(done.exit), exit=done.exit, host_ms=_host_ms(done))
-        return self._judged(self.kind.read(wish, done, found), done)
+        otherwise = ended_otherwise(done, repeatable=self._may_repeat(wish))
+        return otherwise or judged(self.step, self.names, self.kind.read(wish, done, found), done)
 
-    def _judged(self, verdict: Verdict, done: Completed) -> StepResult:
-        """The verdict, with `expect` and `until` of the playbook on top."""
-        values = result_values(verdict, done)
-        ok, problem = verdict.ok, verdict.problem
-        names = {**self.names, "result": values}
-        if self.step.register:
-            names[self.step.register] = values
-        if self.step.expect is not None and (ok or self.step.kind in ("command", "script")):
-            ok = bool(evaluate(self.step.expect, names))
-            problem = "" if ok else f"expected {self.step.expect}; found {found_text(values)}"
-        if ok and self.step.until is not None and not evaluate(self.step.until, names):
-            ok, problem = False, f"not yet: {self.step.until}; found {found_text(values)}"
-        return StepResult(
-            outcome=Outcome.OK if ok else Outcome.FAILED,
-            problem=problem,
-            changed=verdict.changed,
-            exit=done.exit,
-            values=values,
-            summary=verdict.summary,
-            host_ms=_host_ms(done),
-        )
-
-    def _watch(
-        self, session: Session, wish: Wish, script: Script, found: Check | None, result: StepResult
-    ) -> StepResult:
+    def _watch(self, wish: Wish, script: Script, found: Check | None, result: StepResult) -> StepResult:
         """Ask again until the time is over; the first bad answer decides."""
         assert self.step.watch is not None
         watch, clock = self.step.watch, self.around.clock
@@ -281,7 +258,7 @@ class Trial:
         while (left := end - clock.monotonic()) > 0:
             if wait(self.around, self.host.name, self.instance, "watch", min(watch.every_s, left)):
                 break
-            done = self._launch(session, wish, script, self._show, read_only=True)
+            done = self._launch(wish, script, self._show, read_only=True)
             asked += 1
             bad = self._read(wish, done, found)
             if bad.outcome is not Outcome.OK:
@@ -291,19 +268,6 @@ class Trial:
             outcome=bad.outcome, changed=False, exit=bad.exit, values=bad.values, host_ms=bad.host_ms,
             summary=f"{bad.summary}; {note}" if bad.summary else note,
         )  # fmt: skip
-
-    def _lost(self, error: LinkLost) -> StepResult:
-        self._start("", "")
-        self.link.drop(error)
-        self.around.bus.emit(LinkDropped(host=self.host.name, message=error.message))
-        if self.kind.reads_only(self.step.params):
-            return StepResult(outcome=Outcome.UNREACHABLE, problem=error.message)
-        return StepResult(
-            outcome=Outcome.UNKNOWN,
-            problem=f"the link was lost while it ran: {error.message}",
-            exit=Exit(unknown=error.message),
-            repeatable=False,
-        )
 
     def _may_repeat(self, wish: Wish) -> bool:
         return self.step.idempotent or bool(self.kind.reads_only(wish.params)) or bool(self.kind.idempotent)
@@ -334,10 +298,6 @@ def wait(around: Surroundings, host: str, instance: str, cause: str, seconds: fl
     took_ms = int((around.clock.monotonic() - began) * 1000)
     around.bus.emit(Waited(host=host, step=instance, cause=cause, took_ms=took_ms, detail=detail[:200]))
     return stopped
-
-
-def _host_ms(done: Completed) -> int | None:
-    return None if done.duration_s is None else int(done.duration_s * 1000)
 
 
 def _quiet(stream: Stream, data: bytes) -> None:

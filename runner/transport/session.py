@@ -10,9 +10,9 @@ from dataclasses import replace
 
 from runner.errors import BecomeRefused, LinkLost, TransportError
 from runner.model import Facts, Peer
-from runner.seams import Completed, Launch, OnOutput
+from runner.seams import Completed, Launch, OnOutput, Settled
 from runner.transport.channel import NoMoreChannels
-from runner.transport.supervisor import Settled, Supervisor
+from runner.transport.supervisor import Supervisor
 
 _USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\$?|#[0-9]+")
 FREED_WITHIN_S = 5.0

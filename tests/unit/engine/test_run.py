@@ -22,7 +22,7 @@ from runner.events import (
 )
 from runner.model import Exit
 from runner.redact import Redactor, Secret
-from runner.seams import Completed, Launch
+from runner.seams import Completed, Launch, Settled
 from runner.testing import FakeClock, FakeHost, RecordingWatcher, done
 from tests.unit.engine.support import Answers, MemoryJournal, run
 
@@ -117,26 +117,99 @@ def test_a_timeout_nobody_can_prove_is_unknown_and_nothing_more_is_done(tmp_path
 
 
 def test_the_host_keeps_nothing_of_a_run_unless_an_end_is_unknown(tmp_path: Path) -> None:
-    fine, lost = FakeHost(), FakeHost(drop_at=1)
+    fine, lost = FakeHost(), FakeHost(drop_at=1, settled=Settled(state="free"))
     run(tmp_path, ONE, {"a": fine})
     run(tmp_path, ONE, {"a": lost})
     assert (fine.forgotten, lost.forgotten) == (True, False)
 
 
-def test_a_lost_link_makes_the_running_step_unknown_never_failed(tmp_path: Path) -> None:
-    ended = run(tmp_path, ROLLBACK, {"a": FakeHost(drop_at=2)})
+def test_a_lost_link_is_made_again_and_the_step_is_adopted_not_repeated(tmp_path: Path) -> None:
+    fake = FakeHost(drop_at=2)
+    ended = run(tmp_path, ROLLBACK, {"a": fake})
+    assert ended.code == 0
+    assert list(ended.steps()) == ["one", "two", "three", "four", "tidy"]
+    assert len(fake.launches) == 5
+    assert fake.connects == 2
+    assert ended.record.hosts["a"].links_lost == 1
+
+
+def test_output_goes_on_at_its_byte_after_a_cut(tmp_path: Path) -> None:
+    fake = FakeHost(drop_at=1, answers={"one": done("hello\n")})
+    fake.settled = Settled(state="ended", completed=done("", code=0))
+    text = "phases: {implement: [{id: one, command: one, register: r}, {id: two, command: 'say {{ r.stdout }}'}]}\n"
+    ended = run(tmp_path, text, {"a": fake})
+    assert ended.code == 0
+    assert "say hello" in fake.texts[1]
+    assert ended.record.hosts["a"].steps["one"].attempts[0].output["stdout_bytes"] == 6
+
+
+def test_a_launch_that_never_arrived_is_started(tmp_path: Path) -> None:
+    fake = FakeHost(drop_at=1, settled=Settled(state="none"))
+    ended = run(tmp_path, ONE, {"a": fake})
+    assert ended.code == 0
+    assert [launch.attempt for launch in fake.launches] == [1, 1]
+
+
+def test_a_launch_of_which_nothing_was_started_gets_a_new_attempt(tmp_path: Path) -> None:
+    fake = FakeHost(drop_at=1, settled=Settled(state="torn"))
+    ended = run(tmp_path, ONE, {"a": fake})
+    assert ended.code == 0
+    assert [launch.attempt for launch in fake.launches] == [1, 2]
+
+
+def test_nobody_knows_the_end_so_nothing_more_is_done(tmp_path: Path) -> None:
+    for state in ("free", "unsure"):
+        ended = run(tmp_path, ROLLBACK, {"a": FakeHost(drop_at=2, settled=Settled(state=state))})
+        assert ended.steps() == {"one": "ok", "two": "unknown"}
+        assert ended.code == 5
+        assert ended.record.in_doubt == (("a", "two"),)
+
+
+def test_a_host_that_stays_away_makes_its_step_unknown_and_the_time_is_on_record(tmp_path: Path) -> None:
+    fake = FakeHost(drop_at=2)
+
+    def answer(launch: Launch) -> Completed:
+        if len(fake.launches) == 2:
+            fake.refuse = Unreachable("no route", host="a")
+        return done()
+
+    fake.answers = answer
+    ended = run(tmp_path, ROLLBACK, {"a": fake})
     assert ended.steps() == {"one": "ok", "two": "unknown"}
     assert ended.code == 5
-    assert ended.record.hosts["a"].links_lost == 1
+    assert ended.record.hosts["a"].waits["link"] >= 290_000
+
+
+def test_an_unknown_end_is_settled_by_the_check_of_the_step(tmp_path: Path) -> None:
+    text = "phases: {implement: [{id: one, command: make it, check: test -e /it}]}\n"
+    checks = iter([1, 0])
+    fake = FakeHost(drop_at=2, settled=Settled(state="free"))
+    fake.answers = lambda launch: done(code=next(checks) if "test -e" in launch.script.text else 0)
+    ended = run(tmp_path, text, {"a": fake})
+    assert ended.code == 0
+    assert "settled by a look" in ended.record.hosts["a"].steps["one"].attempts[0].summary
+    checks = iter([1, 1, 1, 0])
+    fake = FakeHost(drop_at=2, settled=Settled(state="free"))
+    fake.answers = lambda launch: done(code=next(checks) if "test -e" in launch.script.text else 0)
+    ended = run(tmp_path, text, {"a": fake})
+    assert ended.code == 0
+    assert [attempt.outcome for attempt in ended.record.hosts["a"].steps["one"].attempts] == ["failed", "ok"]
 
 
 def test_an_unknown_end_is_not_tried_again_unless_that_is_safe(tmp_path: Path) -> None:
     text = "phases: {implement: [{id: one, command: one, retries: 3, %s}]}\n"
-    unsafe, safe = FakeHost(drop_at=1), FakeHost(answers={"one": Completed(exit=Exit(unknown="gone"))})
+    unsafe = FakeHost(drop_at=1, settled=Settled(state="free"))
     assert run(tmp_path, text % "idempotent: false", {"a": unsafe}).code == 5
     assert len(unsafe.launches) == 1
-    run(tmp_path, text % "idempotent: true", {"a": safe})
-    assert len(safe.launches) == 3
+    safe = FakeHost(drop_at=1, settled=Settled(state="free"))
+    assert run(tmp_path, text % "idempotent: true", {"a": safe}).code == 0
+    assert len(safe.launches) == 2
+
+
+def test_what_only_reads_is_asked_again_after_a_cut(tmp_path: Path) -> None:
+    fake = FakeHost(drop_at=1, answers=lambda launch: done(DISK))
+    assert run(tmp_path, "phases: {analyse: [{id: room, disk: {path: /, free: 1}}]}\n", {"a": fake}).code == 0
+    assert len(fake.launches) == 2
 
 
 def test_retries_wait_and_are_recorded_one_by_one(tmp_path: Path) -> None:

@@ -1,0 +1,143 @@
+"""A launch that survives its link: after a cut it is found again on the host, and followed from the byte it had."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from dataclasses import replace
+
+from runner.engine.link import Link
+from runner.engine.surroundings import Surroundings
+from runner.errors import LinkLost, TransportError
+from runner.events import LinkDropped, Waited
+from runner.model import Exit
+from runner.seams import KEEP_BYTES, Completed, Launch, OnOutput, Session, Stream
+
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 15.0
+AFTER_DEADLINE_S = 30.0
+"""The host ends a step at its deadline by itself; so long after it somebody may still ask how that went."""
+CUTS = 1000
+"""A link that is lost more often than this during one step is no link."""
+
+
+class NeverStarted(TransportError):
+    """The launch was cut short before anything of it was started; it may be tried again."""
+
+    reason = "launch"
+
+
+def launch_through(
+    around: Surroundings, link: Link, launch: Launch, on_output: OnOutput, *, instance: str, local: bool = False
+) -> Completed:
+    """
+    Run to the end, over as many connections as it takes; `exit.unknown` says why where nobody can tell the end.
+
+    A read-only launch is asked again. Any other is looked up by its claim: adopted where it ended, followed where it
+    runs, started where it never arrived. Raises NeverStarted and, for what happens before the start, TransportError.
+    """
+    received = _Received(on_output)
+    session = link.session(local=local)
+    boot = session.facts.boot_id
+    began = around.clock.monotonic()
+    for cuts in range(CUTS):
+        try:
+            done = _settle(session, launch, received, boot) if cuts else session.run(launch, received.add)
+            return received.joined(done)
+        except LinkLost as error:
+            link.drop(local=local)
+            around.bus.emit(LinkDropped(host=link.host.name, message=error.message))
+            lost = error
+        limit_s = min(launch.deadline_s + AFTER_DEADLINE_S, around.reconnect_s)
+        again = _reconnect(around, link, instance, until=began + limit_s, local=local)
+        if again is None:
+            return received.joined(Completed(exit=Exit(unknown=f"{lost.message}; not reached again in {limit_s:g} s")))
+        session = again
+    return received.joined(Completed(exit=Exit(unknown=f"the link was lost {CUTS} times")))
+
+
+def _settle(session: Session, launch: Launch, received: _Received, boot: str) -> Completed:
+    """How a launch stands that was cut off."""
+    if launch.read_only:
+        return session.run(launch, received.add)
+    settled = session.settle(launch, received.add, offsets=received.offsets)
+    rebooted = session.facts.boot_id != boot
+    match settled.state:
+        case "ended" if settled.completed is not None:
+            return settled.completed
+        case "none" if not rebooted:
+            return session.run(launch, received.add)
+        case "torn" if not rebooted:
+            raise NeverStarted("the link was lost before anything was started")
+    if rebooted:
+        return Completed(exit=Exit(unknown="the host was booted again while it ran"))
+    if settled.state == "free":
+        return Completed(exit=Exit(unknown="it was started, nothing of it lives, and nobody wrote how it ended"))
+    return Completed(exit=Exit(unknown="the host cannot tell whether it still runs"))
+
+
+def _reconnect(around: Surroundings, link: Link, instance: str, *, until: float, local: bool) -> Session | None:
+    """A new session, tried with growing pauses; None when `until` has passed. The time is on record as link lost."""
+    began = around.clock.monotonic()
+    pause_s = FIRST_PAUSE_S
+    session: Session | None = None
+    why = ""
+    while session is None:
+        try:
+            session = link.session(local=local)
+        except TransportError as error:
+            why = error.message
+            left = until - around.clock.monotonic()
+            if left <= 0 or around.stop.leave.is_set():
+                break
+            around.clock.wait(around.stop.leave, min(left, pause_s * random.uniform(0.75, 1.25)))
+            pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
+    took_ms = int((around.clock.monotonic() - began) * 1000)
+    detail = "" if session else why[:200]
+    around.bus.emit(Waited(host=link.host.name, step=instance, cause="link", took_ms=took_ms, detail=detail))
+    return session
+
+
+class _Received:
+    """What of a launch's output has arrived so far, over all its connections."""
+
+    def __init__(self, on_output: OnOutput) -> None:
+        self._on_output = on_output
+        self._bytes: dict[Stream, int] = {"stdout": 0, "stderr": 0}
+        self._head: dict[Stream, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
+        self._tail: dict[Stream, deque[bytes]] = {"stdout": deque(), "stderr": deque()}
+        self._tail_bytes: dict[Stream, int] = {"stdout": 0, "stderr": 0}
+        self._cut = False
+
+    @property
+    def offsets(self) -> tuple[int, int]:
+        """Bytes of stdout and stderr that are here; whoever asks has lost a link."""
+        self._cut = True
+        return self._bytes["stdout"], self._bytes["stderr"]
+
+    def add(self, stream: Stream, data: bytes) -> None:
+        self._bytes[stream] += len(data)
+        room = KEEP_BYTES // 2 - len(self._head[stream])
+        self._head[stream] += data[:room] if room > 0 else b""
+        rest = data[max(0, room) :]
+        if rest:
+            self._tail[stream].append(rest)
+            self._tail_bytes[stream] += len(rest)
+            while self._tail_bytes[stream] - len(self._tail[stream][0]) >= KEEP_BYTES // 2:
+                self._tail_bytes[stream] -= len(self._tail[stream].popleft())
+        self._on_output(stream, data)
+
+    def joined(self, completed: Completed) -> Completed:
+        """The end, with all output and not only what came over the last connection."""
+        if not self._cut and completed.exit.unknown is None:
+            return completed
+        return replace(
+            completed,
+            stdout=self._kept("stdout"),
+            stderr=self._kept("stderr"),
+            stdout_bytes=self._bytes["stdout"],
+            stderr_bytes=self._bytes["stderr"],
+        )
+
+    def _kept(self, stream: Stream) -> bytes:
+        return bytes(self._head[stream]) + b"".join(self._tail[stream])

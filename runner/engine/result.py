@@ -1,0 +1,71 @@
+"""How a step ended on a host, and how that follows from what came back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from runner.engine.naming import found_text, result_values
+from runner.model import Exit, Outcome, Step
+from runner.playbook.template import evaluate
+from runner.seams import Completed, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepResult:
+    """
+    `values` is what `register` gives to later steps.
+
+    `repeatable`: `retries` may try it again. `free`: it may be tried again without being asked for, because nothing of
+    it happened, or because it may be repeated whatever happened.
+    """
+
+    outcome: Outcome
+    problem: str = ""
+    changed: bool | None = None
+    exit: Exit | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+    summary: str = ""
+    host_ms: int | None = None
+    repeatable: bool = True
+    free: bool = False
+
+
+def judged(step: Step, names: Mapping[str, Any], verdict: Verdict, done: Completed) -> StepResult:
+    """The kind's verdict, with `expect` and `until` of the playbook on top. Raises TemplateFailed."""
+    values = result_values(verdict, done)
+    ok, problem = verdict.ok, verdict.problem
+    names = {**names, "result": values}
+    if step.register:
+        names[step.register] = values
+    if step.expect is not None and (ok or step.kind in ("command", "script")):
+        ok = bool(evaluate(step.expect, names))
+        problem = "" if ok else f"expected {step.expect}; found {found_text(values)}"
+    if ok and step.until is not None and not evaluate(step.until, names):
+        ok, problem = False, f"not yet: {step.until}; found {found_text(values)}"
+    return StepResult(
+        outcome=Outcome.OK if ok else Outcome.FAILED,
+        problem=problem,
+        changed=verdict.changed,
+        exit=done.exit,
+        values=values,
+        summary=verdict.summary,
+        host_ms=host_ms(done),
+    )
+
+
+def ended_otherwise(done: Completed, *, repeatable: bool) -> StepResult | None:
+    """The result where the host did not see the script end by itself: unknown, or at its deadline."""
+    if done.exit.unknown is not None or done.exit.killed == "not known":
+        problem = f"nobody knows how it ended: {done.exit.unknown or done.exit}"
+        return StepResult(
+            outcome=Outcome.UNKNOWN, problem=problem, exit=done.exit, repeatable=repeatable, free=repeatable
+        )
+    if done.exit.timeout_s is not None:
+        return StepResult(outcome=Outcome.FAILED, problem=str(done.exit), exit=done.exit, host_ms=host_ms(done))
+    return None
+
+
+def host_ms(done: Completed) -> int | None:
+    return None if done.duration_s is None else int(done.duration_s * 1000)
