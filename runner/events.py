@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from functools import cache
 from typing import Any, ClassVar
 
 VERSION = 1
@@ -35,10 +34,14 @@ class Event:
         return head | {name: getattr(self, name) for name in _own(type(self))}
 
 
-@cache
-def _own(kind: Any) -> tuple[str, ...]:
+def _own(kind: type[Event]) -> tuple[str, ...]:
     """The names of the fields that an event has beside those of every event."""
-    return tuple(f.name for f in fields(kind) if f.name not in ("seq", "at", "mono_ms"))
+    if kind not in _OWN:
+        _OWN[kind] = tuple(f.name for f in fields(kind) if f.name not in ("seq", "at", "mono_ms"))
+    return _OWN[kind]
+
+
+_OWN: dict[type[Event], tuple[str, ...]] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
