@@ -89,6 +89,7 @@ def carry_out(
         people=people(run_id),
         stop=stop,
         run_id=run_id,
+        reconnect_s=settings.reconnect_timeout_s,
     )
     transports = Transports(settings)
     passwords = SudoPasswords(password)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @click.option("--ticket", default="", help="Why: the ticket of this change.")
 @click.option("--reason", default="", help="Why, in words.")
 @click.option("--yes", is_flag=True, help="Answer every question of the playbook with yes; on record as your word.")
+@click.option("--reconnect-timeout", metavar="TIME", help="How long to try a host again whose link was lost.")
 @click.option("--ask-sudo", is_flag=True, help="Ask for the password for sudo before the run.")
 @click.option("--json", "as_json", is_flag=True, help="The record as one JSON document on stdout.")
 def run(playbook: str, ticket: str, reason: str, yes: bool, ask_sudo: bool, as_json: bool, **given: Any) -> int:
@@ -31,7 +32,12 @@ def run(playbook: str, ticket: str, reason: str, yes: bool, ask_sudo: bool, as_j
     from runner.app.prepare import prepare
     from runner.app.request import Reason
 
-    context = context_of(given["config"], records=given["records"], known_hosts=given["known_hosts"])
+    context = context_of(
+        given["config"],
+        records=given["records"],
+        known_hosts=given["known_hosts"],
+        reconnect_timeout=given["reconnect_timeout"],
+    )
     prepared = prepare(selection_of(playbook, given), context)
     for note in prepared.inventory.notes:
         click.echo(f"note: {note}", err=True)

@@ -54,6 +54,10 @@ SCHEMA: Mapping[str, Any] = {
             },
         },
         "connect_timeout": {**_DURATION, "description": "The longest wait for a connection. Default: 10s."},
+        "reconnect_timeout": {
+            **_DURATION,
+            "description": "How long a host whose link was lost is tried again, at most. Default: 5m.",
+        },
         "keepalive": {**_DURATION, "description": "How often a silent connection is asked for life. Default: 5s."},
     },
 }

@@ -83,6 +83,7 @@ def _settings(root: Path, path: Path | None, entries: dict[str, Entry]) -> Setti
         same_machine_allowed=values["policy.same_machine"] == "allow",
         connect_timeout_s=values["connect_timeout"],
         keepalive_s=values["keepalive"],
+        reconnect_timeout_s=values["reconnect_timeout"],
         _entries=tuple(Entry(key=key, value=_plain(values[key]), origin=entries[key].origin) for key in _READ),
     )
 
@@ -110,6 +111,7 @@ def _defaults(root: Path, folder: Path, environment: Mapping[str, str]) -> Itera
         "policy.same_machine": "refuse",
         "connect_timeout": 10.0,
         "keepalive": 5.0,
+        "reconnect_timeout": 300.0,
     }
     for key, value in values.items():
         yield key, Entry(key=key, value=value, origin="default")
@@ -253,5 +255,6 @@ _READ: Mapping[str, Callable[[Any, Path], Any]] = {
     "policy.same_machine": lambda value, base: str(value),
     "connect_timeout": _span,
     "keepalive": _span,
+    "reconnect_timeout": _span,
 }
 _LISTS = frozenset({"inventory", "known_hosts"})

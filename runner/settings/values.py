@@ -36,6 +36,7 @@ class Settings:
     same_machine_allowed: bool
     connect_timeout_s: float
     keepalive_s: float
+    reconnect_timeout_s: float
     _entries: tuple[Entry, ...] = field(default=(), repr=False)
 
     def entries(self) -> tuple[Entry, ...]:

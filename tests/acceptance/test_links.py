@@ -1,0 +1,123 @@
+"""Links that break in the middle of a step, on a real sshd."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.project import Project, wait_for
+from tests.bed.proxy import Proxy
+from tests.bed.sshd import LoopbackSshd
+
+COUNTING = """
+vars: {folder: {required: true, type: string}}
+phases:
+  implement:
+    - id: slow
+      script: |
+        cd {{ folder }}
+        printf x >>count
+        touch begun
+        for i in 1 2 3 4 5 6 7 8 9 10; do echo line $i; sleep 0.4; done
+      register: said
+    - {id: after, command: "true", when: "'line 10' in said.stdout"}
+"""
+LINES = [f"h1 | line {number}" for number in range(1, 11)]
+
+
+@pytest.fixture
+def project(tmp_path: Path, loopback_sshd: LoopbackSshd) -> Project:
+    return Project(tmp_path / "project", loopback_sshd)
+
+
+def output_of(project: Project, step: str) -> list[str]:
+    return project.rawat("logs", "last", "h1", step).out.splitlines()[1:]
+
+
+def test_a_session_that_is_killed_three_times_changes_nothing(project: Project) -> None:
+    assert project.sshd is not None
+    book = project.playbook(COUNTING)
+    process = project.start("run", book, "-e", f"folder={project.folder}")
+    wait_for(project.folder / "begun", process)
+    for _ in range(3):
+        time.sleep(0.7)
+        project.sshd.kill_sessions()
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, out + err
+    record = project.record()
+    assert record["hosts"]["h1"]["links_lost"] >= 2
+    assert [step["outcome"] for step in record["hosts"]["h1"]["steps"]] == ["ok", "ok"]
+    assert (project.folder / "count").read_text() == "x"
+    assert output_of(project, "slow") == LINES
+
+
+def through(project: Project, proxy: Proxy) -> None:
+    """Point the inventory at the proxy."""
+    assert project.sshd is not None
+    project.sshd.trust(proxy.host, proxy.port)
+    text = (project.folder / "inventory.yml").read_text()
+    project.write("inventory.yml", text.replace(f"port: {project.sshd.port}", f"port: {proxy.port}"))
+
+
+def test_a_link_that_falls_silent_is_noticed_and_made_again(project: Project) -> None:
+    assert project.sshd is not None
+    path = project.folder / "rawat.yml"
+    path.write_text(path.read_text() + "keepalive: 500ms\n")
+    with Proxy(project.sshd.address, project.sshd.port) as proxy:
+        through(project, proxy)
+        process = project.start("run", project.playbook(COUNTING), "-e", f"folder={project.folder}")
+        wait_for(project.folder / "begun", process)
+        proxy.black_hole(True)
+        threading.Timer(3.0, lambda: proxy.black_hole(False)).start()
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, out + err
+    record = project.record()
+    assert record["hosts"]["h1"]["links_lost"] >= 1
+    assert record["hosts"]["h1"]["waits"]["link"] > 0
+    assert (project.folder / "count").read_text() == "x"
+    assert output_of(project, "slow") == LINES
+
+
+def test_a_link_that_is_cut_at_any_byte_loses_and_repeats_nothing(
+    tmp_path: Path, start_sshd: Callable[..., Any]
+) -> None:
+    sshd = start_sshd()
+    project = Project(tmp_path / "project", sshd)
+    with Proxy(sshd.address, sshd.port) as proxy:
+        through(project, proxy)
+        book = project.playbook(
+            "vars: {folder: {required: true, type: string}}\nphases:\n  implement:\n"
+            + "".join(
+                f"    - {{id: s{n}, script: 'printf {n} >>{{{{ folder }}}}/count; seq 1 2000'}}\n" for n in range(4)
+            )
+        )
+        for size in (4_000, 9_000, 12_000, 15_000, 18_000, 26_000, 40_000):
+            (project.folder / "count").unlink(missing_ok=True)
+            proxy.cut_after(size, direction="down")
+            said = project.rawat("run", book, "-e", f"folder={project.folder}")
+            counted = (project.folder / "count").read_text() if (project.folder / "count").exists() else ""
+            if said.code == 4:  # cut before the first step: nothing was touched
+                assert counted == ""
+                continue
+            assert said.code == 0, (size, said)
+            assert counted == "0123", size
+            for number in range(4):
+                assert len(output_of(project, f"s{number}")) == 2000, (size, number)
+
+
+def test_a_host_that_does_not_come_back_is_unknown_within_the_limit(project: Project) -> None:
+    assert project.sshd is not None
+    book = project.playbook(COUNTING)
+    process = project.start("run", book, "-e", f"folder={project.folder}", "--reconnect-timeout", "2s")
+    wait_for(project.folder / "begun", process)
+    project.sshd.stop()
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 5, out + err
+    assert "is unknown" in out
+    assert "not reached again in 2 s" in out
+    assert project.record()["in_doubt"] == [["h1", "slow"]]
