@@ -129,8 +129,8 @@ def _values(said: Answers) -> dict[str, Any]:
     upgraded = [{"name": row[0], "from": row[1], "to": row[2]} for row in said.fields("upgraded") if len(row) == 3]
     return {
         "packages": waiting,
-        "count": len(waiting),
-        "security_count": sum(row["security"] for row in waiting),
+        "count": sum(row["installed"] != "" for row in waiting),
+        "security_count": sum(row["security"] and row["installed"] != "" for row in waiting),
         "held": list(said.every("held")),
         "kept_back": list(said.every("kept_back")),
         "upgraded": upgraded,
@@ -154,7 +154,7 @@ def _pending(said: Answers) -> list[dict[str, Any]]:
             "candidate": candidate,
             "origin": origin,
             "security": security == "yes",
-            "left": "" if left == "new" else left,
+            "left": left,
         }
         for name, installed, candidate, origin, security, left in (
             row for row in said.fields("pending") if len(row) == 6

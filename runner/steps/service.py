@@ -101,7 +101,7 @@ def _unfit(params: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
     """What is not as asked, expected and found."""
     name = params["name"]
     if found["load"] not in ("loaded", "masked"):
-        return [f"{name}: there is no such service on this host ({found['load'] or 'nothing known'})"]
+        return [f"there is no service {name} on this host ({found['load'] or 'nothing known'})"]
     unfit = []
     active = found["active"] in ("active", "reloading")
     if params.get("state") == "stopped" and found["active"] not in ("inactive", "failed"):

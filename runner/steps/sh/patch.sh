@@ -54,7 +54,8 @@ if [ "$apply" != list ] && [ -s "$work/chosen" ]; then
 		!($1 in was) { print "rawat:new=" $1 "\t" $2; next }
 		was[$1] != $2 { print "rawat:upgraded=" $1 "\t" was[$1] "\t" $2 }' "$work/before" "$work/after"
 	awk -F '\t' 'NR == FNR { now[$1] = 1; next } !($1 in now) { print "rawat:removed=" $1 "\t" $2 }' "$work/after" "$work/before"
-	find /etc -xdev -newer "$work/since" \( -name '*.dpkg-dist' -o -name '*.dpkg-new' -o -name '*.ucf-dist' -o -name '*.rpmnew' \) \
+	# By the time of the change of the file's entry: its own time is that of the package.
+	find /etc -xdev -cnewer "$work/since" \( -name '*.dpkg-dist' -o -name '*.dpkg-new' -o -name '*.ucf-dist' -o -name '*.rpmnew' \) \
 		-print 2>/dev/null | sed 's/^/rawat:conffile=/' || :
 	broken | sed 's/^/rawat:broken=/'
 	restarts | sort -u | sed 's/^/rawat:restart=/'

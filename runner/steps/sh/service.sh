@@ -63,6 +63,8 @@ settle() {
 }
 
 if [ "$apply" = yes ]; then
+	[ "$how" != systemd ] || [ "$(systemctl show -p LoadState -- "$name")" != LoadState=not-found ] ||
+		fail "there is no service $name on this host"
 	state_of before
 	# Enabled first: a host that goes down meanwhile comes up as wanted.
 	case $enabled in

@@ -1,0 +1,185 @@
+"""Packages, updates and services on a real host with systemd, apt and dnf, against a repository that flips to v2."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.model import Exit, Facts
+from runner.model import Host as Target
+from runner.seams import Check, Completed, Script, Wish
+from tests.bed.host import Host, HostSpec
+from tests.bed.lab import Lab
+from tests.unit.steps.driver import Ran, kind_of
+
+pytestmark = pytest.mark.lab
+
+TOYS = ("bed-app", "bed-broken", "bed-kernel", "bed-dep", "bed-held")
+STATES = "dpkg-query -W -f '${Package} ${Version} ${db:Status-Abbrev}\n' 'bed-*'"
+
+
+class Box:
+    """A host of the lab on which kinds run, as root."""
+
+    def __init__(self, host: Host, manager: str = "apt-get") -> None:
+        self.host = host
+        self.facts = Facts(package_manager=manager)
+
+    def run(self, script: Script) -> Completed:
+        done = self.host.exec(["sh", "-c", script.text], check=False)
+        out, err = done.stdout.encode(), done.stderr.encode()
+        return Completed(exit=Exit(code=done.returncode), stdout=out, stderr=err, stdout_bytes=len(out))
+
+    def wish(self, params: Any) -> Wish:
+        here, target = Path("/"), Target(name=self.host.name, address=self.host.address)
+        return Wish(
+            params=params, host=target, facts=self.facts, run_id="run", step="step", user=None, root=here, folder=here
+        )
+
+    def look(self, name: str, params: Any) -> Check:
+        script = kind_of(name).look(self.wish(params))
+        assert script is not None
+        return kind_of(name).judge(self.wish(params), self.run(script))
+
+    def do(self, name: str, params: Any) -> Ran:
+        kind, wish = kind_of(name), self.wish(params)
+        script = kind.look(wish)
+        check = kind.judge(wish, self.run(script)) if script is not None else None
+        done = self.run(kind.act(wish, check))
+        return Ran(verdict=kind.read(wish, done, check), check=check, done=done)
+
+
+@pytest.fixture
+def lab(start_lab: Callable[[Sequence[HostSpec]], Lab]) -> Iterator[Lab]:
+    yield start_lab([HostSpec(name="box", packages=TOYS)])
+
+
+@pytest.fixture
+def box(lab: Lab) -> Box:
+    return Box(lab.host("box"))
+
+
+def test_apt_upgrades_and_keeps_what_the_administrator_wrote(lab: Lab, box: Box) -> None:
+    box.host.exec("echo level=mine >>/etc/bed-app.conf; apt-mark auto bed-app")
+    lab.repository.publish("v2")
+    ran = box.do("patch", {"apply": "all", "exclude": ["bed-dep"]})
+    assert ran.verdict.ok, ran.problem
+    moved = {row["name"]: (row["from"], row["to"]) for row in ran.values["upgraded"]}
+    assert {"bed-app", "bed-broken", "bed-kernel"} <= moved.keys()
+    assert moved["bed-app"] == ("1.0", "2.0")
+    assert not {"bed-held", "bed-dep"} & moved.keys()
+    assert "bed-held" in ran.values["held"]
+    assert ran.values["removed"] == []
+    assert ran.values["conffiles"] == ["/etc/bed-app.conf.dpkg-dist"]
+    assert "level=mine" in box.host.exec("cat /etc/bed-app.conf").stdout
+    assert ran.values["reboot_required"] is True
+    assert "bed-kernel" in ran.values["reboot_reason"]
+    assert "bed-app" in box.host.exec("apt-mark showauto bed-app").stdout
+    assert box.look("patch", {"apply": "all", "exclude": ["bed-dep"], "refresh": False}).needed is False
+
+
+def test_a_new_dependency_comes_and_what_needs_an_excluded_one_is_left(lab: Lab, box: Box) -> None:
+    lab.repository.publish("v2")
+    ran = box.do("patch", {"apply": "all"})
+    assert ran.verdict.ok, ran.problem
+    assert [row["name"] for row in ran.values["new"]] == ["bed-newdep"]
+
+
+def test_a_package_left_half_way_fails_the_step_and_is_repaired_by_the_next(lab: Lab, box: Box) -> None:
+    box.host.exec("touch /etc/bed-broken.fail")
+    lab.repository.publish("v2")
+    ran = box.do("patch", {"apply": "all"})
+    assert not ran.verdict.ok
+    assert "half-configured" in ran.problem
+    assert any(line.startswith("bed-broken") for line in ran.values["broken"])
+    listed = box.do("patch", {"apply": "list"})
+    assert any(line.startswith("bed-broken") for line in listed.values["broken"])
+    again = box.do("patch", {"apply": "all"})
+    assert "could not be repaired" in again.problem
+    box.host.exec("rm /etc/bed-broken.fail")
+    healed = box.do("patch", {"apply": "all"})
+    assert healed.verdict.ok, healed.problem
+    assert any(line.startswith("bed-broken") for line in healed.values["repaired"])
+    assert "bed-broken 2.0 ii" in box.host.exec(STATES).stdout
+
+
+def test_another_program_at_work_is_waited_for_and_not_for_ever(box: Box) -> None:
+    holder = "import fcntl, os, time; f = open('/var/lib/dpkg/lock-frontend', 'w'); fcntl.lockf(f, fcntl.LOCK_EX); "
+    box.host.exec(
+        f'setsid python3 -c "{holder}open(chr(47) + chr(120), chr(119)).close(); time.sleep(30)" >/dev/null 2>&1 &'
+    )
+    box.host.exec("i=0; while [ ! -e /x ] && [ $i -lt 50 ]; do sleep 0.1; i=$((i + 1)); done; rm /x")
+    ran = box.do("package", {"name": "bed-rival", "lock_wait": "1s"})
+    assert not ran.verdict.ok
+    assert "lock" in ran.problem
+    assert box.do("package", {"name": "bed-rival", "lock_wait": "60s"}).verdict.ok
+
+
+def test_packages_come_go_and_stay(lab: Lab, box: Box) -> None:
+    assert box.do("package", {"names": ["bed-rival", "bed-slow"]}).verdict.ok
+    lab.repository.publish("v2")
+    assert box.do("package", {"name": "bed-slow", "state": "held"}).verdict.ok
+    assert box.do("package", {"name": "bed-app", "state": "latest", "refresh": True}).verdict.ok
+    assert "bed-app 2.0 ii" in box.host.exec(STATES).stdout
+    assert box.do("package", {"name": "bed-kernel"}).verdict.changed is False
+    exact = box.do("package", {"name": "bed-broken", "version": "2.0"})
+    assert exact.verdict.ok, exact.problem
+    refused = box.do("package", {"name": "bed-conflict", "state": "present"})
+    assert not refused.verdict.ok
+    assert "bed-rival 1.0 ii" in box.host.exec(STATES).stdout
+    assert box.do("package", {"name": "bed-dep", "state": "latest"}).verdict.ok
+    refused = box.do("package", {"name": "bed-newdep", "state": "absent"})
+    assert "nobody asked for it: bed-dep" in refused.problem
+    assert box.do("package", {"names": ["bed-newdep", "bed-dep"], "state": "absent"}).verdict.ok
+    assert "there is no package" in box.do("package", {"name": "bed-nothing"}).problem
+
+
+def test_dnf_lists_and_upgrades(lab: Lab) -> None:
+    box = Box(lab.host("box"), "dnf")
+    assert box.do("package", {"name": "bed-rpm-app", "refresh": True}).verdict.ok
+    assert box.do("package", {"name": "bed-rpm-dep"}).verdict.ok
+    assert box.do("package", {"name": "bed-rpm-plain"}).verdict.ok
+    box.host.exec("echo level=mine >/etc/bed-rpm-app.conf")
+    lab.repository.publish("v2")
+    listed = box.do("patch", {"apply": "list", "refresh": True})
+    assert listed.verdict.ok, listed.problem
+    waiting = {row["name"]: row for row in listed.values["packages"]}
+    assert waiting["bed-rpm-app"]["security"] is True
+    assert waiting["bed-rpm-plain"]["security"] is False
+    assert waiting["bed-rpm-app"]["installed"] == "1.0-1"
+    secure = box.do("patch", {"apply": "security"})
+    assert secure.verdict.ok, secure.problem
+    assert [row["name"] for row in secure.values["upgraded"]] == ["bed-rpm-app.noarch"]
+    assert secure.values["conffiles"] == ["/etc/bed-rpm-app.conf.rpmnew"]
+    rest = box.do("patch", {"apply": "all", "exclude": "bed-rpm-plain"})
+    assert rest.verdict.ok, rest.problem
+    assert [row["name"] for row in rest.values["upgraded"]] == ["bed-rpm-dep.noarch"]
+    assert [row["name"] for row in rest.values["new"]] == ["bed-rpm-newdep.noarch"]
+    refused = box.do("package", {"name": "bed-rpm-newdep", "state": "absent"})
+    assert "others need" in refused.problem
+    assert box.do("package", {"name": "bed-rpm-plain", "state": "absent"}).verdict.ok
+    assert box.look("package", {"name": "bed-rpm-plain", "state": "absent"}).needed is False
+
+
+def test_services_are_really_up_or_it_is_said_why_not(box: Box) -> None:
+    app = {"name": "bed-app"}
+    assert box.do("service", {**app, "state": "stopped", "enabled": False}).verdict.ok
+    assert box.look("service", {**app, "state": "stopped", "enabled": False}).needed is False
+    started = box.do("service", {**app, "state": "started", "enabled": True})
+    assert started.verdict.ok, started.problem
+    assert started.values["active"] == "active"
+    before = started.values["pid"]
+    assert box.do("service", {**app, "state": "restarted"}).values["pid"] != before
+    box.host.write(
+        "/etc/systemd/system/falls.service",
+        "[Service]\nExecStart=/bin/sh -c 'echo cannot find it >&2; sleep 0.2; exit 3'\n",
+    )
+    box.host.exec("systemctl daemon-reload")
+    ran = box.do("service", {"name": "falls", "state": "started", "timeout": "5s"})
+    assert not ran.verdict.ok
+    assert "falls: expected active, found" in ran.problem
+    assert b"cannot find it" in ran.done.stderr
+    assert "there is no service nope" in box.do("service", {"name": "nope", "state": "stopped"}).problem
