@@ -21,6 +21,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from runner.frozen import frozen
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Location:
@@ -34,7 +36,7 @@ class Location:
         return f"{self.file}:{self.line}:{self.column}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Problem:
     """One mistake in something a person wrote: where, what, and the line it stands on."""
 

@@ -8,13 +8,15 @@ Names and fields are for ever: a later version may add a field with a default, n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import Any, ClassVar
+
+from runner.frozen import frozen
 
 VERSION = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Event:
     """`at` is UTC in RFC 3339 with milliseconds; `mono_ms` the controller's monotonic clock since the sitting began."""
 
@@ -44,7 +46,7 @@ def _own(kind: type[Event]) -> tuple[str, ...]:
 _OWN: dict[type[Event], tuple[str, ...]] = {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SittingStarted(Event):
     """A person or a pipeline began to work on a run; the first event of every sitting."""
 
@@ -66,7 +68,7 @@ class SittingStarted(Event):
     policy: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class HostConnected(Event):
     host: str
     peer: Mapping[str, Any]
@@ -75,7 +77,7 @@ class HostConnected(Event):
     clock_offset_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class HostRefused(Event):
     """A host could not be worked on: `reason` is a branch of TransportError, or "lock" or "machine"."""
 
@@ -86,32 +88,32 @@ class HostRefused(Event):
     exit_code: int = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class LinkDropped(Event):
     host: str
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class BatchStarted(Event):
     batch: int
     hosts: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class BatchFinished(Event):
     batch: int
     failed: tuple[str, ...] = ()
     stopped: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class HostStarted(Event):
     host: str
     batch: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class StepSkipped(Event):
     host: str
     step: str
@@ -119,7 +121,7 @@ class StepSkipped(Event):
     why: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class StepStarted(Event):
     """
     Durable before the first byte of the step goes out.
@@ -139,7 +141,7 @@ class StepStarted(Event):
     sha256: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class CommandSent(Event):
     """What is about to run after a look, redacted, with the digest of that redacted text; durable before it is sent."""
 
@@ -150,7 +152,7 @@ class CommandSent(Event):
     sha256: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class StepFinished(Event):
     """
     One attempt's end. `exit` is a form of model.Exit; times in milliseconds, `host_ms` by the host's own clock.
@@ -177,7 +179,7 @@ class StepFinished(Event):
     last: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Waited(Event):
     """Time that was no work: `cause` is retry, watch, lock, package-lock, person, reboot, link."""
 
@@ -188,20 +190,20 @@ class Waited(Event):
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RollbackStarted(Event):
     host: str
     because: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PersonAsked(Event):
     host: str
     step: str
     question: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PersonAnswered(Event):
     host: str
     step: str
@@ -210,7 +212,7 @@ class PersonAnswered(Event):
     how: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class GateRefused(Event):
     host: str
     step: str
@@ -218,7 +220,7 @@ class GateRefused(Event):
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Deviated(Event):
     """Every skip, override, force: `what` names it."""
 
@@ -227,20 +229,20 @@ class Deviated(Event):
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class HostFinished(Event):
     host: str
     outcome: str
     because: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class WatcherFailed(Event):
     watcher: str
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class StopAsked(Event):
     """A signal or a command asked the run to stop: `how` is SIGINT, SIGTERM, SIGHUP, failure-limit."""
 
@@ -248,7 +250,7 @@ class StopAsked(Event):
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SittingEnded(Event):
     """The last event of a sealed sitting."""
 
@@ -257,7 +259,7 @@ class SittingEnded(Event):
     not_started: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class UnknownEvent(Event):
     """An event of a later version: kept whole, understood not at all."""
 

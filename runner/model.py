@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
 
 from runner.errors import Location
+from runner.frozen import frozen
 
 PHASES = ("identify", "analyse", "plan", "implement", "test", "document", "monitor")
 FINALLY = "finally"
@@ -41,7 +42,7 @@ class OnFailure(StrEnum):
     ROLLBACK = "rollback"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Retry:
     """How often to try, and how long to wait before the next attempt; the wait doubles up to ten times `delay_s`."""
 
@@ -53,7 +54,7 @@ class Retry:
         return float(min(self.delay_s * 2.0 ** (failed - 1), self.delay_s * 10.0))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Watch:
     """Repeat a probe every `every_s` for `for_s` seconds; each time must be good."""
 
@@ -61,14 +62,14 @@ class Watch:
     every_s: float = 10.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Requirement:
     """A checklist item that must be proven on this host first."""
 
     item: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Step:
     """
     One line of work as the playbook says it; templates in `params` are not rendered yet.
@@ -110,7 +111,7 @@ class Step:
             yield from step.walk()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ChecklistItem:
     """A promise to an auditor: ticked by the steps in `proof`, or `by_hand` by a named person."""
 
@@ -134,7 +135,7 @@ class ChecklistItem:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Variable:
     """A declared variable; `schema` is a JSON Schema its value must meet, `required` where there is no default."""
 
@@ -146,7 +147,7 @@ class Variable:
     help: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Share:
     """A count, or a percentage of all hosts."""
 
@@ -161,7 +162,7 @@ class Share:
         return f"{self.value}%" if self.percent else str(self.value)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Rollout:
     """Sizes of batches, hosts at work at once, and the number of failed hosts that stops the run (at least)."""
 
@@ -170,7 +171,7 @@ class Rollout:
     stop_when_failed: Share = Share(value=1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SourceFile:
     """A file the playbook was read from; `path` is relative to the project's root where it lies under it."""
 
@@ -179,7 +180,7 @@ class SourceFile:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Playbook:
     """A checked playbook. `sources[0]` is the file itself, the others are its includes."""
 
@@ -207,7 +208,7 @@ class Playbook:
                 yield from step.walk()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Host:
     """
     A target with its variables resolved. What is None is left to ssh_config and then to the defaults of SSH.
@@ -232,7 +233,7 @@ class Host:
 Killed = Literal["proven", "no trace left", "not known"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Exit:
     """
     How a command ended, as the host wrote it down: exactly one of `code`, `signal`, `timeout_s`, `output_limit` and
@@ -283,7 +284,7 @@ class Exit:
         return cls(**data)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Facts:
     """What a host says of itself in the first answer. Sizes in bytes, times in seconds, `clock` as Unix time."""
 
@@ -313,7 +314,7 @@ class Facts:
         return self.uid == 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Peer:
     """How a host was reached and by what it was known: key type and SHA256 fingerprint, and which line trusted it."""
 

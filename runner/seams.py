@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
+from runner.frozen import frozen
 from runner.model import Exit, Facts, Host, Peer
 from runner.redact import Secret
 
@@ -28,7 +29,7 @@ KEEP_BYTES = 1 << 20
 """How much of a stream a Completed keeps: the first half and the last half of this many bytes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Script:
     """
     One payload: POSIX sh text, or text for another `interpreter`, run from a file and never from an argument.
@@ -45,7 +46,7 @@ class Script:
     save_to: Path | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Launch:
     """
     A script and everything the host needs to run it once: who it is for, as whom, and until when.
@@ -64,7 +65,7 @@ class Launch:
     output_limit: int = 1 << 30
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Completed:
     """
     How a launch ended. `stdout` and `stderr` are what was kept of it (at most `KEEP_BYTES` each, head and tail);
@@ -80,7 +81,7 @@ class Completed:
     duration_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Settled:
     """
     How an attempt stands that may have been started before.
@@ -147,7 +148,7 @@ class Passwords(Protocol):
     def sudo(self, host: str, user: str) -> Secret | None: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Wish:
     """What a step kind is handed: rendered parameters, the host, its facts (None while planning), and where it is."""
 
@@ -162,7 +163,7 @@ class Wish:
     names: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Check:
     """What a look found: `needed` True, False, or None where the kind cannot know; and why, in a few words."""
 
@@ -171,7 +172,7 @@ class Check:
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Verdict:
     """How a step is to be judged. `problem` says what, where and why where `ok` is False."""
 
@@ -244,7 +245,7 @@ class ControllerKind(Protocol):
     def preview(self, wish: Wish) -> Sequence[str]: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Question:
     """What a person is asked: `who` may answer (anybody where it is empty), within `limit_s` seconds."""
 
@@ -256,7 +257,7 @@ class Question:
     default: Literal["yes", "no"] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Answer:
     """`yes` None: nobody answered in time and there was no default."""
 

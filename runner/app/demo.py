@@ -12,11 +12,11 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
 from runner.errors import InvalidInput
+from runner.frozen import frozen
 from runner.playbook.shipped import shipped_playbooks
 
 LOANS = 3000
@@ -51,7 +51,7 @@ LogLevel ERROR
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Server:
     """A running SSH server of the demo; `why` says why there is none, where `port` is 0."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from runner.app.prepare import Prepared
@@ -14,6 +14,7 @@ from runner.engine.naming import host_names, render_params, result_values, user_
 from runner.engine.pool import for_each
 from runner.engine.surroundings import Stop
 from runner.errors import RawatError, TransportError
+from runner.frozen import frozen
 from runner.journal.folder import new_run_id
 from runner.model import Host, Step
 from runner.playbook.template import TemplateFailed, evaluate, names_in, render
@@ -22,7 +23,7 @@ from runner.seams import Launch, Passwords, Script, Session, StepKind, Stream, W
 WILL, NOTHING, CANNOT = "will change", "nothing to do", "cannot know"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Looks:
     """`said[host][step]` is one of the three answers, with the reason; `refused` says why a host was not looked at."""
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from runner.app.request import Context, Selection
 from runner.app.wiring import KINDS, parse_variables
 from runner.engine.plan import Choice, Plan, make_plan
+from runner.frozen import frozen
 from runner.inventory.load import Inventory
 from runner.inventory.load import load as load_inventory
 from runner.model import Playbook
@@ -15,7 +14,7 @@ from runner.settings import Settings
 from runner.settings import load as load_settings
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Prepared:
     settings: Settings
     playbook: Playbook

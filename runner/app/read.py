@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from runner.document.source import likely
 from runner.engine.bus import moment
 from runner.engine.clock import SystemClock
 from runner.errors import DamagedRecord, InvalidInput, JournalError
+from runner.frozen import frozen
 from runner.index.sqlite import open_index
 from runner.journal import verify as verifying
 from runner.journal.acts import add_act
@@ -24,7 +24,7 @@ from runner.record import RunRecord, checklist, completion, exit_code, outcome
 from runner.settings import Settings
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Listed:
     """A run as `rawat runs` shows it; the fields of the index."""
 

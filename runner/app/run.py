@@ -6,7 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from runner.engine.run import Run
 from runner.engine.surroundings import Stop, Surroundings
 from runner.errors import GateClosed, JournalError
 from runner.events import Deviated, SittingStarted
+from runner.frozen import frozen
 from runner.journal.folder import Records, new_run_id
 from runner.journal.sitting import Sitting
 from runner.model import Step
@@ -36,7 +37,7 @@ SEAL_WITHIN_S = 1.5
 """How long SIGTERM waits for what runs before the record is sealed without it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Finished:
     """A run that ended; `index_trouble` where the index could not take it in (the journal has it all the same)."""
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from runner.errors import InvalidInput, Location, Problem
+from runner.frozen import frozen
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 50
@@ -28,7 +28,7 @@ _WORDS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Place:
     """Where a value stands, and its key where it has one; `width` in characters, of the key or of the value."""
 
@@ -40,7 +40,7 @@ class Place:
     key_width: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Document:
     """A file's data and the place of each value by its path, e.g. ("phases", "test", 0, "id"); () is the whole."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from runner.engine.link import Link
@@ -14,6 +14,7 @@ from runner.engine.surroundings import Surroundings
 from runner.engine.trial import refuse
 from runner.errors import TransportError
 from runner.events import GateRefused, HostFinished, RollbackStarted, StepSkipped
+from runner.frozen import frozen
 from runner.model import Facts, Host, OnFailure, Outcome, Step
 from runner.playbook.template import TemplateFailed, evaluate, render
 
@@ -26,7 +27,7 @@ class _Halt(Exception):
         self.rollback = rollback
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Undo:
     """Steps that take back what a step did, with the names as they were then."""
 
@@ -35,7 +36,7 @@ class Undo:
     item: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Selection:
     """What a person left out: `skip` maps the ids of steps to the reason."""
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from runner.document.schema import check_value
 from runner.document.source import likely
 from runner.errors import InvalidInput, Problem
+from runner.frozen import frozen
 from runner.model import FINALLY, Host, Playbook, Rollout, Step
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Choice:
     """What a person asked for beside playbook and inventory: `-e`, `--from`, `--only`, `--skip`."""
 
@@ -24,7 +24,7 @@ class Choice:
     skip: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Plan:
     """
     A plan is a value: the same inputs give the same `digest`, whenever and wherever it is made.

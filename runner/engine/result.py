@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from runner.engine.naming import found_text, result_values
+from runner.frozen import frozen
 from runner.model import Exit, Outcome, Step
 from runner.playbook.template import evaluate
 from runner.seams import Completed, Verdict
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class StepResult:
     """
     `values` is what `register` gives to later steps.

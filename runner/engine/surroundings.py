@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from typing import Any
 
 from runner.engine.bus import Bus
+from runner.frozen import frozen
 from runner.model import Playbook
 from runner.registry import Registry
 from runner.seams import Clock, Journal, People
@@ -33,7 +33,7 @@ class Stop:
         self.event.set()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Surroundings:
     playbook: Playbook
     kinds: Registry[type[Any]]

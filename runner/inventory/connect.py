@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from runner.document.source import likely
 from runner.errors import InvalidInput, Problem
+from runner.frozen import frozen
 from runner.inventory.draft import HostEntry, Mark, Values
 from runner.inventory.groups import Sourced
 from runner.inventory.ssh_config import Found, SshConfig
@@ -22,7 +23,7 @@ _HOP = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Made:
     """A host, where each of its fields was written, and what of ssh_config was left out for it."""
 

@@ -9,12 +9,13 @@ from typing import Any
 
 from runner.document.source import At, Document
 from runner.errors import Location, Problem
+from runner.frozen import frozen
 
 ALL = "all"
 """The group that every host is in."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Mark:
     """A place in a file, and its line, so that a mistake found later can still be shown there."""
 
@@ -36,7 +37,7 @@ def mark(document: Document, at: At, *, on_key: bool = False) -> Mark:
     return Mark(where=found.where, line=found.line, width=found.width)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Written:
     """A value and where it stands. `ansible`: the variable comes from an Ansible file, so `ansible_*` has a meaning."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from runner.errors import InvalidInput
+from runner.frozen import frozen
 from runner.inventory.connect import Connections, Made
 from runner.inventory.names import normal
 from runner.inventory.pattern import match
@@ -16,7 +16,7 @@ Row = tuple[str, Any, str]
 """What, its value, and where that was written."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Selected:
     """The hosts chosen, in order; those that were left out as `{"host", "why"}`; what was ignored for the chosen."""
 

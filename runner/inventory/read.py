@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from runner.document.source import MAX_BYTES, Document, likely
 from runner.errors import InvalidInput, Location, Problem
+from runner.frozen import frozen
 from runner.inventory.ansible.ini import read_ini
 from runner.inventory.ansible.values import read_yaml
 from runner.inventory.ansible.yaml import read_ansible_yaml
@@ -20,7 +20,7 @@ _INI = (".ini", ".cfg")
 _MAPPING = re.compile(r"(---|\{|\"?[\w.-]+\"?\s*:(\s|$))")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Read:
     """The draft of one file, with its mistakes; `ansible`: folders of variables beside it belong to it."""
 

@@ -11,12 +11,13 @@ import os
 import pwd
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from glob import glob
 from pathlib import Path
 
 from runner.errors import InvalidInput, Location, Problem
+from runner.frozen import frozen
 
 MAX_DEPTH = 16
 _WILD = re.compile(r"[*?!]")
@@ -49,7 +50,7 @@ _SAFE_VALUES = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class _Line:
     """A keyword with its words, and the patterns of every Host block around it; `note` where it is left out."""
 
@@ -80,7 +81,7 @@ def _any_of(words: Iterable[str]) -> re.Pattern[str] | None:
     return re.compile(f"(?s:{'|'.join(found)})\\Z") if found else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Found:
     """What holds for one host: text by keyword in lower case, and where each stands (`~/.ssh/config:12`)."""
 

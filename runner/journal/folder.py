@@ -8,12 +8,12 @@ import os
 import secrets
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import DamagedRecord, InvalidInput, JournalError
 from runner.events import Event, from_json
+from runner.frozen import frozen
 from runner.journal.append import make_folder, sha256
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def new_run_id() -> str:
     return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SittingRead:
     """A sitting as it was read: `torn` where a cut last line was left out, `running` where it is written still."""
 

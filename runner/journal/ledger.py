@@ -13,18 +13,18 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from runner.errors import DamagedRecord, JournalError
+from runner.frozen import frozen
 from runner.journal.append import encode, sha256
 
 START = "0" * 64
 """What the first line of a chain has as `prev`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Entry:
     """A ledger line: its number, its digest, and what it says."""
 

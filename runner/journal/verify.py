@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from runner.errors import DamagedRecord
+from runner.frozen import frozen
 from runner.journal import ledger
 from runner.journal.acts import act_files
 from runner.journal.append import sha256
@@ -19,7 +19,7 @@ from runner.journal.sitting import SUMS, listed
 INTACT, ALTERED, NOT_SEALED, NOT_SIGNED = 0, 1, 3, 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Finding:
     """One thing that is not as it must be; `code` is the exit code it alone would give."""
 
@@ -28,7 +28,7 @@ class Finding:
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Verdict:
     """`runs` that were looked at and what was found; `code` is altered over not sealed over not signed."""
 

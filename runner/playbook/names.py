@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from runner.document.source import At, Document, likely
 from runner.errors import Location, Problem
+from runner.frozen import frozen
 from runner.model import FINALLY, UNDO, Playbook, Step
 from runner.playbook.template import expression_problem, is_template, names_in, problems
 from runner.registry import Registry
@@ -16,7 +16,7 @@ ALWAYS = frozenset({"facts", "host", "run"})
 RESERVED = ALWAYS | {"item", "result"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Text:
     """One template or expression of a step: where it stands, and what may stand in it."""
 

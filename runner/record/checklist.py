@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from runner.frozen import frozen
 from runner.model import PHASES, Outcome
 from runner.record.values import RunRecord
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ItemRecord:
     """
     A checklist item: `state` is pass, fail, open, waived, na or "not used"; `proof` says by what.

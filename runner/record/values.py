@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from runner.frozen import frozen
 from runner.model import Outcome
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Attempt:
     """One try of a step on a host. `outcome` is empty while it runs or where nobody saw its end."""
 
@@ -31,7 +32,7 @@ class Attempt:
     waited: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class StepRecord:
     """A step on a host over all its attempts; `why` is the reason where it was skipped."""
 
@@ -55,7 +56,7 @@ class StepRecord:
         return self.id.partition(".")[0]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class HostRecord:
     """A host's way through the run. Times in milliseconds since the sitting began; `time` adds up to `took_ms`."""
 
@@ -100,7 +101,7 @@ class HostRecord:
         return next((step for step in bad if step.outcome == Outcome.UNKNOWN), bad[0] if bad else None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Batch:
     number: int
     hosts: tuple[str, ...]
@@ -110,7 +111,7 @@ class Batch:
     stopped: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class RunRecord:
     """
     One run, over all its sittings and acts.

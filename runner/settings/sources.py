@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
@@ -13,6 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from runner.document.schema import check, check_value
 from runner.document.source import At, Document, likely, read_file
 from runner.errors import InvalidInput, Problem
+from runner.frozen import frozen
 from runner.settings.schema import SCHEMA
 from runner.settings.values import Entry, Settings
 from runner.units import duration_s
@@ -23,7 +23,7 @@ NOT_SETTINGS = re.compile(r"RAWAT_(SPOOL|SECRET_\w*|BED\w*|SUDO_PASSWORD\w*)\Z")
 """Names in the environment that others read: the spool, secrets, the test bed, the password of sudo."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class _Found:
     """A raw value from one of the sources; `say` makes a problem of what is wrong with it."""
 

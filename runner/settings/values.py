@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+from runner.frozen import frozen
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@frozen
 class Entry:
     """
     One setting as it holds, as plain data.
@@ -20,7 +22,7 @@ class Entry:
     origin: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Settings:
     """What holds for this project. `root` is the folder of `file`, else the one searched from. Paths are absolute."""
 
