@@ -66,6 +66,7 @@ class SittingStarted(Event):
     steps: tuple[Mapping[str, Any], ...] = ()
     batches: tuple[tuple[str, ...], ...] = ()
     policy: Mapping[str, Any] = field(default_factory=dict)
+    request: Mapping[str, Any] = field(default_factory=dict)
 
 
 @frozen

@@ -20,6 +20,7 @@ class Prepared:
     playbook: Playbook
     inventory: Inventory
     plan: Plan
+    selection: Selection
 
 
 def settings_of(context: Context) -> Settings:
@@ -52,4 +53,4 @@ def prepare(selection: Selection, context: Context) -> Prepared:
         skip=selection.skip,
     )
     plan = make_plan(playbook, chosen.hosts, choice, left_out=chosen.left_out)
-    return Prepared(settings=settings, playbook=playbook, inventory=inventory, plan=plan)
+    return Prepared(settings=settings, playbook=playbook, inventory=inventory, plan=plan, selection=selection)

@@ -22,6 +22,30 @@ class Selection:
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
 
+    def to_json(self) -> dict[str, Any]:
+        """With absolute paths, so that it can be asked again from anywhere."""
+        return {
+            "playbook": str(self.playbook.resolve()),
+            "inventories": [str(path.resolve()) for path in self.inventories],
+            "hosts": self.hosts,
+            "variables": list(self.variables),
+            "start_at": self.start_at,
+            "only": list(self.only),
+            "skip": list(self.skip),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Selection:
+        return cls(
+            playbook=Path(data["playbook"]),
+            inventories=tuple(Path(path) for path in data["inventories"]),
+            hosts=str(data["hosts"]),
+            variables=tuple(data["variables"]),
+            start_at=str(data["start_at"]),
+            only=tuple(data["only"]),
+            skip=tuple(data["skip"]),
+        )
+
 
 @frozen
 class Reason:

@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from runner.app import identity
+from runner.app.opening import started, statement
 from runner.app.prepare import Prepared
 from runner.app.request import Context, Reason
 from runner.app.secrets import Ask, SudoPasswords, find_secrets, find_sudo_password
+from runner.app.signals import heeded
 from runner.app.wiring import KINDS, Transports
 from runner.engine.bus import Bus, moment
 from runner.engine.clock import SystemClock
 from runner.engine.link import Link
+from runner.engine.past import Past
 from runner.engine.plan import Plan, canonical
 from runner.engine.run import Run
 from runner.engine.surroundings import Stop, Surroundings
 from runner.errors import GateClosed, JournalError
-from runner.events import Deviated, SittingStarted
+from runner.events import Deviated, Event
 from runner.frozen import frozen
 from runner.journal.folder import Records, new_run_id
 from runner.journal.sitting import Sitting
-from runner.model import Step
-from runner.redact import Redactor, Secret
+from runner.redact import Redactor
 from runner.seams import People, Watcher
 
 if TYPE_CHECKING:
     from runner.record import RunRecord
-
-SEAL_WITHIN_S = 1.5
-"""How long SIGTERM waits for what runs before the record is sealed without it."""
 
 
 @frozen
@@ -48,6 +43,17 @@ class Finished:
     index_trouble: str = ""
 
 
+@frozen
+class Earlier:
+    """The sittings before this one: their events, what they left on each host, and what a person overrides."""
+
+    run: str
+    sitting: int
+    events: tuple[tuple[Event, ...], ...]
+    past: Mapping[str, Past]
+    deviations: tuple[Deviated, ...] = ()
+
+
 def carry_out(
     prepared: Prepared,
     context: Context,
@@ -57,9 +63,13 @@ def carry_out(
     people: Callable[[str], People],
     ask: Ask | None = None,
     ask_sudo: bool = False,
+    earlier: Earlier | None = None,
 ) -> Finished:
     """
-    Raises InvalidInput and GateClosed before anything is touched, JournalError where the record cannot be written.
+    A new run, or with `earlier` the next sitting of one.
+
+    Raises InvalidInput and GateClosed before anything is touched, JournalError where the record cannot be written,
+    LockBusy where somebody else is about to continue the same run.
     """
     settings, plan = prepared.settings, prepared.plan
     if settings.ticket_required and not reason.ticket:
@@ -69,8 +79,8 @@ def carry_out(
     redactor = Redactor([*secrets.values(), *([password] if password else [])])
     records = Records(settings.records)
     records.prepare()
-    run_id = new_run_id()
-    sitting = Sitting(settings.records, run_id, 1, redactor)
+    run_id = earlier.run if earlier else new_run_id()
+    sitting = Sitting(settings.records, run_id, earlier.sitting if earlier else 1, redactor)
     clock = SystemClock()
     sitting.freeze(
         plan=canonical(plan.to_json()) + b"\n",
@@ -94,10 +104,12 @@ def carry_out(
     )
     transports = Transports(settings)
     passwords = SudoPasswords(password)
-    with _signals(stop):
-        bus.emit(started(run_id, plan, context, reason))
+    with heeded(stop):
+        bus.emit(started(run_id, plan, context, reason, sitting=sitting.number, selection=prepared.selection))
         for left in plan.skip:
             bus.emit(Deviated(what="step left out", detail=left, reason=plan.skip[left]))
+        for deviation in earlier.deviations if earlier else ():
+            bus.emit(deviation)
         run = Run(
             plan,
             around,
@@ -106,58 +118,18 @@ def carry_out(
             signed=lambda item: _signed(records, run_id, item),
             same_machine=settings.same_machine_allowed,
             meanwhile=_load_the_rest,
+            earlier=earlier.events if earlier else (),
+            past=earlier.past if earlier else {},
         )
         code = run.execute()
         bus.close()
-        sitting.seal(at=moment(clock.now()), exit_code=code, summary=_statement(plan, reason, context))
+        sitting.seal(at=moment(clock.now()), exit_code=code, summary=statement(plan, reason, context))
         if not stop.leave.is_set():
             run.close()
     from runner.record import fold
 
-    record = fold([bus.events], records.acts(run_id))
+    record = fold([*(earlier.events if earlier else ()), bus.events], records.acts(run_id))
     return Finished(run=run_id, record=record, exit_code=code, records=records, index_trouble=_index(settings, record))
-
-
-def started(run_id: str, plan: Plan, context: Context, reason: Reason) -> SittingStarted:
-    return SittingStarted(
-        run=run_id,
-        sitting=1,
-        playbook=plan.playbook.name,
-        title=plan.playbook.title,
-        kind=plan.playbook.kind,
-        plan=plan.digest,
-        hosts=tuple(host.name for host in plan.hosts),
-        left_out=plan.left_out,
-        who=identity.who(context.environment),
-        controller=identity.controller(context.environment, terminal=context.terminal),
-        why={"ticket": reason.ticket, "reason": reason.reason},
-        tool=identity.tool(),
-        checklist=tuple(item.to_json() for item in plan.playbook.checklist),
-        steps=tuple(_declared(step) for step in plan.playbook.walk()),
-        batches=plan.batches,
-        policy={"all_phases": plan.playbook.all_phases},
-    )
-
-
-def _declared(step: Step) -> dict[str, Any]:
-    return {
-        "id": step.id,
-        "title": step.title,
-        "phase": step.phase,
-        "kind": step.kind,
-        "steps": [inner.id for inner in step.steps],
-    }
-
-
-def _statement(plan: Plan, reason: Reason, context: Context) -> dict[str, Any]:
-    return {
-        "playbook": plan.playbook.name,
-        "plan_digest": plan.digest,
-        "sources": {source.path: source.sha256 for source in plan.playbook.sources},
-        "who": identity.who(context.environment),
-        "why": {"ticket": reason.ticket, "reason": reason.reason},
-        "signed": False,
-    }
 
 
 def _signed(records: Records, run_id: str, item: str) -> bool:
@@ -179,30 +151,3 @@ def _index(settings: Any, record: RunRecord) -> str:
     except JournalError as error:
         return error.message
     return ""
-
-
-@contextmanager
-def _signals(stop: Stop) -> Iterator[None]:
-    """SIGINT: begin nothing new; again: leave at once. SIGTERM and SIGHUP: seal within two seconds."""
-
-    def interrupt(number: int, frame: object) -> None:
-        if stop.asked:
-            stop.leave.set()
-        stop.ask("SIGINT")
-
-    def terminate(number: int, frame: object) -> None:
-        stop.ask(signal.Signals(number).name)
-        timer = threading.Timer(SEAL_WITHIN_S, stop.leave.set)
-        timer.daemon = True
-        timer.start()
-
-    handlers = {signal.SIGINT: interrupt, signal.SIGTERM: terminate, signal.SIGHUP: terminate}
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-__all__ = ["Finished", "Secret", "carry_out"]

@@ -8,6 +8,7 @@ from typing import Any
 
 from runner.engine.link import Link
 from runner.engine.once import Once
+from runner.engine.past import Before, Past, redacted
 from runner.engine.result import StepResult
 from runner.engine.step import run_step
 from runner.engine.surroundings import Surroundings
@@ -16,7 +17,7 @@ from runner.errors import TransportError
 from runner.events import GateRefused, HostFinished, RollbackStarted, StepSkipped
 from runner.frozen import frozen
 from runner.model import Facts, Host, OnFailure, Outcome, Step
-from runner.playbook.template import TemplateFailed, evaluate, render
+from runner.playbook.template import TemplateFailed, evaluate, missing, render
 
 
 class _Halt(Exception):
@@ -56,6 +57,7 @@ class HostRun:
         selection: Selection,
         once: Once,
         signed: Callable[[str], bool],
+        past: Past,
     ) -> None:
         self.host = host
         self._link = link
@@ -63,6 +65,7 @@ class HostRun:
         self._once = once
         self._signed = signed
         self._selection = selection
+        self._past = past
         self._names: dict[str, Any] = dict(names)
         self._undo: list[Undo] = []
         self._outcomes: dict[str, Outcome] = {}
@@ -161,10 +164,16 @@ class HostRun:
         self._register(step, results)
 
     def _do(self, step: Step, instance: str, item: Mapping[str, Any], *, raising: bool = True) -> StepResult:
-        """Run it and draw the consequences."""
-        self._gate(step, instance)
+        """Run it and draw the consequences; what an earlier sitting has done stays done."""
+        before = self._past.step(instance)
         names = {**self._names, **item}
-        result = run_step(self._around, self.host, self._link, step, instance, names)
+        if before.state == "done" and not self._asked_again(step, before):
+            result = StepResult(outcome=before.outcome, changed=before.changed, values=before.values)
+        else:
+            self._gate(step, instance)
+            result = run_step(
+                self._around, self.host, self._link, step, instance, names, before=before, boot_id=self._past.boot_id
+            )
         self._outcomes[instance] = result.outcome
         if step.undo and (result.outcome is not Outcome.OK or result.changed is not False):
             self._undo.append(Undo(steps=step.undo, suffix=instance.removeprefix(step.id), item=item))
@@ -173,6 +182,12 @@ class HostRun:
         if raising:
             self._judge(step, instance, result)
         return result
+
+    def _asked_again(self, step: Step, before: Before) -> bool:
+        """Whether a result that lost a secret to the redactor can be had again by asking again."""
+        if not step.register or not redacted(before.values):
+            return False
+        return step.idempotent or bool(self._around.kinds.get(step.kind)().reads_only(step.params))
 
     def _judge(self, step: Step, instance: str, result: StepResult | None) -> None:
         if result is None or result.outcome.good:
@@ -229,7 +244,11 @@ class HostRun:
 
     def _register(self, step: Step, values: Any) -> None:
         if step.register:
-            self._names[step.register] = values
+            lost = redacted(values) and self._past.step(step.id).state == "done"
+            why = (
+                f"the result of {step.id} held a secret, which no record keeps; it cannot be had back by a resumed run"
+            )
+            self._names[step.register] = missing(why) if lost else values
 
     def _roll_back(self, because: str) -> None:
         """What was done is taken back, last first; what fails on the way does not keep the rest from it."""

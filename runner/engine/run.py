@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -11,11 +11,13 @@ from typing import Any
 from runner.engine.link import Link
 from runner.engine.naming import host_names
 from runner.engine.once import Once
+from runner.engine.past import Past
 from runner.engine.plan import Plan
 from runner.engine.pool import Abandoned, for_each
 from runner.engine.preflight import preflight
+from runner.engine.result import StepResult
 from runner.engine.surroundings import Surroundings
-from runner.events import BatchFinished, BatchStarted, HostStarted, SittingEnded, StopAsked
+from runner.events import BatchFinished, BatchStarted, Event, HostStarted, SittingEnded, StopAsked
 from runner.model import Host, Outcome
 from runner.redact import Secret
 
@@ -33,8 +35,15 @@ class Run:
         signed: Callable[[str], bool] = lambda item: False,
         same_machine: bool = False,
         meanwhile: Callable[[], None] = lambda: None,
+        earlier: Sequence[Sequence[Event]] = (),
+        past: Mapping[str, Past] | None = None,
     ) -> None:
-        """`meanwhile` is called once, while the hosts are being connected to."""
+        """
+        `meanwhile` is called once, while the hosts are being connected to.
+
+        `earlier` are the events of earlier sittings, `past` what they left on each host: hosts that finished well
+        then are not touched again.
+        """
         self.plan = plan
         self.around = around
         self._links = {host.name: link(host) for host in plan.hosts}
@@ -42,7 +51,10 @@ class Run:
         self._signed = signed
         self._same_machine = same_machine
         self._meanwhile = meanwhile
-        self._once = Once()
+        self._earlier = earlier
+        self._past = past or {}
+        self._once = self._once_before()
+        self._hosts_left = tuple(host for host in plan.hosts if not self._past.get(host.name, Past()).finished)
         self._lock = threading.Lock()
         self._failed: list[str] = []
         self._begun: set[str] = set()
@@ -54,10 +66,10 @@ class Run:
             self._hosts()
         if self.around.stop.how:
             self.around.bus.emit(StopAsked(how=self.around.stop.how))
-        left = tuple(host.name for host in self.plan.hosts if host.name not in self._begun)
+        left = tuple(host.name for host in self._hosts_left if host.name not in self._begun)
         refused = set(self._failed)
         not_started = tuple(name for name in left if name not in refused)
-        record = fold([self.around.bus.events])
+        record = fold([*self._earlier, self.around.bus.events])
         code = exit_code(replace(record, not_started=not_started, sealed=True), stopped_by=self.around.stop.how)
         self.around.bus.emit(SittingEnded(exit_code=code, stopped_by=self.around.stop.how, not_started=not_started))
         return code
@@ -70,7 +82,7 @@ class Run:
     def _hosts(self) -> None:
         refused = preflight(
             self.around,
-            self.plan.hosts,
+            self._hosts_left,
             self._links,
             self._names,
             self.plan.skip,
@@ -83,7 +95,9 @@ class Run:
         for number, batch in enumerate(self.plan.batches, 1):
             if self.around.stop.asked:
                 return
-            self._batch(number, [host for host in self.plan.hosts if host.name in batch and host.name not in refused])
+            hosts = [host for host in self._hosts_left if host.name in batch and host.name not in refused]
+            if hosts:
+                self._batch(number, hosts)
             if self._over_limit():
                 return
 
@@ -116,11 +130,23 @@ class Run:
             selection=Selection(skip=self.plan.skip),
             once=self._once,
             signed=self._signed,
+            past=self._past.get(host.name, Past()),
         ).run()
         link.close(forget=outcome is not Outcome.UNKNOWN)
         if outcome not in (Outcome.OK, Outcome.CANCELLED):
             with self._lock:
                 self._failed.append(host.name)
+
+    def _once_before(self) -> Once:
+        """Steps that run once, and did so in an earlier sitting."""
+        once = Once()
+        for step in self.plan.playbook.walk():
+            for name, past in self._past.items() if step.once else ():
+                before = past.step(step.id)
+                if before.state == "done":
+                    once.claim(step.id, name, self.around.stop.event)
+                    once.done(step.id, StepResult(outcome=before.outcome, values=before.values))
+        return once
 
     def _names(self, host: Host) -> dict[str, Any]:
         return host_names(host, self.plan.variables[host.name], self._secrets, run_id=self.around.run_id)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from runner.engine.link import Link
+from runner.engine.past import NOTHING, Before
 from runner.engine.result import StepResult
 from runner.engine.surroundings import Surroundings
 from runner.engine.trial import Trial, wait
@@ -18,7 +19,15 @@ FREE = 2
 
 
 def run_step(
-    around: Surroundings, host: Host, link: Link, step: Step, instance: str, names: Mapping[str, Any]
+    around: Surroundings,
+    host: Host,
+    link: Link,
+    step: Step,
+    instance: str,
+    names: Mapping[str, Any],
+    *,
+    before: Before = NOTHING,
+    boot_id: str = "",
 ) -> StepResult:
     """
     All attempts of a step under the instance id it is given; every one is recorded, the end of the last one with the
@@ -26,15 +35,21 @@ def run_step(
 
     A failure is tried again as often as `retries` allows. An end that nobody knows is not, unless it may be repeated.
     What certainly did not happen is tried again by itself, FREE times.
+
+    `before` is what earlier sittings left: an attempt in doubt is settled first; others get the next number.
     """
-    number = free = 0
+    tries = free = 0
+    number = before.attempts
+    doubt = before.state == "doubt"
     while True:
-        number += 1
+        number += not doubt
         trial = Trial(around, host, link, step, instance, names, number)
-        result = trial.run()
+        result = trial.settle(before, boot_id) if doubt else trial.run()
+        tries += not doubt
+        doubt = False
         bad = result.outcome in (Outcome.FAILED, Outcome.UNREACHABLE, Outcome.UNKNOWN)
         free += result.free
-        left = number < step.retry.attempts + min(free, FREE) if result.repeatable else False
+        left = tries < step.retry.attempts + min(free, FREE) if result.repeatable else False
         again = bad and left and not around.stop.asked
         around.bus.emit(trial.finished(result, last=not again), later=not again)
         if not again:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from runner.document.schema import check_value
 from runner.engine.link import Link
 from runner.engine.naming import kept_values, render_params, user_of
+from runner.engine.past import Before
 from runner.engine.people import RecordingPeople
 from runner.engine.recovery import NeverStarted, launch_through
 from runner.engine.result import StepResult, ended_otherwise, judged
@@ -58,8 +59,47 @@ class Trial:
         self.started = False
 
     def run(self) -> StepResult:
+        """The whole attempt."""
+        return self._guarded(self._run)
+
+    def settle(self, before: Before, boot_id: str) -> StepResult:
+        """
+        How this attempt ended, which an earlier sitting began and did not see the end of.
+
+        First match wins: a person's word; the host knows the end, or still runs it; it never arrived; a look tells;
+        it may be repeated. Otherwise it stays unknown.
+        """
+        self.started = True
+        if before.word == "done":
+            return StepResult(outcome=Outcome.OK, summary="done, by a person's word")
+        if before.word == "not-done" or self.kind.reads_only(self.step.params):
+            why = "not done, by a person's word" if before.word else "its end was not seen; it only reads"
+            return StepResult(outcome=Outcome.UNREACHABLE, problem=why, free=True)
+        result = self._guarded(lambda: self._found(boot_id))
+        if result.outcome is Outcome.UNREACHABLE and not result.free:
+            problem = f"its end was not seen, and the host cannot be asked: {result.problem}"
+            return StepResult(outcome=Outcome.UNKNOWN, problem=problem, repeatable=False)
+        return result
+
+    def _found(self, boot_id: str) -> StepResult:
+        """What the host says of an attempt of an earlier sitting."""
+        session = self.link.session(local=self.step.local)
+        wish = self._wish(session.facts)
+        settled = session.settle(self._made(wish, Script(text=""), read_only=False), self._show)
+        rebooted = bool(boot_id) and session.facts.boot_id != boot_id
+        if settled.completed is not None:
+            result = self._read(wish, settled.completed, None)
+        elif settled.state in ("none", "torn") and not rebooted:
+            return StepResult(outcome=Outcome.UNREACHABLE, problem="it never arrived on the host", free=True)
+        else:
+            why = "the host was booted again meanwhile" if rebooted else "nobody wrote down how it ended"
+            unknown = Completed(exit=Exit(unknown=why))
+            result = self._read(wish, unknown, None)
+        return self._settle(wish, result) if result.outcome is Outcome.UNKNOWN else result
+
+    def _guarded(self, work: Callable[[], StepResult]) -> StepResult:
         try:
-            return self._run()
+            return work()
         except JournalError:
             raise
         except (TemplateFailed, InvalidInput) as error:
@@ -229,6 +269,10 @@ class Trial:
         )
 
     def _launch(self, wish: Wish, script: Script, on_output: OnOutput, *, read_only: bool) -> Completed:
+        launch = self._made(wish, script, read_only=read_only)
+        return launch_through(self.around, self.link, launch, on_output, instance=self.instance, local=self.step.local)
+
+    def _made(self, wish: Wish, script: Script, *, read_only: bool) -> Launch:
         launch = Launch(
             run_id=self.around.run_id,
             step=self.instance,
@@ -238,9 +282,8 @@ class Trial:
             deadline_s=self.step.timeout_s or DEFAULT_TIMEOUT_S,
             read_only=read_only,
         )
-        if self.step.output_limit is not None:
-            launch = replace(launch, output_limit=self.step.output_limit)
-        return launch_through(self.around, self.link, launch, on_output, instance=self.instance, local=self.step.local)
+        limit = self.step.output_limit
+        return launch if limit is None else replace(launch, output_limit=limit)
 
     def _show(self, stream: Stream, data: bytes) -> None:
         text = self.output.write(stream, data)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from runner.errors import JournalError
+from runner.errors import JournalError, LockBusy
 from runner.journal import ledger
 from runner.journal.append import AppendFile, make_folder, sha256, sync_folder, write_new
 from runner.journal.output import OutputLog
@@ -50,6 +50,8 @@ class Sitting:
         try:
             make_folder(self.folder.parent)
             self.folder.mkdir(mode=0o700)
+        except FileExistsError as error:
+            raise LockBusy(f"run {self.run}: somebody else has begun sitting {self.number} of it") from error
         except OSError as error:
             raise JournalError(f"{self.folder}: cannot be made: {error.strerror}") from error
         write_new(self.folder / "plan.json", self._redacted(plan))

@@ -126,6 +126,11 @@ def render_text(source: str, names: Mapping[str, Any], *, name: str) -> str:
         raise TemplateFailed(f"{name}{line}: {error}") from error
 
 
+def missing(why: str) -> Any:
+    """Stands for a value that is gone: whatever uses it fails, and says why."""
+    return StrictUndefined(hint=why)
+
+
 def problems(value: str, *, shell: bool = False) -> list[str]:
     """What is wrong with a template before any value is known: bad syntax, and values inside quotes."""
     try:

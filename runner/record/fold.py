@@ -39,14 +39,19 @@ OF_A_HOST = (
 
 
 def fold(sittings: Sequence[Iterable[Event]], acts: Iterable[Mapping[str, Any]] = ()) -> RunRecord:
-    """The record of a run from the events of all its sittings, in order, and the acts beside it. O(events)."""
+    """
+    The record of a run from the events of all its sittings, in order, and the acts beside it. O(events).
+
+    The sittings' clocks are put one behind the other: the time between them belongs to nobody.
+    """
     record = RunRecord(run="")
     hosts: dict[str, HostRecord] = {}
     steps: dict[str, dict[str, StepRecord]] = {}
     for events in sittings:
-        record = replace(record, sealed=False, exit_code=None)
-        at, last = record.ended_at, 0
+        record = replace(record, sealed=False, exit_code=None, stopped_by="", not_started=(), gates=())
+        at, last, before = record.ended_at, 0, record.took_ms
         for event in events:
+            event = replace(event, mono_ms=event.mono_ms + before) if before else event
             if isinstance(event, OF_A_HOST):
                 host = hosts.get(event.host) or HostRecord(name=event.host)
                 hosts[event.host] = _apply_host(host, steps.setdefault(event.host, {}), event)
@@ -56,7 +61,7 @@ def fold(sittings: Sequence[Iterable[Event]], acts: Iterable[Mapping[str, Any]] 
                     for name in event.hosts:
                         hosts.setdefault(name, HostRecord(name=name))
             at, last = event.at or at, max(last, event.mono_ms)
-        record = replace(record, ended_at=at, took_ms=record.took_ms + last)
+        record = replace(record, ended_at=at, took_ms=max(before, last))
     done = {name: replace(host, steps=steps.get(name, {})) for name, host in hosts.items()}
     return replace(record, hosts=done, acts=tuple(acts))
 
@@ -71,7 +76,7 @@ def _apply(record: RunRecord, event: Event) -> RunRecord:
         case BatchFinished():
             batches = tuple(
                 replace(batch, ended_ms=event.mono_ms, failed=event.failed, stopped=event.stopped)
-                if batch.number == event.batch
+                if batch.number == event.batch and batch.ended_ms is None
                 else batch
                 for batch in record.batches
             )
@@ -136,7 +141,10 @@ def _apply_host(host: HostRecord, steps: dict[str, StepRecord], event: Event) ->
                 refused=event.reason, exit_code=event.exit_code, connect_ms=event.took_ms, ended_ms=event.mono_ms,
             )  # fmt: skip
         case HostStarted():
-            return replace(host, started_ms=event.mono_ms, batch=event.batch)
+            return replace(
+                host, started_ms=event.mono_ms if host.started_ms is None else host.started_ms, batch=event.batch,
+                outcome="", because="", refused="", exit_code=0, ended_ms=None,
+            )  # fmt: skip
         case HostFinished():
             return replace(host, outcome=event.outcome, because=event.because, ended_ms=event.mono_ms)
         case LinkDropped():

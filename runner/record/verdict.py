@@ -14,7 +14,8 @@ def exit_code(record: RunRecord, *, stopped_by: str | None = None) -> int:
     """The exit code of a run as it stands, by the order of docs/exit-codes.md."""
     stopped = record.stopped_by if stopped_by is None else stopped_by
     outcomes = [host.outcome for host in record.hosts.values()]
-    if any(step.outcome == Outcome.UNKNOWN for host in record.hosts.values() for step in host.steps.values()):
+    unknown = any(step.outcome == Outcome.UNKNOWN for host in record.hosts.values() for step in host.steps.values())
+    if unknown or (record.in_doubt and not stopped):
         return 5
     if stopped:
         return 130 if stopped == "SIGINT" else 143

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.app.request import Context, Reason
-from runner.app.run import started
+from runner.app.opening import started
 from runner.engine.bus import Bus
 from runner.engine.link import Link
 from runner.engine.plan import Choice, make_plan

@@ -1,0 +1,57 @@
+"""What a sitting's record says at its beginning and at its end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runner.app import identity
+from runner.app.request import Context, Reason, Selection
+from runner.engine.plan import Plan
+from runner.events import SittingStarted
+from runner.model import Step
+
+
+def started(
+    run_id: str, plan: Plan, context: Context, reason: Reason, *, sitting: int = 1, selection: Selection | None = None
+) -> SittingStarted:
+    """The first event of a sitting: what is going to be done, by whom, why, and what was asked for."""
+    return SittingStarted(
+        run=run_id,
+        sitting=sitting,
+        playbook=plan.playbook.name,
+        title=plan.playbook.title,
+        kind=plan.playbook.kind,
+        plan=plan.digest,
+        hosts=tuple(host.name for host in plan.hosts),
+        left_out=plan.left_out,
+        who=identity.who(context.environment),
+        controller=identity.controller(context.environment, terminal=context.terminal),
+        why={"ticket": reason.ticket, "reason": reason.reason},
+        tool=identity.tool(),
+        checklist=tuple(item.to_json() for item in plan.playbook.checklist),
+        steps=tuple(_declared(step) for step in plan.playbook.walk()),
+        batches=plan.batches,
+        policy={"all_phases": plan.playbook.all_phases},
+        request={} if selection is None else selection.to_json(),
+    )
+
+
+def _declared(step: Step) -> dict[str, Any]:
+    return {
+        "id": step.id,
+        "title": step.title,
+        "phase": step.phase,
+        "kind": step.kind,
+        "steps": [inner.id for inner in step.steps],
+    }
+
+
+def statement(plan: Plan, reason: Reason, context: Context) -> dict[str, Any]:
+    return {
+        "playbook": plan.playbook.name,
+        "plan_digest": plan.digest,
+        "sources": {source.path: source.sha256 for source in plan.playbook.sources},
+        "who": identity.who(context.environment),
+        "why": {"ticket": reason.ticket, "reason": reason.reason},
+        "signed": False,
+    }
