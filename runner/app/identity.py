@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import platform
 import socket
 import sys
 from collections.abc import Mapping
@@ -75,7 +74,7 @@ def controller(environment: Mapping[str, str], *, terminal: bool) -> dict[str, A
 def tool() -> dict[str, Any]:
     """Versions of what did the work."""
     installed = _installed()
-    return {"rawat": runner.__version__, "python": platform.python_version()} | {
+    return {"rawat": runner.__version__, "python": ".".join(map(str, sys.version_info[:3]))} | {
         name: installed.get(name, "") for name in ("fabric", "paramiko", "jinja2", "pyyaml", "jsonschema")
     }
 
