@@ -143,6 +143,16 @@ class StepStarted(Event):
 
 
 @frozen
+class StepRecalled(Event):
+    """The host is asked how an attempt stands whose end an earlier sitting did not see."""
+
+    host: str
+    step: str
+    phase: str
+    attempt: int
+
+
+@frozen
 class CommandSent(Event):
     """What is about to run after a look, redacted, with the digest of that redacted text; durable before it is sent."""
 
@@ -274,7 +284,7 @@ _TYPES: Mapping[str, type[Event]] = {
     cls.__name__: cls
     for cls in (
         SittingStarted, HostConnected, HostRefused, LinkDropped, BatchStarted, BatchFinished, HostStarted, StepSkipped,
-        StepStarted, CommandSent, StepFinished, Waited, RollbackStarted, PersonAsked, PersonAnswered,
+        StepStarted, StepRecalled, CommandSent, StepFinished, Waited, RollbackStarted, PersonAsked, PersonAnswered,
         GateRefused, Deviated, HostFinished, WatcherFailed, StopAsked, SittingEnded,
     )
 }  # fmt: skip

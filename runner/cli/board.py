@@ -17,6 +17,7 @@ from runner.events import (
     PersonAsked,
     SittingStarted,
     StepFinished,
+    StepRecalled,
     StepSkipped,
     StepStarted,
 )
@@ -83,7 +84,7 @@ class Board:
                 self.rows[event.host].state = f"refused ({event.reason})"
             case HostStarted():
                 self.rows[event.host].state = "at work"
-            case StepStarted():
+            case StepStarted() | StepRecalled():
                 row = self.rows[event.host]
                 row.phase, row.doing, row.since, row.line = event.phase, event.step, time.monotonic(), ""
                 if event.phase in PHASES:

@@ -15,7 +15,7 @@ from runner.engine.recovery import NeverStarted, launch_through
 from runner.engine.result import StepResult, ended_otherwise, judged
 from runner.engine.surroundings import Surroundings
 from runner.errors import InvalidInput, JournalError, TransportError
-from runner.events import CommandSent, StepFinished, StepStarted, Waited
+from runner.events import CommandSent, StepFinished, StepRecalled, StepStarted, Waited
 from runner.model import Exit, Facts, Host, Outcome, Step
 from runner.playbook.template import TemplateFailed, render
 from runner.seams import (
@@ -70,6 +70,9 @@ class Trial:
         it may be repeated. Otherwise it stays unknown.
         """
         self.started = True
+        self.around.bus.emit(
+            StepRecalled(host=self.host.name, step=self.instance, phase=self.step.phase, attempt=self.number)
+        )
         if before.word == "done":
             return StepResult(outcome=Outcome.OK, summary="done, by a person's word")
         if before.word == "not-done" or self.kind.reads_only(self.step.params):

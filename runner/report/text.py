@@ -28,9 +28,9 @@ CAUSES = {
 SHOWN_FAILURES = 5
 
 
-def summary(record: RunRecord, *, records: str = "records", again: str = "") -> str:
+def summary(record: RunRecord, *, records: str = "records") -> str:
     """The end of a run: failures first, then phases with their checklist, time by cause, and what is next."""
-    parts = [failure(record, host, again=again) for host in _failed(record)[:SHOWN_FAILURES]]
+    parts = [failure(record, host) for host in _failed(record)[:SHOWN_FAILURES]]
     more = len(_failed(record)) - SHOWN_FAILURES
     if more > 0:
         names = ", ".join(host.name for host in _failed(record)[SHOWN_FAILURES:][:20])
@@ -39,9 +39,9 @@ def summary(record: RunRecord, *, records: str = "records", again: str = "") -> 
     return "\n".join(parts)
 
 
-def failure(record: RunRecord, host: HostRecord, *, again: str = "") -> str:
+def failure(record: RunRecord, host: HostRecord) -> str:
     """One host's failure: host, step, cause, last lines of output, what was done before, and what to type next."""
-    return "\n".join(_failure(record, host, again)) + "\n"
+    return "\n".join(_failure(record, host)) + "\n"
 
 
 def headline(record: RunRecord) -> str:
@@ -74,7 +74,7 @@ def _run_row(row: Mapping[str, Any], zone: ZoneInfo | None) -> tuple[str, ...]:
         clock_face(int(row["took_ms"])),
         result,
         ticks if row["outcome"] not in ("interrupted", "running") else "-",
-        one_line(str(row["ticket"])),
+        one_line(str(row["ticket"])) + (f"  rawat resume {short(str(row['run']))}" if result == "interrupted" else ""),
     )
 
 
@@ -82,7 +82,7 @@ def _failed(record: RunRecord) -> list[HostRecord]:
     return [host for host in record.hosts.values() if host.outcome and not Outcome(host.outcome).good]
 
 
-def _failure(record: RunRecord, host: HostRecord, again: str) -> Iterator[str]:
+def _failure(record: RunRecord, host: HostRecord) -> Iterator[str]:
     step = host.failed_step
     name = one_line(host.name)
     if step is None or not step.attempts:
@@ -104,13 +104,16 @@ def _failure(record: RunRecord, host: HostRecord, again: str) -> Iterator[str]:
         yield f"  Done on it: {', '.join(done) if done else 'nothing'}."
         if last.output:
             yield f"  Full output   rawat logs {record.run} {name} {step.id}"
-    if again:
-        yield f"  Go on         {_again(again, host, step)}"
+    yield f"  Go on         rawat resume {record.run}{_go_on(host, step)}"
 
 
-def _again(again: str, host: HostRecord, step: StepRecord | None) -> str:
-    start = f" --from {step.base}" if step is not None and step.attempts and step.phase in PHASES else ""
-    return f"{again} --hosts {host.name}{start}"
+def _go_on(host: HostRecord, step: StepRecord | None) -> str:
+    """What resuming does, or what it needs."""
+    if step is None or not step.attempts:
+        return f"          (tries {one_line(host.name)} again; what is done stays done)"
+    if step.outcome == Outcome.UNKNOWN:
+        return f"          (asks the host how {step.id} ended; your own word: --settle {step.id}=done --reason ...)"
+    return f"          (tries {step.phase}/{step.id} again; what is done stays done)"
 
 
 def _indent(text: str, by: str = "  ") -> list[str]:

@@ -1,0 +1,172 @@
+"""Runs that ended early, gone on with: what is done stays done, nothing is done twice, nobody guesses."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.project import Project, wait_for
+from tests.bed.sshd import LoopbackSshd
+
+BOOK = """
+vars: {{folder: {{required: true, type: string}}}}
+phases:
+  implement:
+    - id: one
+      script: "cd {{{{ folder }}}} && printf 1 >>count && echo value-1"
+      register: first
+    - id: two
+      script: "cd {{{{ folder }}}} && printf 2 >>count && touch begun && sleep {seconds} && test ! -e fail && echo done"
+      {more}
+    - {{id: three, script: "cd {{{{ folder }}}} && printf 3 >>count && echo {{{{ first.stdout }}}}"}}
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, loopback_sshd: LoopbackSshd) -> Project:
+    return Project(tmp_path / "project", loopback_sshd)
+
+
+def begin(project: Project, *, seconds: float = 3, more: str = "") -> tuple[str, str, str, str]:
+    """The words of a run of BOOK."""
+    return ("run", project.playbook(BOOK.format(seconds=seconds, more=more)), "-e", f"folder={project.folder}")
+
+
+def count(project: Project) -> str:
+    return (project.folder / "count").read_text()
+
+
+def killed_in_two(project: Project, **how: object) -> None:
+    """A run whose controller was killed while step two ran."""
+    process = project.start(*begin(project, **how))  # type: ignore[arg-type]
+    wait_for(project.folder / "begun", process)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate(timeout=30)
+
+
+def outcomes(project: Project) -> dict[str, str]:
+    return {step["id"]: step["outcome"] for step in project.record()["hosts"]["h1"]["steps"]}
+
+
+def test_a_step_that_ran_on_is_adopted_and_the_rest_done_once(project: Project) -> None:
+    killed_in_two(project)
+    said = project.rawat("resume")
+    assert said.code == 0, said
+    assert count(project) == "123"
+    assert outcomes(project) == {"one": "ok", "two": "ok", "three": "ok"}
+    record = project.record()
+    assert record["sittings"] == 2
+    logs = project.rawat("logs", "last", "h1").out
+    assert "h1 | done" in logs and "h1 | value-1" in logs
+    assert project.rawat("verify").code == 3  # the first sitting was never sealed; nothing was altered
+    again = project.rawat("resume")
+    assert again.code == 2
+    assert "nothing to resume" in again.err
+
+
+def test_a_step_that_still_runs_is_followed_to_its_end(project: Project) -> None:
+    killed_in_two(project, seconds=6)
+    began = time.monotonic()
+    assert project.rawat("resume").code == 0
+    assert time.monotonic() - began > 2
+    assert count(project) == "123"
+
+
+def test_a_failed_step_gets_a_new_attempt_and_its_number_goes_on(project: Project) -> None:
+    (project.folder / "fail").touch()
+    assert project.rawat(*begin(project, seconds=0)).code == 1
+    (project.folder / "fail").unlink()
+    said = project.rawat("resume", "--reason", "the disk was full")
+    assert said.code == 0, said
+    assert count(project) == "1223"
+    step = next(step for step in project.record()["hosts"]["h1"]["steps"] if step["id"] == "two")
+    assert [attempt["number"] for attempt in step["attempts"]] == [1, 2]
+    assert project.rawat("verify").code == 4
+
+
+def test_a_run_that_was_cancelled_goes_on_where_it_stopped(project: Project) -> None:
+    process = project.start(*begin(project, seconds=2))
+    wait_for(project.folder / "begun", process)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert count(project) == "12"
+    assert project.rawat("resume").code == 0
+    assert count(project) == "123"
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def test_an_end_nobody_saw_stays_unknown_until_a_person_speaks(tmp_path: Path) -> None:
+    project = Project(tmp_path / "project")
+    killed_in_two(project, seconds=60)
+    (state,) = (path for path in (project.folder / "spool").rglob("two*.st"))
+    pid = next(int(line.split()[1]) for line in state.read_text().splitlines() if line.startswith("pid"))
+    os.kill(parent_of(pid), signal.SIGKILL)  # who would have written the end
+    os.killpg(pid, signal.SIGKILL)
+    said = project.rawat("resume")
+    assert said.code == 5, said
+    assert outcomes(project) == {"one": "ok", "two": "unknown"}
+    assert "--settle two=done" in said.out
+    refused = project.rawat("resume", "--settle", "two=done")
+    assert refused.code == 2
+    assert "--reason" in refused.err
+    said = project.rawat("resume", "--settle", "two=done", "--reason", "looked at the host: it is there")
+    assert said.code == 0, said
+    assert count(project) == "123"
+    assert any(deviation["detail"] == "two=done" for deviation in project.record()["deviations"])
+
+
+def test_a_changed_playbook_is_refused_unless_that_is_said(project: Project) -> None:
+    (project.folder / "fail").touch()
+    words = begin(project, seconds=0)
+    assert project.rawat(*words).code == 1
+    path = project.folder / words[1]
+    path.write_text(path.read_text() + "# another word\n")
+    (project.folder / "fail").unlink()
+    refused = project.rawat("resume")
+    assert refused.code == 8
+    assert "not what they were" in refused.err
+    assert project.rawat("resume", "--changed").code == 2
+    said = project.rawat("resume", "--changed", "--reason", "a comment only")
+    assert said.code == 0, said
+    assert any("another plan" in deviation["what"] for deviation in project.record()["deviations"])
+
+
+def test_a_run_that_is_under_way_cannot_be_resumed_by_a_second(project: Project) -> None:
+    process = project.start(*begin(project, seconds=4))
+    wait_for(project.folder / "begun", process)
+    said = project.rawat("resume")
+    assert said.code == 7
+    assert "is under way by" in said.err
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 0, out + err
+    assert count(project) == "123"
+
+
+def test_hosts_that_are_done_are_not_touched_again(tmp_path: Path, loopback_sshd: LoopbackSshd) -> None:
+    project = Project(tmp_path / "project", loopback_sshd, hosts=3)
+    book = project.playbook(
+        "rollout: {stop_when_failed: 3}\nvars: {n: {required: true}, folder: {required: true}}\nphases:\n  implement:\n"
+        "    - {id: one, script: 'cd {{ folder }}; printf {{ n }} >>count; [ {{ n }} != 2 ] || [ -e ok ]'}\n"
+    )
+    assert project.rawat("run", book, "-e", f"folder={project.folder}").code == 1
+    (project.folder / "ok").touch()
+    said = project.rawat("resume")
+    assert said.code == 0, said
+    assert sorted(count(project)) == ["1", "2", "2", "3"]
+    assert {host["outcome"] for host in project.record()["hosts"].values()} == {"ok"}
+
+
+def test_runs_name_the_command_that_goes_on(project: Project) -> None:
+    killed_in_two(project)
+    line = project.rawat("runs").out.splitlines()[1]
+    assert "interrupted" in line and "rawat resume " in line
+    short = line.split("rawat resume ")[1].strip()
+    assert project.rawat("resume", short).code == 0
