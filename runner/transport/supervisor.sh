@@ -328,6 +328,8 @@ r_over() {
     else
         ! r_busy || return
         r_await
+        # a second look: one alone may fall between two processes
+        ! r_busy || return
     fi
     r_state
     [ -z "$r_end" ]
@@ -335,13 +337,14 @@ r_over() {
 
 r_await() {
     # Nothing of it lives any more; whoever writes the end may need a moment, and one who killed it as long as he lives.
-    r_turn=0
-    while r_state; [ -z "$r_end" ] && [ $r_turn -lt 600 ]; do
-        if [ $r_turn -ge 5 ]; then
+    r_centi; r_y0=$r_c
+    while r_state; [ -z "$r_end" ]; do
+        r_centi
+        [ $((r_c - r_y0)) -lt 6000 ] || return
+        if [ $((r_c - r_y0)) -ge 200 ]; then
             read -r r_x r_y <"$r_d.kill" && r_alive "$r_y" || return
         fi
         r_nap 0.1
-        r_turn=$((r_turn + 1))
     done
 }
 
@@ -515,6 +518,11 @@ r_busy() {
     return 1
 }
 
+r_look() {
+    r_busy
+    case $? in 0) r_z=busy ;; 1) r_z=free ;; *) r_z=unsure ;; esac
+}
+
 q() {
     # Status of an attempt: ID NAME -> none | torn | ended END T0 T1 | busy, unsure or free T0 BOOT
     r_q=$r_d
@@ -525,12 +533,10 @@ q() {
     elif [ -n "$r_end" ]; then r_x="ended $r_end $r_t0 $r_t"
     elif [ "$r_bo" != "$r_boot" ]; then r_x="free $r_t0 $r_bo"
     else
-        r_busy
-        case $? in 0) r_y=busy ;; 1) r_y=free ;; *) r_y=unsure ;; esac
-        r_z=$r_y
-        [ $r_y = busy ] || r_await
+        r_look
+        # it may have ended while we looked, and one look alone may fall between two processes
+        [ $r_z = busy ] || { r_await; r_look; }
         r_y=$r_z
-        # it may have ended while we looked
         r_state
         if [ -n "$r_end" ]; then r_x="ended $r_end $r_t0 $r_t"; else r_x="$r_y $r_t0 $r_bo"; fi
     fi

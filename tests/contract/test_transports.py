@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import textwrap
 import threading
 import time
 import uuid
@@ -60,7 +59,11 @@ class Bed:
         return session.run(self.launch(text, **given), ignore)
 
     def close(self) -> None:
-        for session in self.sessions:
+        """Nothing of the run is left, on the host either."""
+        for session in self.sessions[1:]:
+            session.close()
+        for session in self.sessions[:1]:
+            session.forget()
             session.close()
         self.transport.close()
 
@@ -179,32 +182,47 @@ def test_one_line_of_100_mb_passes_whole_and_head_and_tail_are_kept(bed: Bed) ->
     assert done.stdout.startswith(b"begin\0") and done.stdout.endswith(b"\0end")
 
 
-def test_100_mb_cost_no_memory(bed: Bed, request: pytest.FixtureRequest) -> None:
-    """In a process of its own, since what a test runner holds says nothing."""
+MEMORY = """
+from runner.model import Host
+from runner.seams import Launch, Script
+from runner.testing import NoPasswords
+from runner.transport.{module} import *
+
+def run(step, text):
+    launch = Launch(run_id={run_id!r}, step=step, attempt=1, script=Script(text=text))
+    return session.run(launch, lambda *_: None)
+
+def memory(what):
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith(what))
+
+session = {transport}.connect({host!r}, run_id={run_id!r}, passwords=NoPasswords())
+run("small", "sleep 0.3; echo small")
+idle = memory("VmRSS")
+done = run("big", "head -c 100000000 /dev/zero")
+assert done.stdout_bytes == 100000000, done
+print(memory("VmHWM") - idle)
+session.forget()
+session.close()
+"""
+
+
+def test_100_mb_cost_no_memory(bed: Bed) -> None:
+    """
+    What it adds to an idle session, in a process of its own: what a test runner holds says nothing, and ru_maxrss
+    of a child begins with what its parent held.
+    """
     transport, host = bed.transport, bed.host
     if isinstance(transport, SshTransport):
         made = f"SshTransport(known_hosts={transport._known_hosts!r}, ssh_config=())"
     else:
         assert isinstance(transport, LocalTransport)
         made = f"LocalTransport(shell={transport._shell!r}, env={transport._env!r}, spool={transport._spool!r})"
-    program = f"""
-        import resource
-        from runner.model import Host
-        from runner.seams import Launch, Script
-        from runner.testing import NoPasswords
-        from runner.transport.{"ssh" if host.transport == "ssh" else "local"} import *
-        transport = {made}
-        session = transport.connect({host!r}, run_id="{bed.run_id}", passwords=NoPasswords())
-        script = Script(text="head -c 100000000 /dev/zero")
-        launch = Launch(run_id="{bed.run_id}", step="big", attempt=1, script=script)
-        done = session.run(launch, lambda *_: None)
-        assert done.stdout_bytes == 100000000, done
-        session.close()
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-    """
-    told = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=60)
+    module = "ssh" if host.transport == "ssh" else "local"
+    program = MEMORY.format(module=module, transport=made, host=host, run_id=bed.run_id)
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
     assert told.returncode == 0, told.stderr
-    assert int(told.stdout) < 80 * 1024
+    assert int(told.stdout) < 16 * 1024
 
 
 def test_stdout_goes_to_a_local_file_for_nobody_else(bed: Bed, tmp_path: Path) -> None:
@@ -324,11 +342,10 @@ wait
 
 @pytest.mark.parametrize("read_only", [False, True])
 def test_a_deadline_ends_what_ignores_term_and_what_left_the_group(bed: Bed, read_only: bool) -> None:
-    begun = time.monotonic()
     done = bed.run(STUBBORN, deadline_s=1, read_only=read_only)
     assert done.exit.timeout_s == 1
     assert done.exit.killed == "no trace left"
-    assert 1 <= time.monotonic() - begun < 15
+    assert done.duration_s is not None and 1 <= done.duration_s < 60
     pids = [int(word) for word in done.stdout.split()]
     assert len(pids) == 3
     until("all are gone", lambda: not any(alive(pid) for pid in pids), limit_s=5)

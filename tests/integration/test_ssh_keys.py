@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -41,8 +42,9 @@ def reach(target: Host, *known_hosts: Path) -> Peer:
     """Connect, and say how it was."""
     transport = SshTransport(known_hosts=tuple(map(str, known_hosts)), ssh_config=())
     with contextlib.closing(transport):
-        session = transport.connect(target, run_id="keys", passwords=NoPasswords())
+        session = transport.connect(target, run_id=uuid.uuid4().hex, passwords=NoPasswords())
         with contextlib.closing(session):
+            session.forget()
             return session.peer
 
 
@@ -301,9 +303,10 @@ def test_ssh_config_has_its_say_and_what_is_ignored_is_told(start_sshd: Start, t
     )
     transport = SshTransport(known_hosts=(), ssh_config=(str(config),))
     with contextlib.closing(transport):
-        peer = transport.connect(
-            Host(name="x", address="inner", user=sshd.user), run_id="c", passwords=NoPasswords()
-        ).peer
+        inner = Host(name="x", address="inner", user=sshd.user)
+        session = transport.connect(inner, run_id=uuid.uuid4().hex, passwords=NoPasswords())
+        session.forget()
+        peer = session.peer
     assert peer.port == sshd.port and str(gate.port) in peer.jump[0]
     assert any("StrictHostKeyChecking" in note for note in peer.notes)
     assert any("ForwardAgent" in note for note in peer.notes)

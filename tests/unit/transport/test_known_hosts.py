@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import hmac
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -123,13 +126,27 @@ def test_a_file_is_read_again_when_it_changed(tmp_path: Path) -> None:
     assert KnownHosts.read((str(file),)).about("web", 22).trusting(ONE) is not None
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
-    file = tmp_path / "known_hosts"
-    file.write_text("")
-    file.chmod(0)
-    with pytest.raises(OSError, match="denied"):
-        KnownHosts.read((str(file),))
+@contextmanager
+def ordinary_user() -> Iterator[None]:
+    """Root reads everything, so for a while we are nobody."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_a_file_that_cannot_be_read_is_an_error() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        file = Path(folder) / "known_hosts"
+        file.write_text("")
+        file.chmod(0)
+        with ordinary_user(), pytest.raises(OSError, match="denied"):
+            KnownHosts.read((str(file),))
 
 
 ALGORITHMS = (

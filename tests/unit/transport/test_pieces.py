@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from runner.errors import ProtocolError, TransportError
@@ -49,6 +49,9 @@ def test_a_full_disk_here_is_told_at_the_end() -> None:
 
 @settings(deadline=None, max_examples=60)
 @given(st.binary(max_size=60))
+@example(b"-\0")
+@example(b"--")
+@example(b"-%s\\0'")
 def test_a_word_and_a_format_mean_their_bytes_to_sh(data: bytes) -> None:
     script = b"printf " + request.word(request.as_format(data)[1:])
     assert subprocess.run(["sh"], input=script, capture_output=True, check=True).stdout == data
