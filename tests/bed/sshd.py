@@ -31,7 +31,7 @@ class LoopbackSshd:
 
     folder: an empty or new folder for keys, configuration and log. addresses: of 127.0.0.0/8, all on one port;
     many of them look like many hosts. options: further sshd_config lines, which win over the bed's own, as in
-    `("MaxSessions 1",)`. account: whom the client logs in as, the current user if not given; another one needs
+    `("MaxSessions 1",)`. environment: `NAME=value` of what is run here. account: whom the client logs in as, the current user if not given; another one needs
     root. Raises BedError, with sshd's log, when it does not come up.
     """
 
@@ -41,6 +41,7 @@ class LoopbackSshd:
         *,
         addresses: Sequence[str] = ("127.0.0.1",),
         options: Sequence[str] = (),
+        environment: Sequence[str] = (),
         account: str | None = None,
     ) -> None:
         packages.ensure(packages.LOOPBACK)
@@ -53,6 +54,7 @@ class LoopbackSshd:
         self.known_hosts = folder / "known_hosts"
         self.log = folder / "sshd.log"
         self._options = tuple(options)
+        self._environment = tuple(environment)
         self._token = f"RAWAT_BED={secrets.token_hex(8)}"
         self._process: subprocess.Popen[bytes] | None = None
         if account not in (None, getpass.getuser()) and os.geteuid() != 0:
@@ -178,7 +180,7 @@ class LoopbackSshd:
             f"{extra}{listen}{authorized}HostKey {self.folder / 'host_key'}\nPidFile none\nUsePAM no\nStrictModes no\n"
             "PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\nUseDNS no\nPrintMotd no\n"
             "PrintLastLog no\nMaxStartups 200:30:400\nLogLevel VERBOSE\nSubsystem sftp internal-sftp\n"
-            f"SetEnv {self._token}\n"
+            f"SetEnv {' '.join((self._token, *self._environment))}\n"
         )
 
     def _start(self) -> None:

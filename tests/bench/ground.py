@@ -16,6 +16,12 @@ from tests.bed.sshd import LoopbackSshd, account
 ADDRESSES = 16
 """sshd listens on no more; with more hosts an address stands for several of them."""
 
+MEMORY = Path("/dev/shm")
+"""
+Here is the spool of all "hosts". On one disk, file systems that keep deleted inodes back for a while (ext4 does) make
+every run slower than the one before: each of real hosts has a disk of its own, and one run at a time.
+"""
+
 RAWAT = Path(sys.executable).with_name("rawat")
 
 
@@ -87,5 +93,15 @@ def ground() -> Iterator[Ground]:
         addresses = [f"127.0.0.{number}" for number in range(1, ADDRESSES + 1)]
         login = account() if os.geteuid() == 0 else None
         options = ("MaxStartups 1000:1:1000", "MaxSessions 100")
-        with LoopbackSshd(folder / "sshd", addresses=addresses, account=login, options=options) as server:
+        with (
+            TemporaryDirectory(prefix="rawat-bench-", dir=MEMORY if MEMORY.is_dir() else None) as spool,
+            LoopbackSshd(
+                folder / "sshd",
+                addresses=addresses,
+                account=login,
+                options=options,
+                environment=(f"RAWAT_SPOOL={spool}/spool",),
+            ) as server,
+        ):
+            Path(spool).chmod(0o1777)
             yield Ground(folder=folder, server=server)

@@ -121,9 +121,14 @@ def pyinfra(where: Ground, counters: Counters, *, hosts: int, steps: int) -> Com
     )
 
 
-def ansible(where: Ground, counters: Counters, *, hosts: int, steps: int) -> Command:
-    """Pipelining, one multiplexed ssh per host, as many forks as hosts, no facts; `raw` is its quickest task."""
-    folder = _folder(where, f"ansible-{hosts}")
+def ansible_raw(where: Ground, counters: Counters, *, hosts: int, steps: int) -> Command:
+    """`raw` is its quickest task: a line for ssh, without a module on the host."""
+    return ansible(where, counters, hosts=hosts, steps=steps, task="raw")
+
+
+def ansible(where: Ground, counters: Counters, *, hosts: int, steps: int, task: str = "shell") -> Command:
+    """Pipelining, one multiplexed ssh per host, as many forks as hosts, no facts."""
+    folder = _folder(where, f"ansible-{task}-{hosts}")
     server = where.server
     (folder / "ansible.cfg").write_text(_ANSIBLE.format(hosts=hosts, known_hosts=server.known_hosts), encoding="utf-8")
     (folder / "cp").mkdir()
@@ -133,14 +138,14 @@ def ansible(where: Ground, counters: Counters, *, hosts: int, steps: int) -> Com
         for number in range(1, hosts + 1)
     ]
     (folder / "hosts.ini").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    tasks = "".join(f"    - name: step {number}\n      raw: '{counters.line}'\n" for number in range(steps))
+    tasks = "".join(f"    - name: step {number}\n      {task}: '{counters.line}'\n" for number in range(steps))
     play = f"- hosts: all\n  gather_facts: false\n  tasks:\n{tasks}"
     (folder / "play.yml").write_text(play, encoding="utf-8")
 
     def check() -> None:
         for socket in (folder / "cp").iterdir():  # what stays behind would make the next run's connections for it
             subprocess.run(["ssh", "-o", f"ControlPath={socket}", "-O", "exit", "x"], capture_output=True, check=False)
-        counters.check("ansible", hosts=hosts, steps=steps)
+        counters.check(f"ansible {task}", hosts=hosts, steps=steps)
 
     return Command(
         argv=[str(peers_bin() / "ansible-playbook"), "-i", "hosts.ini", "play.yml"],

@@ -35,10 +35,10 @@ def groups(where: Ground, hosts: int, *, repeat: int, without: Collection[str]) 
         "rawat": rawat(where, f"group-{hosts}", counters, hosts=hosts, steps=STEPS),
         "fabric": peers.fabric(where, counters, hosts=hosts, steps=STEPS),
     }
-    slow: dict[str, Peer] = {"pyinfra": peers.pyinfra, "ansible": peers.ansible}
+    slow: dict[str, Peer] = {"pyinfra": peers.pyinfra, "ansible": peers.ansible, "ansible raw": peers.ansible_raw}
     costs = compare(quick, repeat=repeat)
     for name, peer in slow.items():
-        if name not in without:
+        if name.split()[0] not in without:
             command = peer(where, counters, hosts=hosts, steps=STEPS)
             costs |= compare({name: command}, repeat=1 if hosts > 1 else min(repeat, 3))
     ours = costs.pop("rawat")
