@@ -31,8 +31,8 @@ class LoopbackSshd:
 
     folder: an empty or new folder for keys, configuration and log. addresses: of 127.0.0.0/8, all on one port;
     many of them look like many hosts. options: further sshd_config lines, which win over the bed's own, as in
-    `("MaxSessions 1",)`. environment: `NAME=value` of what is run here. account: whom the client logs in as, the current user if not given; another one needs
-    root. Raises BedError, with sshd's log, when it does not come up.
+    `("MaxSessions 1",)`. environment: `NAME=value` of what is run here. account: whom the client logs in as, the
+    current user if not given; another one needs root. Raises BedError, with sshd's log, when it does not come up.
     """
 
     def __init__(
