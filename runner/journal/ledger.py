@@ -38,7 +38,8 @@ def add(folder: Path, kind: str, at: str, **what: Any) -> Entry:
     path = folder / "ledger.jsonl"
     with _locked(path) as descriptor:
         number, head = _last(path, descriptor)
-        if number == 0:
+        if number < 0:
+            number = 0
             head = _write(
                 path, descriptor, {"n": 0, "type": "LEDGER", "at": at, "id": secrets.token_hex(8), "prev": START}
             )
@@ -92,10 +93,10 @@ def _locked(path: Path) -> Iterator[int]:
 
 
 def _last(path: Path, descriptor: int) -> tuple[int, str]:
-    """(number, digest) of the last line; (0, START) of an empty ledger."""
+    """(number, digest) of the last line; (-1, START) of an empty ledger."""
     size = os.fstat(descriptor).st_size
     if size == 0:
-        return 0, START
+        return -1, START
     tail = os.pread(descriptor, 65536, max(0, size - 65536))
     line = tail.splitlines(keepends=True)[-1]
     data = _parse(line, f"{path} (end)")

@@ -51,25 +51,47 @@ def verify(records: Records, runs: tuple[str, ...] = (), *, expect_head: str = "
     except DamagedRecord as error:
         return Verdict(runs=runs, findings=(Finding(code=ALTERED, where=error.where, message=error.message),))
     present = records.runs()
-    for entry in entries:
-        run = str(entry.data.get("run", ""))
-        if entry.data.get("type") == "OPEN" and run not in present:
-            where = f"{records.path / 'ledger.jsonl'}:{entry.number + 1}"
-            findings.append(Finding(code=ALTERED, where=where, message=f"run {run} was opened here and is gone"))
+    findings += _ledger(records, entries, present)
     opened = {str(entry.data.get("run")) for entry in entries if entry.data.get("type") == "OPEN"}
-    for run in present:
-        if run not in opened:
-            findings.append(
-                Finding(code=ALTERED, where=str(records.path / run), message="the ledger knows no such run")
-            )
+    unknown = tuple(run for run in present if run not in opened)
+    findings += [_unknown(records.path / run) for run in unknown]
     digests = {entry.digest for entry in entries}
     if expect_head and expect_head not in digests:
         message = f"the ledger does not contain the line {expect_head[:16]}… that was kept elsewhere"
         findings.append(Finding(code=ALTERED, where=str(records.path / "ledger.jsonl"), message=message))
     for run in runs or present:
-        findings += _run(records, run, entries)
+        findings += _run(records, run, entries) if run not in unknown else ()
     head = entries[-1].digest if entries else ""
     return Verdict(runs=runs or present, findings=tuple(findings), head=head, lines=len(entries))
+
+
+def _ledger(records: Records, entries: list[ledger.Entry], present: tuple[str, ...]) -> Iterator[Finding]:
+    """Every line is of a kind that is known, and speaks of a run that is there and was opened before."""
+    opened: set[tuple[str, object]] = set()
+    for entry in entries:
+        run, kind = str(entry.data.get("run", "")), entry.data.get("type")
+        sitting = (run, entry.data.get("sitting"))
+        message = ""
+        if kind not in ("LEDGER", "OPEN", "SEAL", "ACT"):
+            message = f"a line of the kind {kind!r}, which no version writes"
+        elif kind == "OPEN" and run not in present:
+            message = f"run {run} was opened here and is gone"
+        elif kind == "SEAL" and sitting not in opened:
+            message = f"sitting {sitting[1]} of run {run} is sealed here and was never opened"
+        elif kind == "ACT" and run not in {name for name, _ in opened}:
+            message = f"an act of run {run}, which was never opened"
+        if kind == "OPEN":
+            opened.add(sitting)
+        if message:
+            where = f"{records.path / 'ledger.jsonl'}:{entry.number + 1}"
+            yield Finding(code=ALTERED, where=where, message=message)
+
+
+def _unknown(folder: Path) -> Finding:
+    """A run that the ledger does not know: put there later, or ended before it was opened, with nothing done."""
+    if any(folder.rglob("events.jsonl")):
+        return Finding(code=ALTERED, where=str(folder), message="the ledger knows no such run")
+    return Finding(code=NOT_SEALED, where=str(folder), message="it ended before it began; no host was connected to")
 
 
 def _run(records: Records, run: str, entries: list[ledger.Entry]) -> Iterator[Finding]:
@@ -100,7 +122,8 @@ def _sitting(sitting: SittingRead, entries: list[ledger.Entry]) -> Iterator[Find
         yield Finding(code=ALTERED, where=f"{events}:1", message="the events do not begin at the ledger's OPEN line")
     if sealed is None:
         if (sitting.folder / SUMS).exists():
-            yield Finding(code=ALTERED, where=where, message="sealed, but the ledger has no SEAL line for it")
+            message = "its seal is not in the ledger: interrupted while it was sealed, or the ledger was cut"
+            yield Finding(code=NOT_SEALED, where=where, message=message)
         elif sitting.running:
             yield Finding(code=NOT_SEALED, where=where, message="this run is under way")
         else:

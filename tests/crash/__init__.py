@@ -1,0 +1,1 @@
+"""Killing rawat at every point where it touches the world."""

@@ -1,0 +1,28 @@
+"""SIGKILL at every point; then `resume`: no step ran twice, none is called ok that did not run, the record holds."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+JOBS = 4
+
+
+def test_killed_at_any_point_nothing_is_lost_and_nothing_is_done_twice(tmp_path: Path) -> None:
+    jobs = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.crash.everywhere", str(tmp_path / str(job)), str(job), str(JOBS)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for job in range(1, JOBS + 1)
+    ]
+    for folder in range(1, JOBS + 1):
+        (tmp_path / str(folder)).mkdir()
+    said = [json.loads(job.communicate(timeout=280)[0]) for job in jobs]
+    assert [problem for part in said for problem in part["wrong"]] == []
+    assert said[0]["points"] > 150
+    killed = sum(part["codes"].get("-9", 0) for part in said)
+    assert killed > said[0]["points"] * 0.9
