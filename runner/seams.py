@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import field
 from datetime import datetime
 from pathlib import Path
@@ -106,6 +107,17 @@ class Session(Protocol):
 
     def become(self, user: str) -> Facts:
         """Make ready to work as `user`; raises BecomeRefused. The login's own user costs nothing."""
+        ...
+
+    def lock(self, owner: str, *, name: str = "host") -> None:
+        """
+        Hold the host until the session is closed, or forgets, or its shell there is gone; one lock a session.
+
+        `owner` is one line (run, person, since). Raises LockBusy with the holder's; never waits for another owner. The
+        same owner is the same sitting that connects again: the shell of its earlier session is ended first, so that
+        nothing still on the way to it can start any more. The lock lies in the spool of the login's own user:
+        runs that log in as others do not see it. `name`: of its own where two hosts are one machine.
+        """
         ...
 
     def run(self, launch: Launch, on_output: OnOutput) -> Completed:
@@ -270,6 +282,14 @@ class People(Protocol):
     """How a person is asked: at a terminal, by a file another command writes, or by a default."""
 
     def ask(self, question: Question, stop: threading.Event) -> Answer: ...
+
+
+class Resources(Protocol):
+    """Named things that steps share across hosts and runs."""
+
+    def hold(self, name: str, owner: str) -> AbstractContextManager[None]:
+        """Hold it until the end of the context. Raises LockBusy, with its holder; never waits."""
+        ...
 
 
 class Clock(Protocol):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from runner.errors import BecomeRefused, LinkLost, TransportError
+from runner.errors import BecomeRefused, LinkLost, LockBusy, TransportError
 from runner.events import Event
 from runner.model import Exit, Facts, Host, Peer
 from runner.redact import Secret
@@ -113,7 +113,7 @@ class FakeHost:
 
     `refuse` is raised at connect. `users` are those one may become (None: all). `drop_at` counts launches from 1: at
     that one the link is lost after the output. `slow_s` passes on the transport's clock with each launch. `started`
-    are the claims, as on a real host: a second launch of the same attempt is refused.
+    are the claims, as on a real host: a second launch of the same attempt is refused. `locks` are what sessions hold.
     """
 
     answers: Answers = field(default_factory=dict)
@@ -127,6 +127,7 @@ class FakeHost:
     started: set[tuple[str, str, int]] = field(default_factory=set)
     connects: int = 0
     forgotten: bool = False
+    locks: dict[str, tuple[str, FakeSession]] = field(default_factory=dict)
     settled: Settled | None = None
 
     def answer(self, launch: Launch) -> Completed:
@@ -208,6 +209,12 @@ class FakeSession:
             if data[offset:]:
                 on_output("stdout" if stream == "stdout" else "stderr", data[offset:])
         return Settled(state="ended", completed=completed)
+
+    def lock(self, owner: str, *, name: str = "host") -> None:
+        holder, session = self._host.locks.get(name, (owner, self))
+        if holder != owner and not session.closed:
+            raise LockBusy(f"{self._name}: another run holds this host: {holder}")
+        self._host.locks[name] = (owner, self)
 
     def forget(self) -> None:
         self._host.forgotten = True

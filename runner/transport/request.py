@@ -44,13 +44,18 @@ def encoded(text: str) -> bytes:
 
 
 def entry(step: str, attempt: int) -> str:
-    """The name of an attempt in the run's spool: a step's own id where that is a plain word, else escaped."""
-    raw = _SAFE.sub(lambda found: b"=%02x" % found.group()[0], encoded(step)).decode("ascii")
+    """The name of an attempt in the run's spool."""
+    return f"{plain(step)}.{attempt}"
+
+
+def plain(name: str) -> str:
+    """As the name of a file: itself where that is a plain word, else escaped; never longer than 120 letters."""
+    raw = _SAFE.sub(lambda found: b"=%02x" % found.group()[0], encoded(name)).decode("ascii")
     if len(raw) > 120:
         import hashlib
 
-        raw = raw[:80] + "=" + hashlib.sha256(encoded(step)).hexdigest()[:32]
-    return f"{raw}.{attempt}"
+        raw = raw[:80] + "=" + hashlib.sha256(encoded(name)).hexdigest()[:32]
+    return raw
 
 
 def environment(env: Mapping[str, str | Secret]) -> bytes:
@@ -77,6 +82,12 @@ def start(number: int, launch: Launch, stdin: bytes) -> bytes:
         *(word(encoded(part)) for part in interpreter),
     )
     return b" ".join(words) + b"; }\n"
+
+
+def lock(number: int, name: str, owner: str) -> bytes:
+    """The request for a lock; `owner` becomes one line of at most 500 characters."""
+    line = " ".join(owner.replace("\0", " ").split())[:500]
+    return f"{{ l {number} {plain(name)} ".encode() + word(encoded(line)) + b"; }\n"
 
 
 def as_format(data: bytes) -> bytes:

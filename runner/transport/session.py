@@ -35,6 +35,7 @@ class SupervisedSession:
         self._close = close
         self._open_ones: dict[str | None, Supervisor] = {}
         self._known: dict[str | None, Facts] = {}
+        self._held: tuple[str, str] | None = None
         self._current: Supervisor | None = None
         self._lock = threading.Lock()
         first = self._supervisor(None)
@@ -54,6 +55,12 @@ class SupervisedSession:
         if key not in self._known:
             self._supervisor(key)
         return self._known[key]
+
+    def lock(self, owner: str, *, name: str = "host") -> None:
+        supervisor = self._supervisor(None)
+        if self._held != (owner, name):
+            supervisor.lock(owner, name)
+            self._held = owner, name
 
     def run(self, launch: Launch, on_output: OnOutput) -> Completed:
         key = self._key(launch.user)
@@ -86,6 +93,7 @@ class SupervisedSession:
 
     def forget(self) -> None:
         """Remove the run's folder for every user worked as; asked for when no step is pending or unknown any more."""
+        self._held = None
         for key in list(self._known):
             self._supervisor(key).forget()
             self._drop(key)
@@ -97,6 +105,7 @@ class SupervisedSession:
             current.cancel()
 
     def close(self) -> None:
+        self._held = None
         for key in list(self._open_ones):
             self._drop(key)
         self._close()
@@ -120,6 +129,9 @@ class SupervisedSession:
         supervisor = self._opened(key)
         self._open_ones[key] = supervisor
         self._known[key] = supervisor.facts
+        if key is None and self._held is not None:
+            # it went with the shell that was closed, or died
+            supervisor.lock(*self._held)
         return supervisor
 
     def _opened(self, key: str | None) -> Supervisor:

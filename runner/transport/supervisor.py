@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from runner.errors import LinkLost, ProtocolError, TransportError
+from runner.errors import LinkLost, LockBusy, ProtocolError, TransportError
 from runner.model import Facts
 from runner.seams import Completed, Launch, OnOutput, Settled, Stream
 from runner.transport import request
@@ -130,11 +130,25 @@ class Supervisor:
     def ask(self, letter: str, argument: str) -> tuple[str, ...]:
         """One question of the kinds q (status) and g (forget), and the words of its answer."""
         self._number += 1
-        self._send(f"{{ {letter} {self._number} {argument}; }}\n".encode())
+        return self._answer(f"{{ {letter} {self._number} {argument}; }}\n".encode())
+
+    def lock(self, owner: str, name: str) -> None:
+        """See `Session.lock`. Raises LockBusy."""
+        self._number += 1
+        state, *holder = self._answer(request.lock(self._number, name, owner)) or ("",)
+        if state == "busy":
+            who = " ".join(holder) or "somebody who has not written down who"
+            raise LockBusy(f"{self._host}: another run holds this host: {who}")
+        if state != "locked":
+            folder = self.facts.spool
+            raise TransportError(f"{self._host}: no lock can be made in {folder}", host=self._host)
+
+    def _answer(self, question: bytes) -> tuple[str, ...]:
+        self._send(question)
         for item in self._items(time.monotonic() + ANSWER_S):
             if isinstance(item, Header) and item.kind == "a" and item.words[:1] == (str(self._number),):
                 return item.words[1:]
-        raise ProtocolError(f"{self._host}: no answer to {letter} {argument}", host=self._host)
+        raise ProtocolError(f"{self._host}: no answer to a question", host=self._host)
 
     def settle(self, launch: Launch, on_output: OnOutput, *, offsets: tuple[int, int] = (0, 0)) -> Settled:
         """

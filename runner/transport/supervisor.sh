@@ -146,7 +146,7 @@ r_first() {
     trap '' USR1
     # Not on the channel: it must close when we and the step's parent are gone, whatever the watcher waits for.
     # By exec in a subshell: a redirection at a function's call would keep the old descriptors as 10 and more.
-    (exec 8>&- 6<&- </dev/null >/dev/null; r_watch) &
+    (exec 8>&- 9>&- 6<&- </dev/null >/dev/null; r_watch) &
     r_w=$!
     trap - USR1
     trap r_bye EXIT
@@ -156,6 +156,38 @@ r_lock() {
     # Busy as long as a payload of this session lives, though it was started before: they share the open file. Taken
     # when a step turns out to be long or the link ends, since it costs a process; until then /proc must do.
     [ -z "$r_flock" ] || [ -n "$r_locked" ] || { "$r_flock" -n 8; r_locked=1; }
+}
+
+l() {
+    # Hold the lock NAME for OWNER until this shell is gone: ID NAME OWNER -> locked | busy OWNER | failed. Only this
+    # shell has descriptor 9. The file says who holds it, and the pid of his shell. The same owner is an earlier session
+    # of ours, whose link was lost: its shell is ended, so that no request still on its way to it is carried out later.
+    r_lf=$r_spool/lock.$2 r_turn=0
+    command exec 9>>"$r_lf" || { printf '%s a %s failed\n' "$r_mark" "$1"; return; }
+    until r_hold; do
+        r_x= r_y=
+        { IFS= read -r r_x; read -r r_y; } <"$r_lf"
+        if [ "$r_x" != "$3" ] || [ $r_turn -ge 40 ]; then
+            exec 9>&-
+            printf '%s a %s busy %s\n' "$r_mark" "$1" "$r_x"
+            return
+        fi
+        if [ $r_turn -lt 10 ]; then r_x=TERM; else r_x=KILL; fi
+        [ ! "/proc/$r_y/fd/9" -ef "$r_lf" ] || kill -$r_x "$r_y"
+        r_nap 0.1
+        r_turn=$((r_turn + 1))
+    done
+    printf '%s\n%s\n' "$3" $$ >"$r_lf"
+    printf '%s a %s locked\n' "$r_mark" "$1"
+}
+
+r_hold() {
+    # Without flock: is anybody else there who has the file open as 9? Who looks has opened it before, so that two never
+    # hold it both; but two that look at the same moment may both be told that it is busy.
+    if [ -n "$r_flock" ]; then "$r_flock" -n 9; return; fi
+    for r_x in /proc/[0-9]*/fd/9; do
+        if [ "$r_x" -ef "$r_lf" ] && [ "$r_x" != /proc/$$/fd/9 ]; then return 1; fi
+    done
 }
 
 r_bye() {
@@ -222,6 +254,7 @@ r_parent_of() {
     # The parent of one step: it outlives the main shell, writes down the end and tells it.
     # The payload gets a session and group of its own; descriptor 7 and the token find what leaves the group.
     # Everything is expanded before the step's own environment is set, which may hold PATH or IFS.
+    exec 9>&-
     (
         exec <&6 6<&- >>"$r_d.out" 2>>"$r_d.err" 7<"$r_d.st"
         umask "$r_um"
@@ -293,7 +326,7 @@ f() {
     case $2 in -) r_d=$r_dir/ro.$r_ses.$1 ;; *) r_d=$r_dir/$2 ;; esac
     r_id=$1
     [ -z "$r_w" ] || { kill -USR1 "$r_w"; r_lock; }
-    (exec 8>&- 6<&- </dev/null; r_follow "$3" "$4") &
+    (exec 8>&- 9>&- 6<&- </dev/null; r_follow "$3" "$4") &
 }
 
 r_follow() {
@@ -370,7 +403,7 @@ r_pump() {
 c() {
     # Cancel what runs now, as at a deadline. Answers nothing: the end will be told.
     [ "$1" = "$r_id" ] || return
-    (exec 8>&- 6<&- </dev/null >/dev/null; r_slay cancelled) &
+    (exec 8>&- 9>&- 6<&- </dev/null >/dev/null; r_slay cancelled) &
 }
 
 r_watch() {
@@ -491,7 +524,7 @@ w() {
     r_id=$1
     if [ "$3" = 0 ]; then rm -f "$r_dir/in.$r_ses"; fi
     printf '%s g %s\n' "$r_mark" "$1"
-    if head -c "$2" >>"$r_dir/in.$r_ses"; then
+    if head -c "$2" 9>&- >>"$r_dir/in.$r_ses"; then
         printf '%s k %s %s\n' "$r_mark" "$1" "$(($("$r_wc" -c <"$r_dir/in.$r_ses")))"
     else
         # what was not taken of the segment would be read as shell code

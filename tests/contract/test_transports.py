@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -17,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from runner.errors import TransportError
+from runner.errors import LinkLost, LockBusy, TransportError
 from runner.model import Host
 from runner.redact import Secret
 from runner.seams import KEEP_BYTES, Completed, Launch, Script, Session, Stream, Transport
@@ -60,11 +62,10 @@ class Bed:
 
     def close(self) -> None:
         """Nothing of the run is left, on the host either."""
-        for session in self.sessions[1:]:
+        for session in self.sessions:
             session.close()
-        for session in self.sessions[:1]:
-            session.forget()
-            session.close()
+        with contextlib.closing(self.session()) as last:
+            last.forget()
         self.transport.close()
 
 
@@ -415,6 +416,85 @@ def test_many_launches_leave_no_process_behind(bed: Bed) -> None:
         session.run(bed.launch("true", read_only=number % 2 == 0), ignore)
     done = session.run(bed.launch(ZOMBIES), ignore)
     assert int(done.stdout) < 3
+
+
+# -- the lock of a host -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=[*REAL, "fake"])
+def any_bed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bed]:
+    made = fake(lambda launch: done()) if request.param == "fake" else real(request.param, request, tmp_path)
+    yield made
+    made.close()
+
+
+MINE, YOURS = "run 01A, anna on box, since 10:00 it's", "run 01B, ben on laptop, since 10:05"
+
+
+def test_a_host_is_held_by_one_and_freed_when_its_session_ends(any_bed: Bed) -> None:
+    first, second = any_bed.session(), any_bed.session()
+    first.lock(MINE)
+    with pytest.raises(LockBusy) as caught:
+        second.lock(YOURS)
+    assert MINE in caught.value.message and caught.value.exit_code == 7
+    first.lock(MINE)
+    first.run(any_bed.launch("true"), ignore)
+    first.close()
+    until("it is free", lambda: locked(second), limit_s=20)
+    with pytest.raises(LockBusy, match="ben on laptop"):
+        any_bed.session().lock(MINE)
+
+
+def test_locks_of_two_names_do_not_meet(any_bed: Bed) -> None:
+    first, second = any_bed.session(), any_bed.session()
+    first.lock(MINE, name="web/1")
+    second.lock(YOURS, name="web/2")
+    with pytest.raises(LockBusy, match="anna"):
+        any_bed.session().lock(YOURS, name="web/1")
+
+
+def test_the_same_owner_gets_it_again_though_the_old_session_lingers(bed: Bed) -> None:
+    old, new = bed.session(), bed.session()
+    old.lock(MINE)
+    launch = bed.launch("echo begun; sleep 2; echo done")
+    begun = threading.Event()
+
+    def work() -> None:
+        # whether the old client hears the end depends on what else holds its pipe
+        with contextlib.suppress(LinkLost):
+            old.run(launch, lambda *_: begun.set())
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    assert begun.wait(20)
+    new.lock(MINE)
+    settled = new.settle(launch, ignore)
+    assert settled.completed is not None and settled.completed.stdout == b"begun\ndone\n"
+    worker.join(20)
+    assert not worker.is_alive()
+    with pytest.raises(LockBusy, match="anna"):
+        bed.session().lock(YOURS)
+
+
+def test_what_a_step_leaves_behind_does_not_hold_the_host(bed: Bed) -> None:
+    session = bed.session()
+    session.lock(MINE)
+    left = session.run(bed.launch("sleep 60 >/dev/null 2>&1 & echo $!"), ignore)
+    session.close()
+    try:
+        until("it is free", lambda: locked(bed.session()), limit_s=20)
+        assert alive(int(left.stdout))
+    finally:
+        os.kill(int(left.stdout), signal.SIGKILL)
+
+
+def locked(session: Session) -> bool:
+    """Is the host ours now? It is freed when the shell of its holder is gone, a moment after the session."""
+    try:
+        session.lock(YOURS)
+    except LockBusy:
+        return False
+    return True
 
 
 # -- sessions ----------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from runner.errors import BecomeRefused, LinkLost, ProtocolError, TransportError, Unreachable
+from runner.errors import BecomeRefused, LinkLost, LockBusy, ProtocolError, TransportError, Unreachable
 from runner.model import Host
 from runner.redact import Secret
 from runner.seams import Completed, Launch, Script
@@ -329,6 +329,18 @@ def test_one_channel_serves_two_users_one_after_another(start_sshd: Start) -> No
         for _ in range(3):
             assert session.run(bed.launch("id -un", user=who), ignore).stdout.decode().strip() == who
             assert session.run(bed.launch("id -un"), ignore).stdout == b"root\n"
+
+
+@needs_root
+def test_the_lock_is_taken_again_where_one_channel_served_another_user(start_sshd: Start) -> None:
+    who = account()
+    with reached(start_sshd(options=("MaxSessions 1",))) as bed:
+        session, other = bed.session(), bed.session()
+        session.lock("run 1")
+        session.run(bed.launch("true", user=who), ignore)
+        session.run(bed.launch("true"), ignore)
+        with pytest.raises(LockBusy, match="run 1"):
+            other.lock("run 2")
 
 
 def test_no_channel_at_all_is_told(start_sshd: Start, monkeypatch: pytest.MonkeyPatch) -> None:
