@@ -7,11 +7,12 @@ from dataclasses import asdict
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from runner.app import identity
 from runner.app.opening import started, statement
 from runner.app.prepare import Prepared
 from runner.app.request import Context, Reason
 from runner.app.secrets import Ask, SudoPasswords, find_secrets, find_sudo_password
-from runner.app.signals import heeded
+from runner.app.signals import OnCancel, heeded
 from runner.app.wiring import KINDS, Transports
 from runner.engine.bus import Bus, moment
 from runner.engine.clock import SystemClock
@@ -24,6 +25,7 @@ from runner.errors import GateClosed, JournalError
 from runner.events import Deviated, Event
 from runner.frozen import frozen
 from runner.journal.folder import Records, new_run_id
+from runner.journal.resource import Resources
 from runner.journal.sitting import Sitting
 from runner.redact import Redactor
 from runner.seams import People, Watcher
@@ -64,6 +66,7 @@ def carry_out(
     ask: Ask | None = None,
     ask_sudo: bool = False,
     earlier: Earlier | None = None,
+    on_cancel: OnCancel = "leave",
 ) -> Finished:
     """
     A new run, or with `earlier` the next sitting of one.
@@ -89,6 +92,7 @@ def carry_out(
         at=moment(clock.now()),
         summary={"playbook": plan.playbook.name, "plan_sha256": plan.digest},
     )
+    owner = f"run {run_id} of {identity.name_of(identity.who(context.environment))} since {moment(clock.now())}"
     bus = Bus(sitting, redactor, clock, watchers(run_id, plan))
     stop = Stop()
     around = Surroundings(
@@ -101,26 +105,37 @@ def carry_out(
         stop=stop,
         run_id=run_id,
         reconnect_s=settings.reconnect_timeout_s,
+        lock_s=settings.lock_timeout_s,
+        resources=Resources(settings.records / "locks"),
+        owner=owner,
     )
     transports = Transports(settings)
     passwords = SudoPasswords(password)
-    with heeded(stop):
+    run = Run(
+        plan,
+        around,
+        link=lambda host: Link(
+            host,
+            transports,
+            transports.late("local"),
+            run_id=run_id,
+            passwords=passwords,
+            owner=owner,
+            lock=host.name if settings.same_machine_allowed else "host",
+        ),
+        secrets=secrets,
+        signed=lambda item: _signed(records, run_id, item),
+        same_machine=settings.same_machine_allowed,
+        meanwhile=_load_the_rest,
+        earlier=earlier.events if earlier else (),
+        past=earlier.past if earlier else {},
+    )
+    with heeded(stop, run.kill, on_cancel=on_cancel):
         bus.emit(started(run_id, plan, context, reason, sitting=sitting.number, selection=prepared.selection))
         for left in plan.skip:
             bus.emit(Deviated(what="step left out", detail=left, reason=plan.skip[left]))
         for deviation in earlier.deviations if earlier else ():
             bus.emit(deviation)
-        run = Run(
-            plan,
-            around,
-            link=lambda host: Link(host, transports, transports.late("local"), run_id=run_id, passwords=passwords),
-            secrets=secrets,
-            signed=lambda item: _signed(records, run_id, item),
-            same_machine=settings.same_machine_allowed,
-            meanwhile=_load_the_rest,
-            earlier=earlier.events if earlier else (),
-            past=earlier.past if earlier else {},
-        )
         code = run.execute()
         bus.close()
         sitting.seal(at=moment(clock.now()), exit_code=code, summary=statement(plan, reason, context))

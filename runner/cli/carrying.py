@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from runner.app.prepare import Prepared
     from runner.app.request import Context, Reason
     from runner.app.run import Earlier, Finished
-    from runner.engine.plan import Plan
     from runner.seams import People, Question, Watcher
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -25,7 +24,15 @@ def carrying_options(function: F) -> F:
     for option in reversed(
         (
             click.option("--reconnect-timeout", metavar="TIME", help="How long to try a host whose link was lost."),
+            click.option("--lock-timeout", metavar="TIME", help="How long to wait for a host that another run holds."),
             click.option("--yes", is_flag=True, help="Answer every question with yes; on record as your word."),
+            click.option(
+                "--on-cancel",
+                type=click.Choice(["leave", "kill"]),
+                default="leave",
+                show_default=True,
+                help="What a signal does to steps that run: let them run on, or end them on the host.",
+            ),
             click.option("--ask-sudo", is_flag=True, help="Ask for the password for sudo before the run."),
             click.option("--json", "as_json", is_flag=True, help="The record as one JSON document on stdout."),
         )
@@ -40,59 +47,68 @@ def carrying_context(given: dict[str, Any]) -> Context:
         records=given["records"],
         known_hosts=given["known_hosts"],
         reconnect_timeout=given["reconnect_timeout"],
+        lock_timeout=given["lock_timeout"],
     )
 
 
 def carry_out_live(
-    prepared: Prepared,
-    context: Context,
-    reason: Reason,
-    *,
-    yes: bool = False,
-    ask_sudo: bool = False,
-    earlier: Earlier | None = None,
-) -> Finished:
-    """Run a prepared plan with the progress that fits the terminal."""
-    from runner.app import identity
+    prepared: Prepared, context: Context, reason: Reason, given: Mapping[str, Any], *, earlier: Earlier | None = None
+) -> int:
+    """Run a prepared plan with the progress that fits the terminal, and tell its end; `given` are carrying_options."""
     from runner.app.run import carry_out
+
+    progress = _progress(context)
+    finished = carry_out(
+        prepared,
+        context,
+        reason,
+        watchers=lambda run_id, plan: [progress],
+        people=lambda run_id: _people(run_id, prepared, context, progress, yes=bool(given.get("yes"))),
+        ask=_ask(),
+        ask_sudo=bool(given.get("ask_sudo")),
+        earlier=earlier,
+        on_cancel=given.get("on_cancel", "leave"),
+    )
+    tell_end(finished, as_json=bool(given.get("as_json")))
+    return finished.exit_code
+
+
+def _progress(context: Context) -> Watcher:
+    """Live on a terminal, plain lines without one."""
+    if sys.stderr.isatty() and context.environment.get("TERM") != "dumb" and not context.environment.get("CI"):
+        from runner.cli.live import LiveProgress
+
+        return LiveProgress()
     from runner.cli.plain import PlainProgress
 
+    return PlainProgress()
+
+
+def _people(run_id: str, prepared: Prepared, context: Context, progress: Watcher, *, yes: bool) -> People:
+    """Who answers questions: --yes, the terminal, or `rawat answer` from elsewhere."""
+    from runner.app import identity
+    from runner.app.answers import AnswerFiles
+    from runner.cli.asking import TerminalPeople, YesPeople
+
+    def tell(question: Question) -> None:
+        who = f" ({', '.join(question.who)})" if question.who else ""
+        command = f"rawat answer {run_id} {question.host} {question.step} yes"
+        click.echo(f"waiting for an answer{who} to: {question.text}\n  {command}", err=True)
+
     name = identity.name_of(identity.who(context.environment))
-    shown: list[Any] = []
+    if yes:
+        return YesPeople(name)
+    files = AnswerFiles(prepared.settings.records / run_id, tell)
+    live: Any = progress if hasattr(progress, "pause") else None
+    return TerminalPeople(name, live, files) if terminal() else files
 
-    def watchers(run_id: str, plan: Plan) -> Sequence[Watcher]:
-        if sys.stderr.isatty() and context.environment.get("TERM") != "dumb" and not context.environment.get("CI"):
-            from runner.cli.live import LiveProgress
 
-            shown.append(LiveProgress())
-        else:
-            shown.append(PlainProgress())
-        return shown
+def _ask() -> Callable[[str], str] | None:
+    if not terminal():
+        return None
+    from runner.cli.asking import ask_hidden
 
-    def people(run_id: str) -> People:
-        from runner.app.answers import AnswerFiles
-        from runner.cli.asking import TerminalPeople, YesPeople
-
-        def tell(question: Question) -> None:
-            who = f" ({', '.join(question.who)})" if question.who else ""
-            command = f"rawat answer {run_id} {question.host} {question.step} yes"
-            click.echo(f"waiting for an answer{who} to: {question.text}\n  {command}", err=True)
-
-        if yes:
-            return YesPeople(name)
-        files = AnswerFiles(prepared.settings.records / run_id, tell)
-        if not terminal():
-            return files
-        return TerminalPeople(name, next((one for one in shown if not isinstance(one, PlainProgress)), None), files)
-
-    ask = None
-    if terminal():
-        from runner.cli.asking import ask_hidden
-
-        ask = ask_hidden
-    return carry_out(
-        prepared, context, reason, watchers=watchers, people=people, ask=ask, ask_sudo=ask_sudo, earlier=earlier
-    )
+    return ask_hidden
 
 
 def tell_end(finished: Finished, *, as_json: bool) -> None:

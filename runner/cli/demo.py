@@ -10,7 +10,7 @@ import click
 from runner.app.demo import LOANS, make_world, ssh_server, write_project
 from runner.app.prepare import prepare
 from runner.app.request import Context, Reason, Selection
-from runner.cli.carrying import carry_out_live, tell_end
+from runner.cli.carrying import carry_out_live
 from runner.playbook.shipped import NAMES
 
 
@@ -33,9 +33,7 @@ def show_demo(folder: str, *, local: bool) -> int:
             click.echo(f"\n{number} of {len(NAMES)}: {name}\n")
             prepared = prepare(Selection(playbook=home / "playbooks" / f"{name}.yml"), context)
             reason = Reason(ticket=f"DEMO-{number}", reason="to see how rawat works")
-            finished = carry_out_live(prepared, context, reason, yes=True)
-            tell_end(finished, as_json=False)
-            worst = max(worst, finished.exit_code)
+            worst = max(worst, carry_out_live(prepared, context, reason, {"yes": True}))
     click.echo(_farewell(home))
     return worst
 

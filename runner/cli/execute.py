@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from runner.cli.carrying import carry_out_live, carrying_context, carrying_options, tell_end
+from runner.cli.carrying import carry_out_live, carrying_context, carrying_options
 from runner.cli.console import context_of, selection_of, selection_options, setting_options
 
 
@@ -17,7 +17,7 @@ from runner.cli.console import context_of, selection_of, selection_options, sett
 @click.option("--ticket", default="", help="Why: the ticket of this change.")
 @click.option("--reason", default="", help="Why, in words.")
 @carrying_options
-def run(playbook: str, ticket: str, reason: str, yes: bool, ask_sudo: bool, as_json: bool, **given: Any) -> int:
+def run(playbook: str, ticket: str, reason: str, **given: Any) -> int:
     """Carry out a playbook, and leave a record."""
     from runner.app.prepare import prepare
     from runner.app.request import Reason
@@ -26,9 +26,7 @@ def run(playbook: str, ticket: str, reason: str, yes: bool, ask_sudo: bool, as_j
     prepared = prepare(selection_of(playbook, given), context)
     for note in prepared.inventory.notes:
         click.echo(f"note: {note}", err=True)
-    finished = carry_out_live(prepared, context, Reason(ticket=ticket, reason=reason), yes=yes, ask_sudo=ask_sudo)
-    tell_end(finished, as_json=as_json)
-    return finished.exit_code
+    return carry_out_live(prepared, context, Reason(ticket=ticket, reason=reason), given)
 
 
 @click.command()
@@ -45,11 +43,18 @@ def resume(run: str, settle: tuple[str, ...], reason: str, changed: bool, **give
 
     context = carrying_context(given)
     found = find_resumable(context, run, settle=settle, reason=reason, changed=changed)
-    finished = carry_out_live(
-        found.prepared, context, found.reason, yes=given["yes"], ask_sudo=given["ask_sudo"], earlier=found.earlier
-    )
-    tell_end(finished, as_json=given["as_json"])
-    return finished.exit_code
+    return carry_out_live(found.prepared, context, found.reason, given, earlier=found.earlier)
+
+
+@click.command()
+@click.argument("run", default="last")
+@click.option("--kill", is_flag=True, help="End what runs on the hosts now, instead of letting it end by itself.")
+@setting_options
+def cancel(run: str, kill: bool, config: str | None, records: str | None) -> None:
+    """Ask a RUN that is under way on this machine to begin nothing new, and to seal its record."""
+    from runner.app.cancel import cancel_run
+
+    click.echo(cancel_run(context_of(config, records=records), run, kill=kill))
 
 
 @click.command()

@@ -29,7 +29,7 @@ def cli() -> None:
 
 
 for command in (
-    *(author.init, author.check, author.plan, execute.run, execute.resume, execute.answer),
+    *(author.init, author.check, author.plan, execute.run, execute.resume, execute.cancel, execute.answer),
     *(inspect.runs, inspect.show, inspect.logs, inspect.sign, inspect.verify, inspect.reindex),
     *(targets.hosts, targets.trust, targets.settings, author.kinds, author.schema, execute.demo),
 ):

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from typing import Any
 
 from runner.engine.link import Link
+from runner.engine.locks import held
 from runner.engine.once import Once
 from runner.engine.past import Before, Past, redacted
 from runner.engine.result import StepResult
 from runner.engine.step import run_step
 from runner.engine.surroundings import Surroundings
-from runner.engine.trial import refuse
-from runner.errors import TransportError
+from runner.engine.trial import DEFAULT_TIMEOUT_S, refuse
+from runner.errors import LockBusy, TransportError
 from runner.events import GateRefused, HostFinished, RollbackStarted, StepSkipped
 from runner.frozen import frozen
 from runner.model import Facts, Host, OnFailure, Outcome, Step
@@ -94,7 +96,7 @@ class HostRun:
         """The facts are in the names from here on; a host whose link is gone still gets its local steps."""
         try:
             facts = self._link.connect().facts
-        except TransportError as error:
+        except (TransportError, LockBusy) as error:
             raise _Halt(error.message, Outcome.UNREACHABLE, rollback=bool(self._undo)) from error
         self._names["facts"] = _plain(facts)
 
@@ -171,9 +173,17 @@ class HostRun:
             result = StepResult(outcome=before.outcome, changed=before.changed, values=before.values)
         else:
             self._gate(step, instance)
-            result = run_step(
-                self._around, self.host, self._link, step, instance, names, before=before, boot_id=self._past.boot_id
-            )
+            with self._resource(step, instance):
+                result = run_step(
+                    self._around,
+                    self.host,
+                    self._link,
+                    step,
+                    instance,
+                    names,
+                    before=before,
+                    boot_id=self._past.boot_id,
+                )
         self._outcomes[instance] = result.outcome
         if step.undo and (result.outcome is not Outcome.OK or result.changed is not False):
             self._undo.append(Undo(steps=step.undo, suffix=instance.removeprefix(step.id), item=item))
@@ -182,6 +192,26 @@ class HostRun:
         if raising:
             self._judge(step, instance, result)
         return result
+
+    @contextmanager
+    def _resource(self, step: Step, instance: str) -> Iterator[None]:
+        """What the step's `lock` names is this host's alone meanwhile; it waits as long as the step may take."""
+        resources = self._around.resources
+        if step.lock is None or resources is None:
+            yield
+            return
+        hold = ExitStack()
+        owner = f"{self._around.owner} ({self.host.name}/{instance})"
+
+        def take() -> None:
+            hold.enter_context(resources.hold(str(step.lock), owner))
+
+        try:
+            held(self._around, take, host=self.host.name, step="", wait_s=step.timeout_s or DEFAULT_TIMEOUT_S)
+        except LockBusy as error:
+            self._fail(step, instance, error.message)
+        with hold:
+            yield
 
     def _asked_again(self, step: Step, before: Before) -> bool:
         """Whether a result that lost a secret to the redactor can be had again by asking again."""

@@ -13,9 +13,21 @@ class Link:
     """The sessions of one host: its own, and one on the controller for steps marked `local`. For one thread."""
 
     def __init__(
-        self, host: Host, transport: Transport, local: Transport, *, run_id: str, passwords: Passwords
+        self,
+        host: Host,
+        transport: Transport,
+        local: Transport,
+        *,
+        run_id: str,
+        passwords: Passwords,
+        owner: str = "",
+        lock: str = "host",
     ) -> None:
+        """`owner` is who holds the host's lock `lock`; nobody, where it is empty."""
         self.host = host
+        self._owner = owner
+        self._lock = lock
+        self._locked = False
         self._transport = transport
         self._local_transport = local
         self._run_id = run_id
@@ -24,9 +36,13 @@ class Link:
         self._local: Session | None = None
 
     def connect(self) -> Session:
-        """The host's session; made anew where the last one was dropped. Raises TransportError."""
+        """The host's session; made anew where the last one was dropped. Raises TransportError, LockBusy."""
         if self._session is None:
             self._session = self._transport.connect(self.host, run_id=self._run_id, passwords=self._passwords)
+            self._locked = not self._owner
+        if not self._locked:
+            self._session.lock(self._owner, name=self._lock)
+            self._locked = True
         return self._session
 
     def session(self, *, local: bool) -> Session:

@@ -7,10 +7,11 @@ from dataclasses import asdict
 from typing import Any
 
 from runner.engine.link import Link
+from runner.engine.locks import held
 from runner.engine.naming import user_of
 from runner.engine.pool import for_each
 from runner.engine.surroundings import Surroundings
-from runner.errors import TransportError
+from runner.errors import LockBusy, TransportError
 from runner.events import HostConnected, HostRefused
 from runner.model import Facts, Host, Step
 from runner.playbook.template import TemplateFailed
@@ -36,13 +37,20 @@ def preflight(
     def look(host: Host) -> None:
         began = around.clock.monotonic()
         try:
-            session = links[host.name].connect()
+            session = held(around, links[host.name].connect, host=host.name, step="", wait_s=around.lock_s)
             for user in users_of(around, names(host), skip):
                 session.become(user)
         except TransportError as error:
             refused.append(host.name)
             around.bus.emit(
                 HostRefused(host=host.name, reason=error.reason, message=_told(error), took_ms=_since(around, began))
+            )
+            return
+        except LockBusy as error:
+            refused.append(host.name)
+            took_ms = _since(around, began)
+            around.bus.emit(
+                HostRefused(host=host.name, reason="lock", message=error.message, took_ms=took_ms, exit_code=7)
             )
             return
         facts[host.name] = session.facts

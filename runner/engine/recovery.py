@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from runner.engine.link import Link
 from runner.engine.surroundings import Surroundings
-from runner.errors import LinkLost, TransportError
+from runner.errors import LinkLost, LockBusy, TransportError
 from runner.events import LinkDropped, Waited
 from runner.model import Exit
 from runner.seams import KEEP_BYTES, Completed, Launch, OnOutput, Session, Stream
@@ -85,7 +85,7 @@ def _reconnect(around: Surroundings, link: Link, instance: str, *, until: float,
     while session is None:
         try:
             session = link.session(local=local)
-        except TransportError as error:
+        except (TransportError, LockBusy) as error:
             why = error.message
             left = until - around.clock.monotonic()
             if left <= 0 or around.stop.leave.is_set():

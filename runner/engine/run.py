@@ -74,6 +74,11 @@ class Run:
         self.around.bus.emit(SittingEnded(exit_code=code, stopped_by=self.around.stop.how, not_started=not_started))
         return code
 
+    def kill(self) -> None:
+        """From another thread: end what runs on the hosts now, as at a deadline."""
+        for link in self._links.values():
+            link.cancel()
+
     def close(self) -> None:
         """End what is still connected: hosts that were never begun."""
         for link in self._links.values():

@@ -9,7 +9,7 @@ from runner.engine.bus import Bus
 from runner.frozen import frozen
 from runner.model import Playbook
 from runner.registry import Registry
-from runner.seams import Clock, Journal, People
+from runner.seams import Clock, Journal, People, Resources
 
 
 class Stop:
@@ -45,3 +45,8 @@ class Surroundings:
     run_id: str
     reconnect_s: float = 300.0
     """How long a host whose link was lost is tried again, at most."""
+    lock_s: float = 0.0
+    """How long to wait for a host that another run holds, at most."""
+    resources: Resources | None = None
+    owner: str = ""
+    """One line that says who holds what this run holds."""

@@ -54,6 +54,11 @@ STEP_KEYS: Mapping[str, Any] = {
         "description": "Ask again for so long; it must be good every time. For kinds that only read.",
     },
     "on_failure": {"enum": [str(way) for way in OnFailure], "description": "What a failure of this step means."},
+    "lock": {
+        "type": "string",
+        "pattern": ID,
+        "description": "A named resource that one step at a time may use, across hosts and runs of one records folder.",
+    },
     "output_limit": {"type": ["integer", "string"], "description": "The step fails once it wrote more than this."},
     "requires": {
         "type": "array",

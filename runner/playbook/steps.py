@@ -119,6 +119,7 @@ class StepReader:
             expect=_expression(item.get("expect")),
             watch=_watch(item.get("watch")),
             on_failure=OnFailure(item["on_failure"]) if item.get("on_failure") in list(OnFailure) else OnFailure.STOP,
+            lock=item.get("lock"),
             output_limit=_bytes(item.get("output_limit")),
             requires=tuple(Requirement(item=str(name)) for name in item.get("requires", ())),
             idempotent=item.get("idempotent") is True,

@@ -161,6 +161,8 @@ def _apply_host(host: HostRecord, steps: dict[str, StepRecord], event: Event) ->
 def _apply_step(
     host: HostRecord, steps: dict[str, StepRecord], event: StepStarted | CommandSent | StepFinished | Waited
 ) -> HostRecord:
+    if isinstance(event, Waited) and not event.step:
+        return replace(host, waits={**host.waits, event.cause: host.waits.get(event.cause, 0) + event.took_ms})
     step = steps.get(event.step) or StepRecord(id=event.step, phase="")
     attempts = step.attempts
     match event:

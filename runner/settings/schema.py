@@ -54,6 +54,10 @@ SCHEMA: Mapping[str, Any] = {
             },
         },
         "connect_timeout": {**_DURATION, "description": "The longest wait for a connection. Default: 10s."},
+        "lock_timeout": {
+            **_DURATION,
+            "description": "How long to wait for a host that another run holds, at most. Default: 5s.",
+        },
         "reconnect_timeout": {
             **_DURATION,
             "description": "How long a host whose link was lost is tried again, at most. Default: 5m.",

@@ -84,6 +84,7 @@ def _settings(root: Path, path: Path | None, entries: dict[str, Entry]) -> Setti
         connect_timeout_s=values["connect_timeout"],
         keepalive_s=values["keepalive"],
         reconnect_timeout_s=values["reconnect_timeout"],
+        lock_timeout_s=values["lock_timeout"],
         _entries=tuple(Entry(key=key, value=_plain(values[key]), origin=entries[key].origin) for key in _READ),
     )
 
@@ -112,6 +113,7 @@ def _defaults(root: Path, folder: Path, environment: Mapping[str, str]) -> Itera
         "connect_timeout": 10.0,
         "keepalive": 5.0,
         "reconnect_timeout": 300.0,
+        "lock_timeout": 5.0,
     }
     for key, value in values.items():
         yield key, Entry(key=key, value=value, origin="default")
@@ -256,5 +258,6 @@ _READ: Mapping[str, Callable[[Any, Path], Any]] = {
     "connect_timeout": _span,
     "keepalive": _span,
     "reconnect_timeout": _span,
+    "lock_timeout": _span,
 }
 _LISTS = frozenset({"inventory", "known_hosts"})

@@ -39,6 +39,7 @@ class Settings:
     connect_timeout_s: float
     keepalive_s: float
     reconnect_timeout_s: float
+    lock_timeout_s: float
     _entries: tuple[Entry, ...] = field(default=(), repr=False)
 
     def entries(self) -> tuple[Entry, ...]:

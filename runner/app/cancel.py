@@ -1,0 +1,26 @@
+"""`rawat cancel`: a word to a run that is under way on this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from runner.app import identity
+from runner.app.read import record_of
+from runner.app.request import Context
+from runner.errors import InvalidInput
+
+
+def cancel_run(context: Context, name: str, *, kill: bool) -> str:
+    """What was asked for, in words. Raises InvalidInput where the run is not under way, or not here."""
+    _, record, running = record_of(context, name)
+    if not running:
+        raise InvalidInput(f"run {record.run} is not under way")
+    here = identity.controller(context.environment, terminal=False)
+    there = record.controller
+    if (there.get("hostname"), there.get("boot_id")) != (here["hostname"], here["boot_id"]):
+        raise InvalidInput(f"run {record.run} is under way on {there.get('hostname')}; cancel it there")
+    pid = int(str(there["pid"]))
+    os.kill(pid, signal.SIGUSR1 if kill else signal.SIGINT)
+    what = "what runs now is ended on the hosts" if kill else "the steps that run now may end"
+    return f"run {record.run} (process {pid}) begins nothing new; {what}, then the record is sealed"

@@ -1,0 +1,98 @@
+"""Hosts and resources that somebody else holds, and runs that are cancelled from elsewhere."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.project import Project, wait_for
+from tests.bed.sshd import LoopbackSshd
+
+SLOW = "phases: {implement: [{id: slow, script: 'touch %s; sleep %s; touch %s'}, {id: next, command: touch %s}]}\n"
+ONE = "phases: {implement: [{id: one, command: 'true'}]}\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path, loopback_sshd: LoopbackSshd) -> Project:
+    return Project(tmp_path / "project", loopback_sshd)
+
+
+def slow(project: Project, seconds: float) -> str:
+    begun, ended, after = (project.folder / name for name in ("begun", "ended", "after"))
+    return project.playbook(SLOW % (begun, seconds, ended, after))
+
+
+def test_a_host_that_another_run_holds_is_7_and_names_the_holder(project: Project) -> None:
+    process = project.start("run", slow(project, 15))
+    wait_for(project.folder / "begun", process)
+    other = project.playbook(ONE, name="other.yml")
+    said = project.rawat("run", other, "--lock-timeout", "300ms")
+    assert said.code == 7, said
+    assert "refused (lock)" in said.out
+    holder = project.rawat("runs").out
+    assert "running" in holder
+    assert "since 20" in said.out and "run 01" in said.out
+    waited = project.rawat("run", other, "--lock-timeout", "30s")
+    assert waited.code == 0, waited
+    assert project.record()["hosts"]["h1"]["waits"]["lock"] > 0
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, out + err
+
+
+def test_the_lock_of_a_run_that_was_killed_is_free_at_once(project: Project) -> None:
+    process = project.start("run", slow(project, 2))
+    wait_for(project.folder / "begun", process)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate(timeout=30)
+    assert project.rawat("run", project.playbook(ONE, name="other.yml"), "--lock-timeout", "5s").code == 0
+
+
+def test_a_named_resource_is_used_by_one_host_at_a_time(tmp_path: Path, loopback_sshd: LoopbackSshd) -> None:
+    project = Project(tmp_path / "project", loopback_sshd, hosts=3)
+    folder = project.folder
+    script = f"mkdir {folder}/busy && sleep 0.5 && rmdir {folder}/busy"
+    book = project.playbook(f"phases: {{implement: [{{id: one, lock: cluster-a, script: '{script}'}}]}}\n")
+    said = project.rawat("run", book)
+    assert said.code == 0, said
+    waits = [host["waits"].get("lock", 0) for host in project.record()["hosts"].values()]
+    assert sum(wait > 0 for wait in waits) == 2
+
+
+def test_cancel_from_elsewhere_lets_the_step_end_and_seals(project: Project) -> None:
+    process = project.start("run", slow(project, 2))
+    wait_for(project.folder / "begun", process)
+    said = project.rawat("cancel")
+    assert said.code == 0 and "begins nothing new" in said.out
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert (project.folder / "ended").exists()
+    assert not (project.folder / "after").exists()
+    assert project.rawat("cancel").code == 2
+
+
+def test_cancel_kill_ends_the_step_on_the_host(project: Project) -> None:
+    process = project.start("run", slow(project, 60))
+    wait_for(project.folder / "begun", process)
+    began = time.monotonic()
+    assert project.rawat("cancel", "--kill").code == 0
+    out, err = process.communicate(timeout=60)
+    assert time.monotonic() - began < 40
+    assert process.returncode == 130, out + err
+    (step,) = project.record()["hosts"]["h1"]["steps"]
+    assert step["attempts"][0]["exit"]["killed"] in ("proven", "no trace left")
+    assert not (project.folder / "ended").exists()
+
+
+def test_on_cancel_kill_makes_sigterm_end_the_step(project: Project) -> None:
+    process = project.start("run", slow(project, 60), "--on-cancel", "kill")
+    wait_for(project.folder / "begun", process)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 143
+    time.sleep(4)
+    assert not (project.folder / "ended").exists()
+    assert project.rawat("run", project.playbook(ONE, name="other.yml"), "--lock-timeout", "10s").code == 0
