@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from runner.app.request import Context, Reason
 from runner.app.opening import started
+from runner.app.request import Context, Reason
 from runner.engine.bus import Bus
 from runner.engine.link import Link
 from runner.engine.plan import Choice, make_plan
