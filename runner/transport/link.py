@@ -182,6 +182,8 @@ class SshChannel:
             while len(self._said) < _STDERR_BYTES and (said := self._channel.recv_stderr(_STDERR_BYTES)):
                 self._said += said
         words = self._said.decode("utf-8", "replace").strip()
+        # it may come a moment after the end of the streams
+        self._channel.status_event.wait(1.0)
         code = self._channel.recv_exit_status() if self._channel.exit_status_ready() else -1
         return words or ("" if code < 0 else f"exit {code}")
 

@@ -220,10 +220,12 @@ def test_the_end_of_a_step_whose_link_was_cut_is_in_the_spool(start_sshd: Start)
     with reached(sshd) as bed:
         session = bed.session()
         launch = bed.launch("echo begun; sleep 1; echo done; exit 3")
-        threading.Timer(0.5, sshd.kill_sessions).start()
+        cut = threading.Timer(0.5, sshd.kill_sessions)
+        cut.start()
         seen: list[bytes] = []
         with pytest.raises(LinkLost):
             session.run(launch, lambda _, data: seen.append(data))
+        cut.join(10)
         had = sum(map(len, seen))
         state, completed, rest = ended(bed, launch, (had, 0))
         assert state == "ended" and completed is not None and completed.exit.code == 3
