@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from importlib import import_module
@@ -155,6 +156,8 @@ def _load_the_rest() -> None:
     """What is first needed after the hosts are connected: imported while they are, it costs no time."""
     for name in ("runner.engine.host", "runner.record", "runner.index.sqlite", "runner.report.text"):
         import_module(name)
+    gc.freeze()  # what is there now stays: to look through it again and again would cost more than it frees
+    gc.enable()
 
 
 def _index(settings: Any, record: RunRecord) -> str:

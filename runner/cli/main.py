@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 import click
@@ -38,6 +39,7 @@ for command in (
 
 def main() -> None:
     """The entry point of `rawat` and of `python -m runner`."""
+    gc.disable()  # no module becomes garbage; a run enables it again when all is loaded
     sys.exit(_main())
 
 
