@@ -95,6 +95,7 @@ class Step:
     watch: Watch | None = None
     on_failure: OnFailure = OnFailure.STOP
     output_limit: int | None = None
+    expects_reboot: bool = False
     lock: str | None = None
     requires: tuple[Requirement, ...] = ()
     idempotent: bool = False

@@ -212,6 +212,8 @@ class StepKind(Protocol):
     idempotent: ClassVar[bool]
     shell: ClassVar[tuple[str, ...]]
     secret: ClassVar[tuple[str, ...]]
+    reboots: ClassVar[bool]
+    """Whether its act ends with the host being booted again."""
 
     def reads_only(self, params: Any) -> bool:
         """Whether a step with these parameters (rendered or not) changes nothing on the host; False in doubt."""
@@ -225,6 +227,10 @@ class StepKind(Protocol):
 
     def confirms(self, params: Any) -> bool:
         """Whether a second look, after the act, must find nothing left to do."""
+        ...
+
+    def ready(self, wish: Wish) -> Script | None:
+        """After a reboot: a script that only reads, and ends well once the host is ready."""
         ...
 
     def act(self, wish: Wish, found: Check | None) -> Script:

@@ -28,13 +28,21 @@ class NeverStarted(TransportError):
 
 
 def launch_through(
-    around: Surroundings, link: Link, launch: Launch, on_output: OnOutput, *, instance: str, local: bool = False
+    around: Surroundings,
+    link: Link,
+    launch: Launch,
+    on_output: OnOutput,
+    *,
+    instance: str,
+    local: bool = False,
+    reboots: bool = False,
 ) -> Completed:
     """
     Run to the end, over as many connections as it takes; `exit.unknown` says why where nobody can tell the end.
 
     A read-only launch is asked again. Any other is looked up by its claim: adopted where it ended, followed where it
-    runs, started where it never arrived. Raises NeverStarted and, for what happens before the start, TransportError.
+    runs, started where it never arrived. Where it `reboots`, a new boot id is its good end. Raises NeverStarted and,
+    for what happens before the start, TransportError.
     """
     received = _Received(on_output)
     session = link.session(local=local)
@@ -42,13 +50,14 @@ def launch_through(
     began = around.clock.monotonic()
     for cuts in range(CUTS):
         try:
-            done = _settle(session, launch, received, boot) if cuts else session.run(launch, received.add)
+            done = _settle(session, launch, received, boot, reboots) if cuts else session.run(launch, received.add)
             return received.joined(done)
         except LinkLost as error:
             link.drop(local=local)
             around.bus.emit(LinkDropped(host=link.host.name, message=error.message))
             lost = error
-        limit_s = min(launch.deadline_s + AFTER_DEADLINE_S, around.reconnect_s)
+        limit_s = launch.deadline_s + AFTER_DEADLINE_S
+        limit_s = limit_s if reboots else min(limit_s, around.reconnect_s)
         again = _reconnect(around, link, instance, until=began + limit_s, local=local)
         if again is None:
             return received.joined(Completed(exit=Exit(unknown=f"{lost.message}; not reached again in {limit_s:g} s")))
@@ -56,7 +65,7 @@ def launch_through(
     return received.joined(Completed(exit=Exit(unknown=f"the link was lost {CUTS} times")))
 
 
-def _settle(session: Session, launch: Launch, received: _Received, boot: str) -> Completed:
+def _settle(session: Session, launch: Launch, received: _Received, boot: str, reboots: bool) -> Completed:
     """How a launch stands that was cut off."""
     if launch.read_only:
         return session.run(launch, received.add)
@@ -69,6 +78,8 @@ def _settle(session: Session, launch: Launch, received: _Received, boot: str) ->
             return session.run(launch, received.add)
         case "torn" if not rebooted:
             raise NeverStarted("the link was lost before anything was started")
+    if rebooted and reboots:
+        return Completed(exit=Exit(code=0))
     if rebooted:
         return Completed(exit=Exit(unknown="the host was booted again while it ran"))
     if settled.state == "free":

@@ -11,6 +11,7 @@ from runner.engine.link import Link
 from runner.engine.naming import kept_values, render_params, user_of
 from runner.engine.past import Before
 from runner.engine.people import RecordingPeople
+from runner.engine.reboot import booted
 from runner.engine.recovery import NeverStarted, launch_through
 from runner.engine.result import StepResult, ended_otherwise, judged
 from runner.engine.surroundings import Surroundings
@@ -147,7 +148,8 @@ class Trial:
             people = RecordingPeople(self.around, self.host.name, self.instance)
             verdict = self.kind.decide(wish, people, self.around.stop.event)
             return judged(self.step, self.names, verdict, Completed(exit=Exit(code=0)))
-        wish = self._wish(self.link.session(local=self.step.local).facts)
+        facts = self.link.session(local=self.step.local).facts
+        wish = self._wish(facts)
         found, skip = self._look(wish)
         if skip is not None:
             return skip
@@ -155,9 +157,29 @@ class Trial:
         result = self._read(wish, self._send(wish, script), found)
         if result.outcome is Outcome.OK and self.step.watch is not None:
             result = self._watch(wish, script, found, result)
+        if result.outcome is Outcome.OK and self._reboots:
+            return self._booted(wish, result, facts.boot_id)
         if result.outcome is Outcome.OK and result.changed is not False:
             return self._look_again(wish, found, result)
         return self._settle(wish, result) if result.outcome is Outcome.UNKNOWN else result
+
+    @property
+    def _reboots(self) -> bool:
+        return self.step.expects_reboot or bool(self.kind.reboots)
+
+    def _booted(self, wish: Wish, result: StepResult, boot_id: str) -> StepResult:
+        script = self.kind.ready(wish)
+        ready = None if script is None else lambda: self._launch(wish, script, _quiet, read_only=True)
+        limit_s = self.step.timeout_s or DEFAULT_TIMEOUT_S
+        return booted(
+            self.around,
+            self.link,
+            result,
+            boot_id=boot_id,
+            instance=self.instance,
+            until=self.began + limit_s,
+            ready=ready,
+        )
 
     def _wish(self, facts: Facts | None) -> Wish:
         params = render_params(self.kind, self.step.params, self.names)
@@ -273,7 +295,15 @@ class Trial:
 
     def _launch(self, wish: Wish, script: Script, on_output: OnOutput, *, read_only: bool) -> Completed:
         launch = self._made(wish, script, read_only=read_only)
-        return launch_through(self.around, self.link, launch, on_output, instance=self.instance, local=self.step.local)
+        return launch_through(
+            self.around,
+            self.link,
+            launch,
+            on_output,
+            instance=self.instance,
+            local=self.step.local,
+            reboots=self._reboots,
+        )
 
     def _made(self, wish: Wish, script: Script, *, read_only: bool) -> Launch:
         launch = Launch(

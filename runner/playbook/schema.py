@@ -54,6 +54,10 @@ STEP_KEYS: Mapping[str, Any] = {
         "description": "Ask again for so long; it must be good every time. For kinds that only read.",
     },
     "on_failure": {"enum": [str(way) for way in OnFailure], "description": "What a failure of this step means."},
+    "expects_reboot": {
+        "type": "boolean",
+        "description": "The step boots the host: it has ended well once the host answers with a new boot id.",
+    },
     "lock": {
         "type": "string",
         "pattern": ID,

@@ -119,6 +119,7 @@ class StepReader:
             expect=_expression(item.get("expect")),
             watch=_watch(item.get("watch")),
             on_failure=OnFailure(item["on_failure"]) if item.get("on_failure") in list(OnFailure) else OnFailure.STOP,
+            expects_reboot=item.get("expects_reboot") is True,
             lock=item.get("lock"),
             output_limit=_bytes(item.get("output_limit")),
             requires=tuple(Requirement(item=str(name)) for name in item.get("requires", ())),

@@ -17,6 +17,7 @@ BUILT_IN: Mapping[str, str] = {
     "package": "runner.steps.package:Package",
     "patch": "runner.steps.patch:Patch",
     "service": "runner.steps.service:Service",
+    "reboot": "runner.steps.reboot:Reboot",
     "wait": "runner.steps.probe:Wait",
     "http": "runner.steps.http:Http",
     "disk": "runner.steps.probe:Disk",

@@ -15,6 +15,7 @@ class HostKind:
     idempotent: ClassVar[bool] = False
     shell: ClassVar[tuple[str, ...]] = ()
     secret: ClassVar[tuple[str, ...]] = ()
+    reboots: ClassVar[bool] = False
 
     def reads_only(self, params: Any) -> bool:
         return False
@@ -27,6 +28,9 @@ class HostKind:
 
     def confirms(self, params: Any) -> bool:
         return False
+
+    def ready(self, wish: Wish) -> Script | None:
+        return None
 
 
 class Probe(HostKind):
