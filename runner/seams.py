@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import field
-from datetime import datetime
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
@@ -366,7 +366,24 @@ class Index(Protocol):
     def clear(self) -> None: ...
 
 
+@frozen
+class Reading:
+    """
+    How a record is to be told, and what lies beside its events.
+
+    `language` is a code of runner.report.language; `zone` is the reader's (None: the machine's own). `seals` has one
+    entry per sealed sitting: `{"sitting", "sealed_at", "sums_sha256", "signed", "signer", "sources"}`.
+    """
+
+    language: str = "en"
+    zone: tzinfo | None = None
+    running: bool = False
+    seals: tuple[Mapping[str, Any], ...] = ()
+
+
 class Reporter(Protocol):
+    """Tells one run in one format. Pure; to it every text in a record is hostile, host names and titles included."""
+
     name: ClassVar[str]
 
-    def write(self, record: RunRecord) -> str: ...
+    def write(self, record: RunRecord, reading: Reading) -> str: ...
