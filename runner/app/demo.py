@@ -82,6 +82,7 @@ def write_project(folder: Path, server: Server) -> None:
         user = getpass.getuser()
         how = f"address: 127.0.0.1, port: {server.port}, user: {user}, identity_file: {folder.resolve()}/sshd/login_key"
     values = f"engine: sqlite, database: {(folder / WORLD).resolve()}, backup_folder: {folder.resolve()}/backups"
+    values += ", free_size: 64kB, free_percent: 5"  # a small file is worth tidying, too
     (folder / "inventory.yml").write_text(
         f"# Made by `rawat demo`.\nrawat: 1\nhosts:\n  credit: {{{how}, vars: {{{values}}}}}\n"
     )
@@ -103,7 +104,7 @@ def make_database(path: Path, *, loans: int = LOANS) -> None:
             for _ in range(loans * 8)
         ]
         connection.executemany("insert into payments values (?, ?, ?, ?)", payments)
-        connection.execute("delete from payments where id % 3 = 0")
+        connection.execute("delete from payments where id <= ?", (loans * 8 // 3,))
     path.chmod(0o600)
 
 

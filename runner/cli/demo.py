@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from pathlib import Path
 
 import click
@@ -39,14 +41,15 @@ def show_demo(folder: str, *, local: bool) -> int:
 
 
 def _farewell(home: Path) -> str:
+    rawat = "rawat" if shutil.which("rawat") else str(Path(sys.argv[0]).resolve())
     return f"""
 The records are in {home}/records: one folder per run, and the ledger that chains them.
 
   cd {home}
-  rawat runs                       the four runs
-  rawat show last                  the last one again; --json for all of it
-  rawat logs last                  what its steps printed
-  rawat verify                     is every byte as it was written?
-  rawat plan playbooks/backup.yml  what would be done, line by line
-  rawat init ../my-project         begin with your own hosts
+  {rawat} runs                       the four runs
+  {rawat} show last                  the last one again; --json for all of it
+  {rawat} logs last                  what its steps printed
+  {rawat} verify                     is every byte as it was written?
+  {rawat} plan playbooks/backup.yml  what would be done, line by line
+  {rawat} init ../my-project         begin with your own hosts
 """
