@@ -7,7 +7,7 @@ from runner.model import Exit, Killed
 from runner.seams import Completed, Launch
 from runner.transport.sink import Sink
 
-_KILLED: dict[str, Killed] = {"trace": "no trace left", "known": "not known"}
+_KILLED: dict[str, Killed] = {"proven": "proven", "trace": "no trace left", "known": "not known"}
 
 
 def completed(end: tuple[str, ...], launch: Launch, sink: Sink, *, boot: float) -> Completed:

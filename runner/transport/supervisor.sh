@@ -106,7 +106,7 @@ r_facts() {
     r_fact machine_id /etc/machine-id
     r_fact cpus /sys/devices/system/cpu/online
     r_fact memory /proc/meminfo
-    r_fact init /proc/1/comm
+    r_fact init /proc/1/comm; r_init=$r_v
     r_v=
     [ -r /proc/sys/kernel/arch ] && read -r r_v </proc/sys/kernel/arch
     r_out="$r_out${r_n}architecture=${r_v:-$(uname -m)}"
@@ -143,6 +143,7 @@ r_first() {
     # Once, before the first payload: the file that every payload inherits open, for r_lock, and the watcher. USR1 is
     # ignored until the watcher has set its trap: a poke that comes too early must not kill it.
     command exec 8>>"$r_dir/lock.$r_ses"
+    [ "$r_uid:$r_init" != 0:systemd ] || r_units
     trap '' USR1
     # Not on the channel: it must close when we and the step's parent are gone, whatever the watcher waits for.
     # By exec in a subshell: a redirection at a function's call would keep the old descriptors as 10 and more.
@@ -150,6 +151,45 @@ r_first() {
     r_w=$!
     trap - USR1
     trap r_bye EXIT
+}
+
+r_units() {
+    # Sets r_cb to the folder for the cgroups of steps: only a cgroup proves that all of a step is dead. Below the
+    # login's own: in a unit beside it, `su` in a step would open a login session and leave it. Where logind kills what
+    # a login leaves behind we move to a scope of our own first.
+    if "$r_grep" -Eqs '^KillUserProcesses *= *(yes|true|on|1)' /etc/systemd/logind.conf \
+        /etc/systemd/logind.conf.d/*.conf /run/systemd/logind.conf.d/*.conf /usr/lib/systemd/logind.conf.d/*.conf; then
+        systemd-run --quiet --scope --collect --unit="rawat-$r_ses" -p Delegate=yes "$r_sh" -c '
+            while IFS=: read -r a b c; do [ "$a" != 0 ] || p=$c; done </proc/self/cgroup
+            echo "$1" >"/sys/fs/cgroup$p/cgroup.procs" || echo "$1" >"/sys/fs/cgroup/unified$p/cgroup.procs"
+        ' sh $$ </dev/null >/dev/null
+    fi
+    while IFS=: read -r r_x r_y r_v; do [ "$r_x" != 0 ] || r_cb=$r_v; done </proc/self/cgroup
+    case $r_cb in *[[:blank:]]*) r_cb= ;; /*) ;; *) r_cb= ;; esac
+    [ -n "$r_cb" ] || return
+    for r_x in /sys/fs/cgroup /sys/fs/cgroup/unified; do
+        if [ -w "$r_x$r_cb/cgroup.procs" ]; then r_cb=$r_x${r_cb%/}/rawat.$r_ses; return; fi
+    done
+    r_cb=
+}
+
+r_unit() {
+    # Sets r_cg to an empty cgroup for the next step, or to "". They are made and removed eight at a time: a process.
+    r_cg=
+    [ -n "$r_cb" ] || return
+    if [ $((r_cn % 8)) = 0 ]; then
+        [ $r_cn = 0 ] || rmdir "$r_cb".*
+        set --
+        while [ $# -lt 8 ]; do set -- "$@" "$r_cb.$((r_cn + $#))"; done
+        mkdir "$@" || { r_cb=; return; }
+    fi
+    r_cg=$r_cb.$r_cn
+    r_cn=$((r_cn + 1))
+}
+
+r_full() {
+    # Is anything alive in the cgroup of the step?
+    [ -n "$r_cg" ] && read -r r_v r_x <"$r_cg/cgroup.events" && [ "$r_x" = 1 ]
 }
 
 r_lock() {
@@ -193,7 +233,7 @@ r_hold() {
 r_bye() {
     # Nothing runs: the watcher may go. Otherwise it stays, and keeps the deadline without us.
     r_state
-    if [ -n "$r_claim" ] && [ -z "$r_end" ]; then r_lock; else kill "$r_w"; fi
+    if [ -n "$r_claim" ] && [ -z "$r_end" ]; then r_lock; else kill "$r_w"; [ -z "$r_cb" ] || rmdir "$r_cb".*; fi
     [ -z "$r_ro" ] || rm -f "$r_dir/ro.$r_ses."*
 }
 
@@ -226,8 +266,9 @@ s() {
         r_refuse spool
         return
     fi
-    r_tok=$r_ses:$1: r_env=$6
+    r_tok=$r_ses:$1: r_env=$6 r_cg=
     if [ -z "$r_w" ]; then r_first; elif [ "$3" -lt 8 ]; then kill -USR1 "$r_w"; fi
+    [ "$2" = - ] || r_unit
     shift 7
     r_parent_of "$@" &
     r_parent=$!
@@ -261,6 +302,9 @@ r_parent_of() {
         trap - PIPE TERM INT HUP QUIT
         case $1 in sh) shift; set -- "$r_sh" "$@" ;; esac
         set -- ${r_setsid:+"$r_setsid"} "$@" "$r_d.sh"
+        if [ -n "$r_cg" ]; then
+            command printf 0 >"$r_cg/cgroup.procs" && command printf 'cg %s .\n' "$r_cg" >>"$r_d.st"
+        fi 2>/dev/null
         RAWAT_TOKEN=$r_tok; export RAWAT_TOKEN
         eval "$r_env"
         exec "$@"
@@ -298,14 +342,15 @@ r_poke() {
 }
 
 r_state() {
-    # What the step's file says, lines that are not whole left out: r_claim, r_t0, r_p, and r_end once it ended. The
-    # first end counts.
-    r_claim= r_end= r_p= r_t0= r_last=
+    # What the step's file says, lines that are not whole left out: r_claim, r_t0, r_p, r_cg, and r_end once it ended.
+    # The first end counts.
+    r_claim= r_end= r_p= r_t0= r_last= r_cg=
     [ -r "$r_d.st" ] || return
     while read -r r_k r_a r_b r_c r_e r_x; do
         case $r_k:$r_a:$r_b:$r_c:$r_e:$r_x in
             claim:*:.) r_claim=$r_a r_t0=$r_c r_tok=$r_a:$r_b: r_bo=$r_e ;;
             pid:*:.:::) r_p=$r_a ;;
+            cg:*:.:::) r_cg=$r_a ;;
             rc:*:.::) r_last=$r_a ;;
             end:*:.::) [ -n "$r_end" ] || r_end=$r_a r_t=$r_b ;;
         esac
@@ -426,6 +471,7 @@ r_watch() {
             fi
         elif ! kill -0 $$; then
             # nobody will start anything more, and nothing runs (or the whole run was forgotten)
+            [ -z "$r_cb" ] || rmdir "$r_cb".*
             exit 0
         fi
         r_nap $r_nap_s
@@ -444,10 +490,11 @@ r_alive() {
 } 2>/dev/null
 
 r_pids() {
-    # Processes of this step that are alive: its first one (which may not be in its group yet), by group, by token and
-    # by descriptor 7. Zombies are dead.
+    # Processes of this step that are alive: its first one (which may not be in its group yet), by group, by token, by
+    # descriptor 7 and by cgroup. Zombies are dead.
     r_all=
-    ! r_alive "$r_p" || r_all=$r_p
+    ! r_full || while read -r r_x; do r_all="$r_all $r_x"; done <"$r_cg/cgroup.procs"
+    ! r_alive "$r_p" || r_all="$r_all $r_p"
     # one process each: a shell that reads some hundred files itself takes longer than the whole grace
     if kill -0 -"$r_p" 2>/dev/null; then
         for r_x in $("$r_grep" -als ") [^ZX] [0-9]* $r_p " /proc/[0-9]*/stat 2>/dev/null); do
@@ -461,7 +508,8 @@ r_pids() {
         [ "$r_x" -ef "$r_d.st" ] || continue
         r_y=${r_x#/proc/}; r_all="$r_all ${r_y%%/*}"
     done
-    [ -n "$r_all" ]
+    # below its cgroup there may be others
+    [ -n "$r_all" ] || r_full
 }
 
 r_centi() {
@@ -476,7 +524,10 @@ r_kill() {
     kill -TERM -"$r_p" 2>/dev/null
     kill -TERM $r_all 2>/dev/null
     while r_centi; [ $((r_c - r_y0)) -lt 200 ] && r_pids; do r_nap 0.1; done
+    # what was sent before the first process was in its cgroup found none
+    r_state
     while r_pids && [ $((r_c - r_y0)) -lt 700 ]; do
+        [ -z "$r_cg" ] || command printf 1 >"$r_cg/cgroup.kill"
         kill -KILL -"$r_p" 2>/dev/null
         kill -KILL $r_all 2>/dev/null
         r_nap 0.05
@@ -486,9 +537,9 @@ r_kill() {
 
 r_slay() {
     # Ends the step: TERM to its group and to what left it, 2 s of grace, KILL until nothing is found any more, then
-    # the end line with what can be said of it: nothing was found ("trace": no trace left), or not ("known").
-    # A child that left the group, dropped its environment and closed its descriptors is not seen; only a cgroup
-    # would prove, so this never says "proven".
+    # the end line with what can be said of it: "proven" where its cgroup is empty too, nothing was found ("trace": no
+    # trace left), or not ("known"). Without a cgroup a child that left the group, dropped its environment and closed
+    # its descriptors is not seen.
     r_poked=
     trap '' PIPE HUP INT TERM
     read -r r_me r_x </proc/self/stat
@@ -501,7 +552,7 @@ r_slay() {
     [ -z "$r_end" ] || exit 0
     if r_pids; then
         r_kill
-        if r_pids; then r_rc=$1:known; else r_rc=$1:trace; fi
+        if r_pids; then r_rc=$1:known; elif [ -n "$r_cg" ]; then r_rc=$1:proven; else r_rc=$1:trace; fi
     else
         # It ended by itself at this very moment: its parent has seen .kill and says the code. No parent, no end.
         r_i=0
@@ -547,7 +598,7 @@ r_busy() {
         fi
     fi
     r_pids && return 0
-    [ -z "$r_held" ] || return 2
+    [ -z "$r_held" ] || [ -n "$r_cg" ] || return 2
     return 1
 }
 
@@ -583,6 +634,6 @@ g() {
     printf '%s a %s forgotten\n' "$r_mark" "$1"
 }
 
-r_w= r_locked= r_parent= r_d=/nonexistent r_id= r_ro= r_s= r_poked=
+r_w= r_locked= r_cb= r_cn=0 r_cg= r_parent= r_d=/nonexistent r_id= r_ro= r_s= r_poked=
 r_hello
 exec 2>/dev/null

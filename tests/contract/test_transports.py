@@ -32,6 +32,8 @@ from tests.bed.sshd import LoopbackSshd, account
 
 SHELLS = {"dash": ("dash",), "bash": ("bash", "--posix"), "busybox": ("sh",)}
 REAL = ("ssh", *SHELLS)
+DEAD = ("proven", "no trace left")
+"""What a kill may say that reached everything: the first where root runs the tests on a machine with systemd."""
 
 
 @dataclass
@@ -345,7 +347,7 @@ wait
 def test_a_deadline_ends_what_ignores_term_and_what_left_the_group(bed: Bed, read_only: bool) -> None:
     done = bed.run(STUBBORN, deadline_s=1, read_only=read_only)
     assert done.exit.timeout_s == 1
-    assert done.exit.killed == "no trace left"
+    assert done.exit.killed in DEAD
     assert done.duration_s is not None and 1 <= done.duration_s < 60
     pids = [int(word) for word in done.stdout.split()]
     assert len(pids) == 3
@@ -369,7 +371,7 @@ def test_cancel_from_another_thread(bed: Bed, read_only: bool) -> None:
     session.cancel()
     worker.join(15)
     assert not worker.is_alive()
-    assert ends[0].exit.timeout_s is not None and ends[0].exit.killed == "no trace left"
+    assert ends[0].exit.timeout_s is not None and ends[0].exit.killed in DEAD
     assert not alive(int(ends[0].stdout))
     assert session.run(bed.launch("echo next"), ignore).stdout == b"next\n"
 
