@@ -58,7 +58,7 @@ def test_a_failure_names_host_step_cause_last_lines_and_the_next_command(project
     assert "exit 3" in said.out
     assert "    dump: No space left" in said.out
     assert "rawat logs " in said.out
-    assert "rawat run p.yml --hosts h1 --from dump" in said.out
+    assert f"rawat resume {project.record()['run']}" in said.out
 
 
 def test_hosts_run_in_parallel_and_a_failing_one_leaves_the_others(
