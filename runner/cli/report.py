@@ -1,0 +1,35 @@
+"""`rawat report`: a run's record as a page, a table, or for a pipeline."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from runner.cli.console import context_of, setting_options
+
+
+@click.command()
+@click.argument("run", default="last")
+@click.option(
+    "--format", "form", default="html", show_default=True, metavar="FORMAT", help="html, json, csv, junit, markdown."
+)
+@click.option("--lang", default="en", show_default=True, metavar="CODE", help="Language of html and markdown: en, id.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), metavar="FILE", help="Left out: standard output.")
+@setting_options
+def report(run: str, form: str, lang: str, output: str | None, config: str | None, records: str | None) -> None:
+    """
+    Tell a RUN (an id, its beginning or end, or `last`) in one document, on standard output or in a FILE.
+
+    html is one page without scripts, for reading, printing and handing over: `rawat report -o report.html`.
+    """
+    from runner.app.report import report as make
+    from runner.app.report import save
+
+    text = make(context_of(config, records=records), run, form=form, language=lang)
+    if output is None:
+        sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
+        return
+    save(Path(output), text)
+    click.echo(f"{output}: run {run} as {form}", err=True)

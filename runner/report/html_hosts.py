@@ -1,0 +1,328 @@
+"""What the page says of hosts and of what was done on them, and the proof that backups can be restored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from runner.frozen import frozen
+from runner.model import Outcome
+from runner.record import Attempt, HostRecord, RunRecord, StepRecord
+from runner.report.html_parts import Fact, Line, step_anchors
+from runner.report.language import Language
+from runner.report.language_verdict import bad_hosts
+from runner.report.language_words import Words
+from runner.report.table import exit_text
+from runner.seams import Reading
+
+
+@frozen
+class Try:
+    """One attempt, told: `facts` are small words beside it."""
+
+    number: int
+    facts: tuple[str, ...]
+    command: str
+    command_sha256: str
+    problem: str
+    tail: str
+    output: tuple[str, ...]
+    output_sha256: str
+
+
+@frozen
+class Done:
+    """A step on a host."""
+
+    anchor: str
+    id: str
+    phase: str
+    phase_word: str
+    title: str
+    kind: str
+    outcome: str
+    word: str
+    took_ms: int
+    told: str
+    tries: tuple[Try, ...]
+
+
+@frozen
+class Machine:
+    """A host: how it was reached and known, what it is, and what was done on it."""
+
+    anchor: str
+    name: str
+    outcome: str
+    word: str
+    took_ms: int
+    because: str
+    reached: tuple[Line, ...]
+    known: tuple[Line, ...]
+    system: tuple[Line, ...]
+    boot: tuple[Line, ...]
+    steps: tuple[Done, ...]
+
+
+@frozen
+class Failure:
+    """Where a host stopped, why, and what was done and not done on it."""
+
+    host: str
+    step: str
+    anchor: str
+    outcome: str
+    problem: str
+    tail: str
+    done: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+@frozen
+class Restored:
+    """A copy on a host, and whether it was brought back: `tables` as (name, rows saved, rows restored, same)."""
+
+    host: str
+    step: str
+    anchor: str
+    facts: tuple[Fact, ...]
+    tables: tuple[tuple[str, str, str, bool | None], ...]
+    more_tables: int
+    proven: bool | None
+
+
+def machines(record: RunRecord, reading: Reading, t: Language) -> tuple[Machine, ...]:
+    words, anchors = Words(t), step_anchors(record)
+    return tuple(
+        Machine(
+            anchor=f"h{number}",
+            name=host.name,
+            outcome=host.outcome or "unfinished",
+            word=words.outcome(host.outcome),
+            took_ms=host.took_ms,
+            because=host.because,
+            reached=tuple(_reached(host, t)),
+            known=tuple(_known(host, t)),
+            system=tuple(_system(host, t)),
+            boot=tuple(_boot(host, t)),
+            steps=tuple(_done(host, step, anchors, reading, t) for step in host.steps.values()),
+        )
+        for number, host in enumerate(record.hosts.values(), 1)
+    )
+
+
+def failures(record: RunRecord) -> tuple[Failure, ...]:
+    """In doubt first; what comes after the failing step in the playbook and never began is `missing`."""
+    anchors = step_anchors(record)
+    found = []
+    for host in bad_hosts(record):
+        step = host.failed_step
+        last = step.attempts[-1] if step and step.attempts else None
+        begun = {other.base for other in host.steps.values()}
+        found.append(
+            Failure(
+                host=host.name,
+                step=f"{step.phase}/{step.id}" if step else "",
+                anchor=anchors.get((host.name, step.id), "") if step else "",
+                outcome=step.outcome if step else host.outcome,
+                problem=(last.problem if last else "") or host.because,
+                tail=last.tail if last and last.tail.strip() != last.problem.strip() else "",
+                done=tuple(f"{o.phase}/{o.id}" for o in host.steps.values() if o.outcome == Outcome.OK),
+                missing=tuple(_missing(record, begun)),
+            )
+        )
+    return tuple(found)
+
+
+def restored(record: RunRecord, reading: Reading, t: Language) -> tuple[Restored, ...]:
+    """Every copy that was made or tested; a test goes with the copy whose digest it read, on the same host."""
+    anchors = step_anchors(record)
+    found = []
+    for host in record.hosts.values():
+        saves = [(step, _values(step)) for step in host.steps.values() if step.kind == "backup" and _values(step)]
+        tests = [(step, _values(step)) for step in host.steps.values() if step.kind == "restore_test" and _values(step)]
+        for step, saved in saves:
+            test = next((pair for pair in tests if pair[1].get("sha256") == saved.get("sha256")), None)
+            if test:
+                tests.remove(test)
+            found.append(_pair(host, step, saved, test, anchors, reading, t))
+        found += [_pair(host, step, {}, (step, back), anchors, reading, t) for step, back in tests]
+    return tuple(found)
+
+
+def _pair(
+    host: HostRecord,
+    step: StepRecord,
+    saved: Mapping[str, Any],
+    test: tuple[StepRecord, Mapping[str, Any]] | None,
+    anchors: Mapping[tuple[str, str], str],
+    reading: Reading,
+    t: Language,
+) -> Restored:
+    back = test[1] if test else {}
+    proven = None if test is None else test[0].outcome == Outcome.OK
+    was, now = _tables(saved), _tables(back)
+    names = list(dict.fromkeys((*was, *now)))
+    rows = tuple((name, _rows(was, name, t), _rows(now, name, t), _same(was, now, name)) for name in names[:50])
+    return Restored(
+        host=host.name, step=step.id, anchor=anchors.get((host.name, step.id), ""), proven=proven, tables=rows,
+        more_tables=max(0, len(names) - 50), facts=tuple(_copy_facts(saved, back, reading, t)),
+    )  # fmt: skip
+
+
+def _copy_facts(saved: Mapping[str, Any], back: Mapping[str, Any], reading: Reading, t: Language) -> Iterator[Fact]:
+    yield _fact(t.text("Copy"), str(saved.get("path") or back.get("artefact") or "-"), "code")
+    yield _fact(t.text("SHA-256 of the copy"), str(saved.get("sha256") or back.get("sha256") or "-"), "code")
+    if isinstance(saved.get("bytes"), int | float):
+        exact = t.number(saved["bytes"])
+        yield _fact(
+            t.text("Size"),
+            f"{t.size(saved['bytes'])} ({t.count('{n} byte', '{n} bytes', saved['bytes'])})" if exact else "-",
+        )
+    if saved.get("started"):
+        moment = t.text("yes, of one moment") if saved.get("consistent") else t.text("not of one moment")
+        yield _fact(t.text("Made"), t.moment(str(saved["started"]), reading.zone))
+        yield _fact(t.text("Consistent"), moment)
+    if isinstance(back.get("seconds"), int | float):
+        yield _fact(t.text("Time to restore"), t.spoken(round(back["seconds"] * 1000)))
+    if isinstance(back.get("age_s"), int | float):
+        yield _fact(t.text("Age of the data at the test"), t.spoken(round(back["age_s"] * 1000)))
+    if back.get("scratch"):
+        yield _fact(t.text("Restored into"), str(back["scratch"]), "code")
+    if back.get("checked"):
+        yield _fact(t.text("Check of the restored copy"), str(back["checked"]))
+    for difference in back.get("differences") or ():
+        yield _fact(t.text("Difference"), str(difference))
+
+
+def _done(
+    host: HostRecord, step: StepRecord, anchors: Mapping[tuple[str, str], str], reading: Reading, t: Language
+) -> Done:
+    words = Words(t)
+    last = step.attempts[-1] if step.attempts else None
+    unseen = bool(last and not last.outcome)
+    return Done(
+        anchor=anchors[host.name, step.id],
+        id=step.id,
+        phase=step.phase,
+        phase_word=words.phase(step.phase),
+        title=step.title or step.id,
+        kind=step.kind,
+        outcome="unknown" if unseen else step.outcome or "unfinished",
+        word=words.outcome("unknown" if unseen else step.outcome),
+        took_ms=step.took_ms,
+        told=step.why if step.outcome == Outcome.SKIPPED else last.summary if last else "",
+        tries=tuple(_try(attempt, reading, t) for attempt in step.attempts),
+    )
+
+
+def _try(attempt: Attempt, reading: Reading, t: Language) -> Try:
+    words = Words(t)
+    facts = [t.moment(attempt.started_at, reading.zone)] if attempt.started_at else []
+    facts.append(t.text("no end was seen") if attempt.took_ms is None else t.spoken(attempt.took_ms))
+    if attempt.host_ms is not None:
+        facts.append(t.text("{time} by the host's own clock", time=t.spoken(attempt.host_ms)))
+    if attempt.exit:
+        facts.append(exit_text(attempt.exit))
+    if attempt.changed is not None:
+        facts.append(t.text("changed something") if attempt.changed else t.text("changed nothing"))
+    facts += [f"{words.cause(cause)}: {t.spoken(took)}" for cause, took in attempt.waited.items()]
+    return Try(
+        number=attempt.number, facts=tuple(facts), command=attempt.command, command_sha256=attempt.command_sha256,
+        problem=attempt.problem, tail=attempt.tail or _text(attempt.values.get("stdout"))[-2000:],
+        output=tuple(_output(attempt.output, t)), output_sha256=_text(attempt.output.get("sha256")),
+    )  # fmt: skip
+
+
+def _output(output: Mapping[str, Any], t: Language) -> Iterator[str]:
+    if not output:
+        return
+    number = sum(int(output.get(stream) or 0) for stream in ("stdout_bytes", "stderr_bytes"))
+    yield t.count("{n} byte of output", "{n} bytes of output", number)
+    if output.get("truncated"):
+        yield t.text("the middle was not kept")
+    if output.get("redactions"):
+        yield t.count("{n} secret was blacked out", "{n} secrets were blacked out", int(output["redactions"]))
+    if output.get("file"):
+        yield _text(output["file"])
+
+
+def _reached(host: HostRecord, t: Language) -> Iterator[Line]:
+    peer, facts = host.peer, host.facts
+    if not peer and not facts:
+        yield Line(text=host.because or t.text("was not reached"))
+        return
+    if not peer.get("address"):
+        yield Line(text=t.text("this machine itself, without SSH"))
+    else:
+        yield Line(text=f"{peer['address']}:{peer.get('port') or 22}", style="code")
+    user = str(peer.get("user") or facts.get("user") or "-")
+    yield Line(text=t.text("as {user}", user=user))
+    become = sorted({step.user for step in host.steps.values() if step.user} - {user})
+    if become:
+        yield Line(text=t.text("steps also as {users}", users=", ".join(become)), style="quiet")
+    if peer.get("jump"):
+        yield Line(text=t.text("by way of {names}", names=", ".join(map(str, peer["jump"]))), style="quiet")
+    if host.links_lost:
+        yield Line(text=t.count("connection lost {n} time", "connection lost {n} times", host.links_lost))
+
+
+def _known(host: HostRecord, t: Language) -> Iterator[Line]:
+    peer = host.peer
+    if peer.get("fingerprint"):
+        yield Line(text=f"{peer.get('key_type', '')} {peer['fingerprint']}", style="code")
+        yield Line(text=t.text("trusted by {what}", what=peer.get("trusted_by") or "-"), style="quiet")
+    for note in peer.get("notes") or ():
+        yield Line(text=str(note), style="quiet")
+
+
+def _system(host: HostRecord, t: Language) -> Iterator[Line]:
+    facts = host.facts
+    name = " ".join(str(facts[key]) for key in ("os_id", "os_version") if facts.get(key))
+    if name:
+        yield Line(text=name)
+    if facts.get("kernel"):
+        yield Line(text=t.text("kernel {name}", name=facts["kernel"]), style="quiet")
+    if facts.get("hostname") and facts["hostname"] != host.name:
+        yield Line(text=t.text("calls itself {name}", name=facts["hostname"]), style="quiet")
+    if abs(host.clock_offset_ms) >= 1000:
+        yield Line(text=t.text("its clock was off by {time}", time=t.spoken(abs(host.clock_offset_ms))))
+
+
+def _boot(host: HostRecord, t: Language) -> Iterator[Line]:
+    for key, word in (("boot_id", t.text("boot")), ("machine_id", t.text("machine"))):
+        if host.facts.get(key):
+            yield Line(text=word, style="quiet")
+            yield Line(text=str(host.facts[key]), style="code")
+
+
+def _missing(record: RunRecord, begun: set[str]) -> Iterator[str]:
+    for step in record.declared:
+        if step.get("phase") not in ("finally", "undo") and not step.get("steps") and step.get("id") not in begun:
+            yield f"{step.get('phase')}/{step.get('id')}"
+
+
+def _values(step: StepRecord) -> Mapping[str, Any]:
+    return step.attempts[-1].values if step.attempts else {}
+
+
+def _tables(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    tables = values.get("tables")
+    return tables if isinstance(tables, Mapping) else {}
+
+
+def _rows(tables: Mapping[str, Any], name: str, t: Language) -> str:
+    rows = tables.get(name)
+    return t.number(rows) if isinstance(rows, int) else "–"
+
+
+def _same(was: Mapping[str, Any], now: Mapping[str, Any], name: str) -> bool | None:
+    return was.get(name) == now.get(name) if was and now else None
+
+
+def _fact(label: str, text: str, style: str = "") -> Fact:
+    return Fact(label=label, lines=(Line(text=text, style=style),))
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)

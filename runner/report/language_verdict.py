@@ -1,0 +1,137 @@
+"""What a run came to, in sentences that a person understands who never saw the tool."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runner.frozen import frozen
+from runner.hygiene import one_line
+from runner.model import Outcome
+from runner.record import HostRecord, RunRecord, completion, open_items, outcome
+from runner.report.language import Language
+from runner.seams import Reading
+
+
+@frozen
+class Sentences:
+    """`tone` is good, open, doubt or bad; `mark` says the same without colour."""
+
+    tone: str
+    mark: str
+    headline: str
+    more: tuple[str, ...]
+
+
+def sentences(record: RunRecord, reading: Reading, t: Language) -> Sentences:
+    word = outcome(record)
+    tone = {"ok": "good", "in doubt": "doubt", "unfinished": "doubt"}.get(word, "bad")
+    if tone == "good" and open_items(record):
+        tone = "open"
+    mark = {"good": "✓", "open": "○", "doubt": "?", "bad": "✗"}[tone]
+    more = (*_stopped_at(record, t), _checklist(record, t), sealed(record, reading, t))
+    return Sentences(tone=tone, mark=mark, headline=_headline(record, reading, word, t), more=more)
+
+
+def bad_hosts(record: RunRecord) -> list[HostRecord]:
+    """Hosts that ended badly, in doubt first."""
+    bad = [host for host in record.hosts.values() if host.outcome and not Outcome(host.outcome).good]
+    return sorted(bad, key=lambda host: host.outcome != Outcome.UNKNOWN)
+
+
+def good_hosts(record: RunRecord) -> int:
+    return sum(1 for host in record.hosts.values() if host.outcome and Outcome(host.outcome).good)
+
+
+def sealed(record: RunRecord, reading: Reading, t: Language) -> str:
+    """Whether the record is closed, and who vouches for it."""
+    if not record.sealed or not reading.seals:
+        return t.text("The record is not sealed: it was cut off before its end, or is still being written.")
+    if not all(seal.get("signed") for seal in reading.seals):
+        return t.text("The record is sealed; it is not signed with a key.")
+    signer = str(reading.seals[-1].get("signer") or "")
+    if signer:
+        return t.text("The record is sealed and signed by {signer}.", signer=signer)
+    return t.text("The record is sealed and signed.")
+
+
+def _headline(record: RunRecord, reading: Reading, word: str, t: Language) -> str:
+    total, good = len(record.hosts), good_hosts(record)
+    if reading.running:
+        return t.text("Under way: this run has not ended yet.")
+    if word == "ok":
+        return _success(record, good, total, t)
+    if word == "in doubt":
+        return t.count(
+            "In doubt: of {n} step nobody can say whether it took effect.",
+            "In doubt: of {n} steps nobody can say whether they took effect.",
+            len(record.in_doubt),
+        )
+    if word == "cancelled":
+        return t.text("Stopped before its end ({how}).", how=record.stopped_by or "-")
+    if word == "refused":
+        return t.text("Refused: the run was not allowed to go on.")
+    if word == "unfinished":
+        return t.text("Not finished: the run was cut off before its end.")
+    return t.count(
+        "Failed: {good} of {n} host got through.", "Failed: {good} of {n} hosts got through.", total, good=good
+    )
+
+
+def _success(record: RunRecord, good: int, total: int, t: Language) -> str:
+    """What was proven is said, and no more."""
+    saved, restored = _hosts_with(record, "backup"), _hosts_with(record, "restore_test")
+    if record.kind == "backup" and saved and saved <= restored:
+        one, many = "Backed up and restored: {good} of {n} host.", "Backed up and restored: {good} of {n} hosts."
+        return t.count(one, many, total, good=good)
+    if record.kind == "backup" and saved:
+        return t.count(
+            "Backed up: {good} of {n} host. That the copy can be restored was not shown on every one.",
+            "Backed up: {good} of {n} hosts. That the copies can be restored was not shown on every one.",
+            total,
+            good=good,
+        )
+    return t.count(
+        "Done: every step succeeded on {good} of {n} host.",
+        "Done: every step succeeded on {good} of {n} hosts.",
+        total,
+        good=good,
+    )
+
+
+def _hosts_with(record: RunRecord, kind: str) -> set[str]:
+    return {
+        host.name
+        for host in record.hosts.values()
+        if any(step.kind == kind and step.outcome == Outcome.OK for step in host.steps.values())
+    }
+
+
+def _stopped_at(record: RunRecord, t: Language) -> Iterator[str]:
+    bad = bad_hosts(record)
+    for host in bad[:3]:
+        step = host.failed_step
+        name = one_line(host.name)
+        if step is None:
+            yield t.text("{host} was not worked on: {why}", host=name, why=_first_line(host.because) or host.outcome)
+        else:
+            problem = _first_line(step.attempts[-1].problem) if step.attempts else ""
+            yield t.text("{host} stopped at “{step}”: {why}", host=name, step=step.title or step.id, why=problem or "-")
+    if len(bad) > 3:
+        yield t.count("And {n} more host.", "And {n} more hosts.", len(bad) - 3)
+
+
+def _checklist(record: RunRecord, t: Language) -> str:
+    done, required = completion(record)
+    if done == required:
+        return t.text("The checklist is complete: {done} of {required}.", done=done, required=required)
+    waiting = ", ".join(item.id for item in open_items(record))
+    return t.text(
+        "The checklist is not complete: {done} of {required}; open: {items}.",
+        done=done,
+        required=required,
+        items=waiting,
+    )
+
+
+def _first_line(text: str) -> str:
+    return next((line.strip() for line in text.splitlines() if line.strip()), "")[:300]
