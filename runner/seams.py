@@ -71,6 +71,7 @@ class Completed:
     """
     How a launch ended. `stdout` and `stderr` are what was kept of it (at most `KEEP_BYTES` each, head and tail);
     everything has gone through `on_output`. Times are the host's: Unix seconds, and the duration by its uptime.
+    `notes` is what a person should know of how it was carried out, a sentence each.
     """
 
     exit: Exit
@@ -80,6 +81,7 @@ class Completed:
     stderr_bytes: int = 0
     started: float | None = None
     duration_s: float | None = None
+    notes: tuple[str, ...] = ()
 
 
 @frozen

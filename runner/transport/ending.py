@@ -29,6 +29,7 @@ def completed(end: tuple[str, ...], launch: Launch, sink: Sink, *, boot: float) 
         stderr_bytes=err.total,
         started=boot + begun,
         duration_s=max(0.0, round(ended - begun, 2)),
+        notes=tuple(sink.notes),
     )
 
 

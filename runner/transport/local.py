@@ -98,15 +98,21 @@ class PipeChannel:
 class LocalTransport:
     """
     `shell` is the command that reads the supervisor, `env` its environment (None: ours), `spool` a folder instead of
-    the usual ones.
+    the usual ones, `spool_days` how long a run's folder stays there when nothing happens in it.
     """
 
     def __init__(
-        self, *, shell: Sequence[str] = ("sh",), env: Mapping[str, str] | None = None, spool: str = ""
+        self,
+        *,
+        shell: Sequence[str] = ("sh",),
+        env: Mapping[str, str] | None = None,
+        spool: str = "",
+        spool_days: int = 14,
     ) -> None:
         self._shell = tuple(shell)
         self._env = env
         self._spool = spool
+        self._days = spool_days
 
     def connect(self, host: Host, *, run_id: str, passwords: Passwords) -> Session:
         def pipe(words: Sequence[str]) -> Channel:
@@ -117,7 +123,9 @@ class LocalTransport:
 
         def supervisor(channel: Channel, prelude: bytes = b"") -> Supervisor:
             try:
-                return Supervisor(channel, host=host.name, run_id=run_id, folder=self._spool, prelude=prelude)
+                return Supervisor(
+                    channel, host=host.name, run_id=run_id, folder=self._spool, days=self._days, prelude=prelude
+                )
             except BaseException:
                 channel.close()
                 raise

@@ -26,6 +26,10 @@ SEGMENT_BYTES = 8 << 20
 """Larger input is stored on the host first, in segments of this size, each of them a round trip."""
 
 
+SPOOL_DAYS = 14
+"""How long a run's folder is kept on a host when nothing happens in it."""
+
+
 class NotSendable(TransportError):
     """A launch that cannot be sent as it stands; nothing was started."""
 
@@ -104,9 +108,9 @@ def _script() -> bytes:
     return "\n".join(line for line in lines if line and not line.startswith("#")).encode() + b"\n"
 
 
-def supervisor(*, mark: str, session: str, run_id: str, folder: str) -> bytes:
+def supervisor(*, mark: str, session: str, run_id: str, folder: str, days: int = SPOOL_DAYS) -> bytes:
     """The supervisor with the values of this connection; comments and indentation stay here."""
-    head = (f"r_mark={mark}", f"r_ses={session}", f"r_run={run_folder(run_id)}", "r_folder=")
+    head = (f"r_mark={mark}", f"r_ses={session}", f"r_run={run_folder(run_id)}", f"r_days={days}", "r_folder=")
     return "\n".join(head).encode() + word(encoded(folder)) + b"\n" + _script()
 
 

@@ -50,6 +50,13 @@ class Sink:
         self._problem: OSError | None = None
         self.kept: dict[Stream, Kept] = {"stdout": Kept(), "stderr": Kept()}
         self.total = 0
+        self.notes: list[str] = []
+
+    def truncated(self, stream: Stream) -> None:
+        """The script emptied the file its output goes to; what came before stays, what comes now is new."""
+        note = f"the script truncated its own {stream}, as `>/dev/{stream}` does; some of it may be missing"
+        if note not in self.notes:
+            self.notes.append(note)
 
     def add(self, stream: Stream, data: bytes) -> None:
         self.total += len(data)

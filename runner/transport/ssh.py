@@ -30,8 +30,8 @@ OPENED_AT_ONCE = 12
 class SshTransport:
     """
     `known_hosts` are read after those of the inventory and of ssh_config. `keepalive_s`: how often a silent link is
-    asked; it is given up after three times that. `spool`: a folder on the hosts instead of the usual ones. `shell`:
-    what reads the supervisor there.
+    asked; it is given up after three times that. `spool`: a folder on the hosts instead of the usual ones.
+    `spool_days`: how long a run's folder stays there when nothing happens in it. `shell`: what reads the supervisor.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class SshTransport:
         hello_timeout_s: float = 20.0,
         keepalive_s: float = 5.0,
         spool: str = "",
+        spool_days: int = 14,
         shell: str = "sh",
     ) -> None:
         self._known_hosts = tuple(str(file) for file in known_hosts)
@@ -51,6 +52,7 @@ class SshTransport:
         self._hello_s = hello_timeout_s
         self._silence_s = keepalive_s * MISSES
         self._spool = spool
+        self._days = spool_days
         self._shell = shell
         self._watchdog = Watchdog(keepalive_s)
         self._opening = threading.BoundedSemaphore(OPENED_AT_ONCE)
@@ -111,6 +113,7 @@ class SshTransport:
                     host=host.name,
                     run_id=run_id,
                     folder=self._spool,
+                    days=self._days,
                     hello_s=self._hello_s,
                     prelude=prelude,
                 )

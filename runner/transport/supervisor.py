@@ -62,7 +62,15 @@ class Supervisor:
     """Runs launches one at a time; `cancel` may come from another thread."""
 
     def __init__(
-        self, channel: Channel, *, host: str, run_id: str, folder: str = "", hello_s: float = 20.0, prelude: bytes = b""
+        self,
+        channel: Channel,
+        *,
+        host: str,
+        run_id: str,
+        folder: str = "",
+        days: int = request.SPOOL_DAYS,
+        hello_s: float = 20.0,
+        prelude: bytes = b"",
     ) -> None:
         """Send the supervisor and hear its hello, in one round trip. Raises TransportError by its branches."""
         self._channel = channel
@@ -77,7 +85,7 @@ class Supervisor:
         self.notes = ""
         begun = time.monotonic()
         session = os.urandom(6).hex()
-        text = request.supervisor(mark=mark, session=session, run_id=self._run_id, folder=folder)
+        text = request.supervisor(mark=mark, session=session, run_id=self._run_id, folder=folder, days=days)
         channel.send(prelude + text)
         self._hello = self._hear_hello(begun + hello_s)
         self._round_trip_s = time.monotonic() - begun
@@ -295,5 +303,7 @@ class Supervisor:
                             return words[1:]
                         if current == str(number) and kind == "r":
                             raise self._refused(item)
+                        if current == str(number) and kind == "t" and len(words) > 1:
+                            sink.truncated(_STREAMS.get(words[1], "stdout"))
                     case Content(kind="o" | "e" as kind, data=data) if current == str(number):
                         sink.add(_STREAMS[kind], data)

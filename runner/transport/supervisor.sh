@@ -1,7 +1,7 @@
 # The supervisor: what rawat sends to `sh` on a host, on stdin, once per connection and user.
 #
 # POSIX sh; dash, busybox ash and bash are tested. The client puts four lines before it: r_mark (drawn at random
-# for this connection), r_ses, r_run and r_folder. Every request that follows is shell code in braces on stdin:
+# for this connection), r_ses, r_run, r_days and r_folder. Every request that follows is shell code in braces on stdin:
 # sh parses quoted words itself and reads in blocks, and the brace keeps a request that was cut short from running.
 #
 # Answers are headers "MARK KIND ID ..." on a line; after the kinds o, e and h everything up to the next mark is raw
@@ -35,6 +35,9 @@ r_try() {
     if [ ! -d "$1/$r_run" ]; then
         [ -d "$1" ] || mkdir -p -m 700 "$1" || return 1
         mkdir -m 700 "$1/$r_run" || [ -d "$1/$r_run" ] || return 1
+    else
+        # it is in use again, however old it is
+        command : >"$1/$r_run/seen" || return 1
     fi
     [ -w "$1/$r_run" ] && [ -w "$1" ] && r_spool=$1 && r_dir=$1/$r_run
 }
@@ -432,8 +435,9 @@ r_pump() {
     r_z=$("$r_wc" -c <"$r_d.$2") || return
     r_z=$((r_z))
     if [ $r_z -lt "$r_at" ]; then
-        printf '%s t %s %s %s\n' "$r_mark" "$r_id" "$1" "$r_z"
-        r_at=$r_z
+        # the script truncated it: what there is now is new
+        printf '%s t %s %s\n' "$r_mark" "$r_id" "$1"
+        r_at=0
     fi
     while [ $r_z -gt "$r_at" ]; do
         r_k=$((r_z - r_at))
@@ -634,6 +638,42 @@ g() {
     printf '%s a %s forgotten\n' "$r_mark" "$1"
 }
 
+r_age() {
+    # Once a day the folders of old runs go: nothing of them lives, and no file of theirs was written for r_days.
+    [ -n "$r_spool" ] || return
+    r_x=
+    read -r r_x r_y <"$r_spool/aged"
+    case $r_x in '' | *[!0-9]*) r_x=0 ;; esac
+    r_x=$((${r_clock%%.*} - r_x))
+    [ $r_x -lt 0 ] || [ $r_x -ge 86400 ] || return
+    printf '%s\n' "${r_clock%%.*}" >"$r_spool/aged"
+    (exec </dev/null >/dev/null; trap '' HUP PIPE; r_sweep) &
+}
+
+r_sweep() {
+    r_find find
+    [ -n "$r_f" ] || return
+    r_own=$r_dir
+    for r_dir in "$r_spool"/run-*; do
+        [ "$r_dir" != "$r_own" ] && [ -d "$r_dir" ] && [ ! -h "$r_dir" ] || continue
+        [ -z "$("$r_f" "$r_dir" -mtime "-$r_days")" ] || continue
+        r_lives || rm -rf "$r_dir"
+    done
+}
+
+r_lives() {
+    # Does anything of the run in r_dir live?
+    for r_d in "$r_dir"/*.st; do
+        r_d=${r_d%.st}
+        r_state
+        [ -n "$r_claim" ] && [ -z "$r_end" ] && [ "$r_bo" = "$r_boot" ] || continue
+        r_busy
+        [ $? = 1 ] || return 0
+    done
+    return 1
+}
+
 r_w= r_locked= r_cb= r_cn=0 r_cg= r_parent= r_d=/nonexistent r_id= r_ro= r_s= r_poked=
 r_hello
 exec 2>/dev/null
+r_age

@@ -168,6 +168,14 @@ def test_output_comes_while_the_step_runs(bed: Bed) -> None:
     assert seen[-1][0] - seen[0][0] > 1.0
 
 
+def test_a_script_that_truncates_its_own_output_is_noted_once(bed: Bed) -> None:
+    pieces = ("echo a long first line", "echo two >/dev/stdout", "echo three", ": >/dev/stdout", "echo 4")
+    done = bed.run("; sleep 1.5; ".join(pieces))
+    assert done.stdout == b"a long first line\ntwo\nthree\n4\n"
+    assert len(done.notes) == 1 and "truncated its own stdout" in done.notes[0]
+    assert bed.run("echo one").notes == ()
+
+
 def test_one_line_of_100_mb_passes_whole_and_head_and_tail_are_kept(bed: Bed) -> None:
     size = 100_000_000
     digest = hashlib.sha256()
@@ -418,6 +426,59 @@ def test_many_launches_leave_no_process_behind(bed: Bed) -> None:
         session.run(bed.launch("true", read_only=number % 2 == 0), ignore)
     done = session.run(bed.launch(ZOMBIES), ignore)
     assert int(done.stdout) < 3
+
+
+# -- what is kept on the host --------------------------------------------------------------------------------------
+
+
+def another(bed: Bed) -> Bed:
+    """Another run on the same host."""
+    return Bed(bed.transport, bed.host)
+
+
+def folder_of(bed: Bed) -> Path:
+    return Path(bed.session().facts.spool) / f"run-{bed.run_id}=40{bed.host.name}"
+
+
+def age(folder: Path, days: int) -> None:
+    moment = time.time() - days * 86400
+    for path in (*folder.rglob("*"), folder):
+        os.utime(path, (moment, moment))
+
+
+def test_the_folders_of_old_runs_go_once_a_day_unless_something_lives(bed: Bed) -> None:
+    old, alive_still, young = another(bed), another(bed), another(bed)
+    for run in (old, young):
+        run.run("echo done")
+    session = alive_still.session()
+    begun = threading.Event()
+    worker = threading.Thread(
+        target=lambda: session.run(alive_still.launch("echo begun; exec sleep 300"), lambda *_: begun.set())
+    )
+    worker.start()
+    assert begun.wait(20)
+    folders = [folder_of(run) for run in (old, alive_still, young)]
+    for folder, days in zip(folders, (15, 15, 13), strict=True):
+        age(folder, days)
+    marker = folders[0].parent / "aged"
+    marker.unlink(missing_ok=True)
+    assert bed.run("echo on").stdout == b"on\n"
+    until("the old one is gone", lambda: not folders[0].exists(), limit_s=60)
+    assert folders[1].exists() and folders[2].exists() and folder_of(bed).exists()
+    late = another(bed)
+    late.run("echo done")
+    age(folder_of(late), 20)
+    marker_says = marker.read_text()
+    assert bed.session().run(bed.launch("sleep 1"), ignore).exit.ok
+    assert marker.read_text() == marker_says
+    assert (folders[0].parent / f"run-{late.run_id}=40{bed.host.name}").exists()
+    session.cancel()
+    worker.join(60)
+    for run in (alive_still, young, old, late):
+        for one in run.sessions:
+            one.close()
+        with contextlib.closing(run.session()) as last:
+            last.forget()
 
 
 # -- the lock of a host -------------------------------------------------------------------------------------------
