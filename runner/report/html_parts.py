@@ -89,7 +89,7 @@ def items(record: RunRecord, reading: Reading, t: Language) -> tuple[Item, ...]:
             word=words.state(item.state),
             mark=MARKS.get(item.state, ""),
             required=item.required,
-            proofs=tuple(_proof(proof, record, anchors, t) for proof in item.proof if proof != f"word of {item.by}"),
+            proofs=tuple(_proofs(item, record, anchors, t)),
             by=item.by,
             note=item.note,
             said_at=t.moment(said_at.get(item.id, ""), reading.zone) if item.by else "",
@@ -214,21 +214,16 @@ def _glance(record: RunRecord, reading: Reading, t: Language) -> Iterator[Fact]:
 
 def _who(record: RunRecord, t: Language) -> Iterator[Line]:
     who, controller = record.who, record.controller
-    user = str(who.get("user") or "-")
-    if who.get("person"):
-        yield Line(text=str(who["person"]))
-        yield Line(
-            text=t.text("named by {source}; system user {user}", source=who.get("person_from", "-"), user=user),
-            style="quiet",
-        )
-    else:
-        yield Line(text=t.text("system user {user}", user=user))
+    user = t.text("system user {user}", user=str(who.get("user") or "-"))
+    yield Line(text=str(who.get("person") or user))
+    more = [t.text("named by {source}", source=who.get("person_from", "-")), user] if who.get("person") else []
     if controller.get("hostname"):
-        yield Line(text=t.text("from the machine {name}", name=controller["hostname"]), style="quiet")
+        more.append(t.text("from the machine {name}", name=controller["hostname"]))
     if controller.get("pipeline"):
-        yield Line(text=t.text("in a pipeline ({name})", name=controller["pipeline"]), style="quiet")
+        more.append(t.text("in a pipeline ({name})", name=controller["pipeline"]))
     elif controller.get("terminal"):
-        yield Line(text=t.text("at a terminal"), style="quiet")
+        more.append(t.text("at a terminal"))
+    yield Line(text=" · ".join(more), style="quiet")
 
 
 def _where(record: RunRecord, t: Language) -> Iterator[Line]:
@@ -241,6 +236,15 @@ def _where(record: RunRecord, t: Language) -> Iterator[Line]:
 
 def _shown(record: RunRecord) -> list[ItemRecord]:
     return [item for item in checklist(record) if item.state != "not used"]
+
+
+def _proofs(
+    item: ItemRecord, record: RunRecord, anchors: Mapping[tuple[str, str], str], t: Language
+) -> Iterator[Proof]:
+    """What failed first: of many, only the first few are seen at once."""
+    word = f"word of {item.by}" if item.by else None
+    proofs = [_proof(proof, record, anchors, t) for proof in item.proof if proof != word]
+    yield from sorted(proofs, key=lambda proof: not proof.failed)
 
 
 def _proof(text: str, record: RunRecord, anchors: Mapping[tuple[str, str], str], t: Language) -> Proof:

@@ -9,6 +9,7 @@ from runner.hygiene import one_line
 from runner.model import Outcome
 from runner.record import HostRecord, RunRecord, completion, open_items, outcome
 from runner.report.language import Language
+from runner.report.language_words import Words
 from runner.seams import Reading
 
 
@@ -62,8 +63,8 @@ def _headline(record: RunRecord, reading: Reading, word: str, t: Language) -> st
         return _success(record, good, total, t)
     if word == "in doubt":
         return t.count(
-            "In doubt: of {n} step nobody can say whether it took effect.",
-            "In doubt: of {n} steps nobody can say whether they took effect.",
+            "In doubt: nobody can say whether {n} step took effect.",
+            "In doubt: nobody can say whether {n} steps took effect.",
             len(record.in_doubt),
         )
     if word == "cancelled":
@@ -72,9 +73,10 @@ def _headline(record: RunRecord, reading: Reading, word: str, t: Language) -> st
         return t.text("Refused: the run was not allowed to go on.")
     if word == "unfinished":
         return t.text("Not finished: the run was cut off before its end.")
-    return t.count(
-        "Failed: {good} of {n} host got through.", "Failed: {good} of {n} hosts got through.", total, good=good
-    )
+    bad = len(bad_hosts(record))
+    if not bad:
+        return t.text("Failed: not everything that was planned was done.")
+    return t.count("Failed on {bad} of {n} host.", "Failed on {bad} of {n} hosts.", total, bad=t.number(bad))
 
 
 def _success(record: RunRecord, good: int, total: int, t: Language) -> str:
@@ -124,12 +126,14 @@ def _checklist(record: RunRecord, t: Language) -> str:
     done, required = completion(record)
     if done == required:
         return t.text("The checklist is complete: {done} of {required}.", done=done, required=required)
-    waiting = ", ".join(item.id for item in open_items(record))
+    words = Words(t)
+    waiting = [words.phase(item.phase) if item.id == item.phase else item.text for item in open_items(record)]
+    shown = ", ".join(waiting[:4]) + (" …" if len(waiting) > 4 else "")
     return t.text(
         "The checklist is not complete: {done} of {required}; open: {items}.",
         done=done,
         required=required,
-        items=waiting,
+        items=shown,
     )
 
 
