@@ -59,7 +59,7 @@ def test_a_named_resource_is_used_by_one_host_at_a_time(tmp_path: Path, loopback
     said = project.rawat("run", book)
     assert said.code == 0, said
     waits = [host["waits"].get("lock", 0) for host in project.record()["hosts"].values()]
-    assert sum(wait > 0 for wait in waits) == 2
+    assert sum(wait > 0 for wait in waits) >= 2
 
 
 def test_cancel_from_elsewhere_lets_the_step_end_and_seals(project: Project) -> None:

@@ -24,10 +24,16 @@ LAB3 = (
 )
 
 
+def spool(folder: Path) -> tuple[str, ...]:
+    """A spool of its own for whoever logs in: tests that run beside each other do not hold each other's hosts."""
+    (folder / "spool").mkdir(mode=0o700, exist_ok=True)
+    return (f"RAWAT_SPOOL={folder / 'spool'}",)
+
+
 @pytest.fixture
 def loopback_sshd(tmp_path: Path) -> Iterator[LoopbackSshd]:
     """A fresh sshd on 127.0.0.1, login as the current user."""
-    with LoopbackSshd(tmp_path / "sshd") as sshd:
+    with LoopbackSshd(tmp_path / "sshd", environment=spool(tmp_path)) as sshd:
         yield sshd
 
 
@@ -42,7 +48,8 @@ def start_sshd(tmp_path: Path) -> Iterator[Callable[..., LoopbackSshd]]:
 @pytest.fixture(scope="session")
 def shared_sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoopbackSshd]:
     """One sshd for all tests that do it no harm."""
-    with LoopbackSshd(tmp_path_factory.mktemp("shared") / "sshd") as sshd:
+    folder = tmp_path_factory.mktemp("shared")
+    with LoopbackSshd(folder / "sshd", environment=spool(folder)) as sshd:
         yield sshd
 
 
