@@ -58,14 +58,27 @@ class Entry:
         """Is the line about this name? A negated pattern that matches wins over all others."""
         if self.names.startswith("|1|"):
             return _hashed(self.names, name)
-        found = False
-        for part in self.names.split(","):
-            negated = part.startswith("!")
-            if part and pattern(part[negated:]).fullmatch(name):
+        plain, patterns = _names(self.names)
+        found = name.lower() in plain
+        for negated, part in patterns:
+            if part.fullmatch(name):
                 if negated:
                     return False
                 found = True
         return found
+
+
+@lru_cache(maxsize=4096)
+def _names(names: str) -> tuple[frozenset[str], tuple[tuple[bool, re.Pattern[str]], ...]]:
+    """Of a line: plain names in lower case, and patterns, each with whether it excludes."""
+    plain: set[str] = set()
+    patterns: list[tuple[bool, re.Pattern[str]]] = []
+    for part in names.split(","):
+        if part and part[0] != "!" and "*" not in part and "?" not in part:
+            plain.add(part.lower())
+        elif part.strip("!"):
+            patterns.append((part[0] == "!", pattern(part.removeprefix("!"))))
+    return frozenset(plain), tuple(patterns)
 
 
 def _hashed(names: str, name: str) -> bool:

@@ -10,11 +10,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
 import paramiko
-from fabric import config, connection
-from paramiko.packet import Packetizer
+from fabric import config
 from paramiko.ssh_exception import IncompatiblePeer
 
 from runner.errors import LinkLost, ProtocolError, TransportError, Unreachable
@@ -23,6 +22,7 @@ from runner.transport.host_keys import KnownKeysOnly
 from runner.transport.keys import KeyLogin
 from runner.transport.known_hosts import CERT_SUFFIX
 from runner.transport.target import Target
+from runner.transport.wire import LightConnection, LinkTransport
 
 # without a handler of its own, what goes wrong in its threads would be printed beside our own message
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -32,9 +32,8 @@ _CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "a
 _STDERR_BYTES = 4096
 _LISTEN_S = 0.25
 _FABRIC_LOCK = threading.Lock()
-# neither has types that can be relied on
+# it has no types that can be relied on
 _fabric_config: Any = config.Config
-_fabric_connection: Any = connection.Connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,50 +44,6 @@ class Limits:
     login_s: float = 30.0
     channel_s: float = 15.0
     silence_s: float = 15.0
-
-
-class _HeardPacketizer(Packetizer):
-    """Notes when something came; any message is a sign of life."""
-
-    heard_at = 0.0
-
-    def read_message(self) -> Any:
-        message = super().read_message()
-        self.heard_at = time.monotonic()
-        return message
-
-
-class LinkTransport(paramiko.Transport):
-    """
-    `algorithms` are the host key algorithms to ask for, in order; paramiko would add to a list that is set.
-
-    Not its ServiceRequestingTransport, which sleeps 0.1 s in every login.
-    """
-
-    algorithms: tuple[str, ...] = ()
-    lost_because = ""
-
-    @property
-    def preferred_keys(self) -> tuple[str, ...]:
-        return self.algorithms
-
-    @property
-    def cipher(self) -> str:
-        return str(cast(Any, self).remote_cipher)
-
-    @property
-    def heard_at(self) -> float:
-        return float(cast(_HeardPacketizer, self.packetizer).heard_at)
-
-    def ask_for_life(self) -> None:
-        """A request that every server answers, if only with no. Never waits, for an answer or a key exchange."""
-        if self.clear_to_send.is_set():
-            message = paramiko.Message()
-            message.add_byte(paramiko.common.cMSG_GLOBAL_REQUEST)
-            message.add_string("keepalive@openssh.com")
-            message.add_boolean(True)
-            # paramiko's own global_request waits for the answer, or asks for none
-            cast(Any, self)._send_user_message(message)
 
 
 class Link:
@@ -233,7 +188,7 @@ def _connection(
     if gateway is None:
         options["sock"] = first
     with _FABRIC_LOCK:
-        opened = _fabric_connection(
+        opened = LightConnection(
             target.address,
             user=target.user,
             port=target.port,
@@ -255,7 +210,7 @@ def _configuration() -> Any:
 
 def made(sock: Any, policy: KnownKeysOnly, limits: Limits) -> LinkTransport:
     """paramiko's transport with our preferences; used for scanning too."""
-    transport = LinkTransport(sock, packetizer_class=_HeardPacketizer)
+    transport = LinkTransport(sock)
     transport.handshake_timeout = limits.connect_s
     security = transport.get_security_options()
     security.kex = [_KEX, *(name for name in security.kex if name != _KEX)] if _KEX in security.kex else security.kex

@@ -77,7 +77,7 @@ def start(number: int, launch: Launch, stdin: bytes) -> bytes:
     """The request that starts a launch; `stdin` is its word: b"-", b"r", or b"p" and a format for printf."""
     name = "-" if launch.read_only else entry(launch.step, launch.attempt)
     deadline = max(1, math.ceil(launch.deadline_s))
-    interpreter = shlex.split(launch.script.interpreter) or ["sh"]
+    interpreter = ("sh",) if launch.script.interpreter == "sh" else shlex.split(launch.script.interpreter) or ("sh",)
     words = (
         f"{{ s {number} {name} {deadline} {max(0, launch.output_limit)}".encode(),
         word(stdin),

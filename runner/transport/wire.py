@@ -1,0 +1,95 @@
+"""paramiko's transport and Fabric's connection, without what costs time at fifty hosts and serves nobody here."""
+
+from __future__ import annotations
+
+import socket
+import time
+from contextlib import suppress
+from typing import Any, cast
+
+import paramiko
+from fabric import connection
+from paramiko.packet import Packetizer
+
+WAKE_S = 1.0
+"""How often the thread of a silent link looks whether it was closed; it is woken when we close it ourselves."""
+
+# it has no types that can be relied on
+_connection: Any = connection.Connection
+
+
+class LightConnection(_connection):  # type: ignore[misc]
+    """
+    Fabric's connection, whose attributes are plain ones.
+
+    Invoke's looks through all of its names at each assignment, to find out whether it changes the configuration.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+
+class _HeardPacketizer(Packetizer):
+    """Notes when something came; any message is a sign of life. Its time limit for the handshake needs no thread."""
+
+    heard_at = 0.0
+    _until: float | None = None
+
+    def read_message(self) -> Any:
+        message = super().read_message()
+        self.heard_at = time.monotonic()
+        return message
+
+    def start_handshake(self, timeout: float) -> None:
+        self._until = time.monotonic() + timeout
+
+    def handshake_timed_out(self) -> bool:
+        return self._until is not None and time.monotonic() > self._until
+
+    def complete_handshake(self) -> None:
+        self._until = None
+
+
+class LinkTransport(paramiko.Transport):
+    """
+    `algorithms` are the host key algorithms to ask for, in order; paramiko would add to a list that is set.
+
+    Not its ServiceRequestingTransport, which sleeps 0.1 s in every login.
+    """
+
+    algorithms: tuple[str, ...] = ()
+    lost_because = ""
+
+    def __init__(self, sock: Any) -> None:
+        super().__init__(sock, packetizer_class=_HeardPacketizer)
+        cast(Any, self).sock.settimeout(WAKE_S)
+
+    @property
+    def preferred_keys(self) -> tuple[str, ...]:
+        return self.algorithms
+
+    @property
+    def cipher(self) -> str:
+        return str(cast(Any, self).remote_cipher)
+
+    @property
+    def heard_at(self) -> float:
+        return float(cast(_HeardPacketizer, self.packetizer).heard_at)
+
+    def ask_for_life(self) -> None:
+        """A request that every server answers, if only with no. Never waits, for an answer or a key exchange."""
+        if self.clear_to_send.is_set():
+            message = paramiko.Message()
+            message.add_byte(paramiko.common.cMSG_GLOBAL_REQUEST)
+            message.add_string("keepalive@openssh.com")
+            message.add_boolean(True)
+            # paramiko's own global_request waits for the answer, or asks for none
+            cast(Any, self)._send_user_message(message)
+
+    def close(self) -> None:
+        with suppress(OSError, EOFError):
+            cast(Any, self).sock.shutdown(socket.SHUT_RDWR)
+        super().close()
+
+    def _parse_debug(self, message: Any) -> None:
+        """sshd tells which line of authorized_keys it took; nobody reads it."""
