@@ -48,7 +48,7 @@ def harmless(value: object) -> object:
     """
     if isinstance(value, Markup):
         return value
-    text = escape(visible(str(value)))
+    text = str(escape(visible(str(value))))
     return Markup(text.replace("::", "&#58;&#58;").replace("##[", "&#35;#["))
 
 

@@ -13,7 +13,9 @@ from runner.report.language import Language
 from runner.report.language_words import CAUSE_WORDS, MARKS, Words
 from runner.seams import Reading
 
-_STEP_PROOF = re.compile(r"(?P<host>.+)/(?P<step>[^/\s]+?)(?: sha256 (?P<digest>[0-9a-f]{8,64}))?(?P<bad> failed)?")
+_STEP_PROOF = re.compile(
+    r"(?P<host>.+)/(?P<step>[^/\s]+?)(?: sha256 (?P<digest>[0-9a-f]{8,64}))?(?P<bad> failed)?", re.DOTALL
+)
 _WHY_WORDS = ("ticket", "reason")
 
 

@@ -15,6 +15,7 @@ from runner.seams import Reading
 
 SHOWN_FAILURES = 10
 TAIL_LINES = 12
+LINE_LIMIT = 300
 LIMIT = 60_000
 """Characters: a comment may have 65,536 on GitHub."""
 
@@ -28,17 +29,19 @@ class Markdown:
 
     def write(self, record: RunRecord, reading: Reading) -> str:
         t = language(reading.language)
-        lines = list(_lines(record, reading, t))
-        text = "\n".join(lines) + "\n"
-        if len(text) <= LIMIT:
-            return text
-        kept = text[:LIMIT].rpartition("\n\n")[0]
-        return kept + "\n\n" + t.text("… cut here: the whole is in the record.") + "\n"
+        kept, size = [], 0
+        for part in _parts(record, reading, t):  # a block of code is one part: it is never cut open
+            size += len(part) + 1
+            if size > LIMIT:
+                kept += ["", t.text("… cut here: the whole is in the record.")]
+                break
+            kept.append(part)
+        return "\n".join(kept) + "\n"
 
 
 def code(text: str) -> str:
     """A code span: in it nothing is a name, a link, an issue or HTML. Never empty, on one line, safe in a table."""
-    text = one_line(text).replace("##[", "## [").strip() or " "
+    text = _short(one_line(text).replace("##[", "## [").strip()) or " "
     text = text.replace("|", "\\|") if text.count("\\") == 0 else text.replace("|", "¦")
     fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
     pad = " " if text.startswith("`") or text.endswith("`") else ""
@@ -53,12 +56,17 @@ def prose(text: str) -> str:
 
 def block(text: str, host: str) -> str:
     """Lines of output as a code block, each led by the host, so that no line is a command to a pipeline's log."""
-    lines = [f"{one_line(host)} | {line}".replace("##[", "## [") for line in visible(text).splitlines()[-TAIL_LINES:]]
+    lead = _short(one_line(host).replace("::", ": :"))
+    lines = [f"{lead} | {_short(line)}".replace("##[", "## [") for line in visible(text).splitlines()[-TAIL_LINES:]]
     fence = "`" * max(3, max((len(run) for run in re.findall("`+", "\n".join(lines))), default=0) + 1)
     return "\n".join((f"{fence}text", *lines, fence))
 
 
-def _lines(record: RunRecord, reading: Reading, t: Language) -> Iterator[str]:
+def _short(text: str) -> str:
+    return text if len(text) <= LINE_LIMIT else text[:LINE_LIMIT] + " …"
+
+
+def _parts(record: RunRecord, reading: Reading, t: Language) -> Iterator[str]:
     said = sentences(record, reading, t)
     words = Words(t)
     yield f"<!-- rawat:run:{re.sub('[^0-9A-Za-z]', '', record.run)} -->"
@@ -138,5 +146,5 @@ def _checklist(record: RunRecord, t: Language, words: Words) -> Iterator[str]:
 
 def escaped(text: str) -> str:
     """Sentences that hold words of the record: what is not plain is escaped, and no name or issue is called."""
-    safe = re.sub(r"([\\`*_{}\[\]<>#+!|~^$&])", r"\\\1", one_line(text).replace("##[", "## ["))
+    safe = re.sub(r"([\\`*_{}\[\]<>#+!|~^$&])", r"\\\1", _short(one_line(text)).replace("##[", "## ["))
     return safe.replace("@", "@\u200b").replace("://", ":\u200b//").replace("www.", "www\u200b.")

@@ -1,4 +1,4 @@
-"""Records to tell: made of events, as a run makes them. A night of three hosts, and one in which everything is hostile."""
+"""Records to tell, made of events as a run makes them: a night that goes well, one that does not, one of many hosts."""
 
 from __future__ import annotations
 
@@ -40,11 +40,18 @@ STEPS = (
     ("document", "figures", "note", "Figures for the record", 15),
     ("monitor", "healthy", "http", "The service answers", 120_000),
 )
-ITEMS: tuple[Mapping[str, Any], ...] = (
-    {"id": "restore-proven", "phase": "test", "text": "The copy was restored and its rows match", "proof": ["restore"], "by_hand": False, "required": True},
-    {"id": "informed", "phase": "plan", "text": "Customer service knows the window", "proof": [], "by_hand": True, "required": True},
-    {"id": "elsewhere", "phase": "document", "text": "A copy is kept in a second place", "proof": [], "by_hand": True, "required": False},
-)  # fmt: skip
+
+
+def item(id: str, phase: str, text: str, *proof: str, required: bool = True) -> Mapping[str, Any]:
+    hand = not proof
+    return {"id": id, "phase": phase, "text": text, "proof": list(proof), "by_hand": hand, "required": required}
+
+
+ITEMS = (
+    item("restore-proven", "test", "The copy was restored and its rows match", "restore"),
+    item("informed", "plan", "Customer service knows the window"),
+    item("elsewhere", "document", "A copy is kept in a second place", required=False),
+)
 TABLES = {"customers": 1_500, "loans": 30_412, "payments": 163_220}
 
 
@@ -88,7 +95,9 @@ class Night:
                 controller=said.get("controller", {"hostname": "runner-01", "terminal": True, "pipeline": ""}),
                 why=said.get("why", {"ticket": "CHG-1042", "reason": "Monthly proof that backups can be restored"}),
                 tool={"rawat": "0.1.0", "python": "3.11.7", "fabric": "3.2.3"}, checklist=said.get("items", ITEMS),
-                steps=tuple({"id": i, "title": title, "phase": p, "kind": k, "steps": []} for p, i, k, title, _ in self.steps()),
+                steps=tuple(
+                    {"id": i, "title": title, "phase": p, "kind": k, "steps": []} for p, i, k, title, _ in self.steps()
+                ),
             )
         )  # fmt: skip
         return self

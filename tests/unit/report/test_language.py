@@ -51,7 +51,7 @@ def _named(path: Path) -> Iterator[str]:
 
 
 def _in_template(path: Path) -> Iterator[str]:
-    for call in Environment().parse(path.read_text(encoding="utf-8")).find_all(nodes.Call):
+    for call in Environment(autoescape=True).parse(path.read_text(encoding="utf-8")).find_all(nodes.Call):
         texts = [arg.value for arg in call.args if isinstance(arg, nodes.Const) and isinstance(arg.value, str)]
         if isinstance(call.node, nodes.Name) and call.node.name == "_":
             yield texts[0]
