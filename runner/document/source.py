@@ -201,6 +201,8 @@ class _Builder:
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event, at)
         if isinstance(event, yaml.ScalarEvent):
+            if "\0" in event.value:
+                self._wrong(event, "a NUL character, which no command line can carry")
             data = scalar(event.value) if event.implicit[0] else event.value
         elif isinstance(event, yaml.SequenceStartEvent):
             data = self._sequence(events, at, depth)

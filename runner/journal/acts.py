@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from runner.errors import InvalidInput, JournalError
+from runner.errors import InvalidInput
 from runner.journal import ledger
-from runner.journal.append import sha256, sync_folder, write_new
+from runner.journal.append import make_folder, sha256, sync_folder, write_new
 from runner.journal.sitting import SUMS
 
 
@@ -20,10 +20,7 @@ def add_act(records: Path, run: str, what: str, *, at: str, said: Mapping[str, A
     `prev` is the digest of the act before (empty for the first), `seal` that of the newest SHA256SUMS.
     """
     folder = records / run / "acts"
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise JournalError(f"{folder}: cannot be made: {error.strerror}") from error
+    make_folder(folder)
     before = act_files(folder)
     data = {
         "schema": "rawat-act@1",

@@ -23,18 +23,24 @@ def sha256(data: bytes) -> str:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    """Make the names in a folder durable; raises JournalError."""
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise JournalError(f"{folder}: cannot be made durable: {error.strerror}") from error
 
 
 def make_folder(path: Path) -> None:
-    """A folder and the missing ones above it, for their owner alone; raises OSError."""
-    for missing in [folder for folder in reversed((path, *path.parents)) if not folder.exists()]:
-        missing.mkdir(mode=0o700, exist_ok=True)
+    """A folder and the missing ones above it, for their owner alone; raises JournalError."""
+    try:
+        for missing in [folder for folder in reversed((path, *path.parents)) if not folder.exists()]:
+            missing.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise JournalError(f"{path}: cannot be made: {error.strerror}") from error
 
 
 def write_new(path: Path, data: bytes) -> None:

@@ -81,7 +81,7 @@ class Sitting:
         if digest not in self._scripts:
             self._scripts.add(digest)
             folder = self.folder / "scripts"
-            folder.mkdir(mode=0o700, exist_ok=True)
+            make_folder(folder)
             _put(folder / f"{digest}.txt", data)
         return digest
 

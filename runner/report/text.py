@@ -145,7 +145,7 @@ def _end(record: RunRecord, records: str) -> Iterator[str]:
         yield f"  left out  {', '.join(left[:6])}" + (f" and {len(left) - 6} more" if len(left) > 6 else "")
     if record.not_started:
         yield f"  not started  {', '.join(record.not_started[:20])}"
-    for batch in record.batches:
+    for batch in record.batches[-1:]:
         if batch.stopped:
             yield f"  stopped after batch {batch.number}: {batch.stopped}"
     for trouble in record.troubles:
@@ -193,4 +193,4 @@ def _detail(record: RunRecord, item: ItemRecord) -> str:
 
 def _times(times: Mapping[str, int]) -> str:
     order = [cause for cause in CAUSES if times.get(cause)]
-    return "   ".join(f"{CAUSES[cause]} {clock_face(times[cause])}" for cause in order)
+    return "   ".join(f"{CAUSES[cause]} {clock_face(max(0, times[cause]))}" for cause in order)

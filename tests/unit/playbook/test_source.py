@@ -48,6 +48,7 @@ def test_every_value_knows_where_it_stands() -> None:
         ("a: *nope\n", "f:1:4: error: the anchor 'nope' is not defined above"),
         ("a: [1\n", "error: not valid YAML"),
         ("a: 1\n---\nb: 2\n", "a second document"),
+        ('a: "x\\0y"\n', "f:1:4: error: a NUL character"),
         ("? [x]\n: 1\n", "a key must be a plain word"),
         ("[" * 60, "nested deeper than 50 levels"),
     ],

@@ -1,0 +1,116 @@
+"""A small project that rawat is run in, in a fork of this process; and the model that must hold whatever happened."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import runner.app.resume
+import runner.app.run
+import runner.cli.carrying
+import runner.engine.host
+import runner.index.sqlite
+import runner.report.text
+import runner.steps.command  # noqa: F401 - imported before the forks
+from runner.cli.main import _main
+from runner.journal.folder import Records
+from runner.journal.verify import ALTERED, verify
+from runner.record import RunRecord
+from tests.crash.points import Fault, Points
+
+
+class World:
+    """A fresh project with this playbook; `steps` are those that may run once only, each counts itself in a file."""
+
+    def __init__(self, folder: Path, playbook: str, steps: Sequence[str]) -> None:
+        self.folder = folder
+        self.steps = tuple(steps)
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder / "spool").mkdir(parents=True, mode=0o700)
+        (folder / "rawat.yml").write_text("rawat: 1\nssh_config: /dev/null\nreconnect_timeout: 5s\n")
+        (folder / "inventory.yml").write_text("rawat: 1\nhosts: {here: {transport: local}}\n")
+        (folder / "p.yml").write_text(playbook)
+        self.words = ("run", "p.yml", "-e", f"folder={folder}")
+
+    def rawat(self, *words: str, at: int = 0, fault: Fault = "kill") -> tuple[int, int]:
+        """(exit code, or minus the signal; points passed, where it was not killed)."""
+        report = self.folder / "points"
+        report.unlink(missing_ok=True)
+        child = os.fork()
+        if child == 0:
+            self._child(words, Points(at, fault), report)
+        _, status = os.waitpid(child, 0)
+        passed = int(report.read_text()) if report.exists() else 0
+        return os.waitstatus_to_exitcode(status), passed
+
+    def _child(self, words: tuple[str, ...], points: Points, report: Path) -> None:
+        code = 99
+        try:
+            os.chdir(self.folder)
+            os.environ |= {"RAWAT_SPOOL": str(self.folder / "spool"), "TERM": "dumb"}
+            said = os.open("said", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            for stream in (1, 2):
+                os.dup2(said, stream)
+            os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
+            sys.argv = ["rawat", *words]
+            points.install()
+            code = _main()
+            points.struck = True  # what is written from here on is the harness's own
+            report.write_text(str(points.passed))
+        except BaseException:  # noqa: BLE001 - a child of a fork tells what it can and ends
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            os._exit(code)
+
+    def times(self, step: str) -> int:
+        path = self.folder / step
+        return len(path.read_text()) if path.exists() else 0
+
+    def record(self) -> RunRecord | None:
+        records = Records(self.folder / "records")
+        runs = records.runs()
+        return records.record(runs[-1]) if runs else None
+
+    def said(self) -> str:
+        path = self.folder / "said"
+        return path.read_text()[-1500:] if path.exists() else ""
+
+
+def problems(world: World, code: int, *, allowed: Sequence[int]) -> list[str]:
+    """Everything that breaks the model after a fault: first as it lies there, then after it was gone on with."""
+    found = model(world)
+    if code not in allowed:
+        found.append(f"the run ended with {code}: {world.said()}")
+    if code == 0:
+        return found
+    record = world.record()
+    resumed, _ = world.rawat("resume") if record is not None and record.run else world.rawat(*world.words)
+    if resumed == 2 and "nothing to resume" in world.said():
+        resumed = 0 if record is not None and record.sealed else world.rawat(*world.words)[0]
+    found += model(world)
+    if resumed not in (0, 5):
+        found.append(f"resume ended with {resumed}: {world.said()}")
+    times = {step: world.times(step) for step in world.steps}
+    if resumed == 0 and set(times.values()) != {1}:
+        found.append(f"the steps ran {times} times")
+    return found
+
+
+def model(world: World) -> list[str]:
+    """No step ran twice, none is called ok that did not run, and nothing of the record is damaged."""
+    found = [f"{step} ran {world.times(step)} times" for step in world.steps if world.times(step) > 1]
+    verdict = verify(Records(world.folder / "records"))
+    if verdict.code == ALTERED:
+        found.append(f"the record is called altered: {[finding.message for finding in verdict.findings]}")
+    record: Any = world.record()
+    for host in record.hosts.values() if record is not None else ():
+        for step in host.steps.values():
+            if step.id in world.steps and step.outcome == "ok" and world.times(step.id) != 1:
+                found.append(f"{step.id} is called ok and ran {world.times(step.id)} times")
+    return found
