@@ -35,14 +35,14 @@ class Fact:
 
 @frozen
 class Proof:
-    """A step on a host, with the place where the page tells of it; or words."""
+    """A step on a host, with the place where the page tells of it, and how it ended where not well; or words."""
 
     text: str = ""
     host: str = ""
     step: str = ""
     anchor: str = ""
     digest: str = ""
-    failed: bool = False
+    bad: str = ""
 
 
 @frozen
@@ -246,16 +246,18 @@ def _proofs(
     """What failed first: of many, only the first few are seen at once."""
     word = f"word of {item.by}" if item.by else None
     proofs = [_proof(proof, record, anchors, t) for proof in item.proof if proof != word]
-    yield from sorted(proofs, key=lambda proof: not proof.failed)
+    yield from sorted(proofs, key=lambda proof: not proof.bad)
 
 
 def _proof(text: str, record: RunRecord, anchors: Mapping[tuple[str, str], str], t: Language) -> Proof:
     found = _STEP_PROOF.fullmatch(text)
     if found and found["host"] in record.hosts:
-        anchor = anchors.get((found["host"], found["step"]), "")
+        steps = [step for step in record.hosts[found["host"]].steps.values() if found["step"] in (step.id, step.base)]
+        bad = next((step for step in steps if step.outcome and not Outcome(step.outcome).good), None)
+        anchor = anchors.get((found["host"], bad.id if bad else found["step"]), "")
         return Proof(
             host=found["host"], step=found["step"], anchor=anchor, digest=found["digest"] or "",
-            failed=bool(found["bad"]),
+            bad=(bad.outcome if bad else Outcome.FAILED) if found["bad"] else "",
         )  # fmt: skip
     if text == "record sealed":
         return Proof(text=t.text("the record was sealed"))
