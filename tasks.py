@@ -55,6 +55,16 @@ def bench(ctx: Context, arguments: str = "") -> None:
     _run(ctx, f"{PYTHON} -m tests.bench {arguments}")
 
 
+@task(help={"seeds": "How many random playbooks.", "first": "The first seed."})
+def soak(ctx: Context, seeds: int = 2000, first: int = 1) -> None:
+    """Random playbooks under random faults, three at a time; prints a line of JSON for each of the three."""
+    jobs = " & ".join(
+        f"mkdir -p /tmp/rawat-soak/{job} && {PYTHON} -m tests.crash.soak /tmp/rawat-soak/{job} {first + job} {seeds} 3"
+        for job in range(3)
+    )
+    _run(ctx, f"{jobs} & wait")
+
+
 @task
 def demo(ctx: Context) -> None:
     """The demo, in a folder that is removed before."""

@@ -107,7 +107,11 @@ def test_power_loss_in_the_middle_of_a_step_is_unknown_never_failed(tmp_path: Pa
     project = LabProject(tmp_path / "p", lab)
     project.write("p.yml", HEAD + "phases: {implement: [{id: long, script: 'touch /tmp/begun; sleep 60'}]}\n")
     process = subprocess.Popen(
-        project.argv("run", "p.yml"), cwd=project.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        project.argv("run", "p.yml", "--reconnect-timeout", "10s"),
+        cwd=project.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     pause = threading.Event()
     for _ in range(300):
