@@ -60,7 +60,7 @@ def pg(space: Path) -> Iterator[dict[str, Any]]:
     """A cluster of its own on a socket and on loopback: parameters that reach it as its owner."""
     initdb = program("initdb", PG_BIN)
     if initdb is None:
-        pytest.skip("PostgreSQL is not installed here")
+        pytest.fail("PostgreSQL is not installed here: python -m tests.bed.setup")
     user = "postgres" if ROOT else None
     folder = folder_of(space, "pg", "postgres")
     with closing(socket.create_server(("127.0.0.1", 0))) as probe:
@@ -81,7 +81,7 @@ def pg(space: Path) -> Iterator[dict[str, Any]]:
 def maria(space: Path) -> Iterator[dict[str, Any]]:
     daemon, setup = program("mariadbd"), program("mariadb-install-db")
     if daemon is None or setup is None:
-        pytest.skip("MariaDB is not installed here")
+        pytest.fail("MariaDB is not installed here: python -m tests.bed.setup")
     user = "mysql" if ROOT else None
     folder = folder_of(space, "my", "mysql")
     run(setup, "--no-defaults", f"--datadir={folder}/data", "--auth-root-authentication-method=normal", user=user)
@@ -525,10 +525,10 @@ def lite(request: pytest.FixtureRequest, tmp_path: Path, without_sqlite3: dict[s
     if request.param == "python3":
         return Hand(root=tmp_path, env=without_sqlite3)
     if shutil.which("sqlite3") is None:
-        pytest.skip("the sqlite3 program is not installed here")
+        pytest.fail("the sqlite3 program is not installed here: python -m tests.bed.setup")
     if request.param == "busybox":
         if shutil.which("busybox") is None:
-            pytest.skip("busybox is not installed here")
+            pytest.fail("busybox is not installed here: python -m tests.bed.setup")
         return Hand(root=tmp_path, shell=("busybox", "sh"))
     return Hand(root=tmp_path)
 

@@ -21,7 +21,7 @@ WEIRD = 'it\'s a "b" $c `d`\ne'
 def hand(request: pytest.FixtureRequest, tmp_path: Path) -> Hand:
     words = {"dash": ("dash",), "busybox": ("busybox", "sh")}[request.param]
     if shutil.which(words[0]) is None:
-        pytest.skip(f"{words[0]} is not installed here")
+        pytest.fail(f"{words[0]} is not installed here: python -m tests.bed.setup")
     return Hand(root=tmp_path, shell=words)
 
 
