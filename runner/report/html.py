@@ -19,7 +19,7 @@ from markupsafe import Markup, escape
 from runner import __version__
 from runner.hygiene import visible
 from runner.record import RunRecord, completion
-from runner.report import html_hosts, html_parts, svg
+from runner.report import html_hosts, html_parts, html_proof, svg
 from runner.report.language import Language, language
 from runner.report.language_verdict import good_hosts, sentences
 from runner.report.language_words import CAUSE_WORDS, MARKS, Words
@@ -90,7 +90,7 @@ def _page(record: RunRecord, reading: Reading, t: Language) -> dict[str, Any]:
         "timeline": svg.timeline(record),
         "times": parts,
         "bar": svg.whole({part.cause: part.run_ms for part in parts}, tuple(CAUSE_WORDS)),
-        "restored": html_hosts.restored(record, reading, t),
+        "restored": html_proof.restored(record, reading, t),
         "departures": html_parts.departures(record, reading, t),
         "left_out": html_parts.left_out(record, t),
         "answers": html_parts.answers(record, reading, t),

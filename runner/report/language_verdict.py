@@ -128,7 +128,9 @@ def _checklist(record: RunRecord, t: Language) -> str:
         return t.text("The checklist is complete: {done} of {required}.", done=done, required=required)
     words = Words(t)
     waiting = [words.phase(item.phase) if item.id == item.phase else item.text for item in open_items(record)]
-    shown = ", ".join(waiting[:4]) + (" …" if len(waiting) > 4 else "")
+    shown = ", ".join(waiting[:4])
+    if len(waiting) > 4:
+        shown += ", " + t.count("and {n} more", "and {n} more", len(waiting) - 4)
     return t.text(
         "The checklist is not complete: {done} of {required}; open: {items}.",
         done=done,
