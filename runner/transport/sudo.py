@@ -12,7 +12,8 @@ from runner.errors import BecomeRefused, LinkLost
 from runner.redact import Secret
 from runner.seams import Passwords
 from runner.transport.channel import Channel
-from runner.transport.supervisor import NoSupervisor, Supervisor
+from runner.transport.refusals import NoSupervisor
+from runner.transport.supervisor import Supervisor
 
 PASSWORD_S = 30.0
 PRELUDE = b"unset LC_ALL\n"

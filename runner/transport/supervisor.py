@@ -18,6 +18,7 @@ from runner.transport.channel import Channel
 from runner.transport.ending import completed
 from runner.transport.frames import Content, Header, Parser
 from runner.transport.hello import Hello, check_spool, parse
+from runner.transport.refusals import LaunchRefused, NoSupervisor, ShellEnded
 from runner.transport.sink import Sink
 
 FOLLOW_AFTER_S = 0.15
@@ -33,29 +34,7 @@ _REFUSED = {
 }
 
 
-class LaunchRefused(TransportError):
-    """The host started nothing: `why` is started-before or spool."""
-
-    reason = "launch"
-
-    def __init__(self, message: str, *, why: str, host: str) -> None:
-        super().__init__(message, host=host)
-        self.why = why
-
-
 _STATES: dict[str, Literal["none", "torn", "free"]] = {"none": "none", "torn": "torn", "free": "free"}
-
-
-class ShellEnded(LinkLost):
-    """The stream ended though the link did not: somebody ended the supervisor."""
-
-
-class NoSupervisor(ProtocolError):
-    """The host's shell ended instead of answering; `said` is what it said."""
-
-    def __init__(self, message: str, *, said: str, host: str) -> None:
-        super().__init__(message, host=host)
-        self.said = said
 
 
 class Supervisor:
