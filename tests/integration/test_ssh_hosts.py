@@ -27,7 +27,7 @@ from tests.bed.fixtures import shared_sshd, start_sshd
 from tests.bed.packages import ensure
 from tests.bed.process import BedError, run, until
 from tests.bed.proxy import Proxy
-from tests.bed.sshd import LoopbackSshd, account, free_port
+from tests.bed.sshd import ACCOUNT, LoopbackSshd, account, free_port
 
 __all__ = ["shared_sshd", "start_sshd"]
 
@@ -49,7 +49,7 @@ class Reached:
         self.word = sshd._token
         self.run_id = uuid.uuid4().hex
         self.passwords: Any = NoPasswords()
-        self._spools = {"/var/lib/rawat"}
+        self._spools = {"/var/lib/rawat", f"/var/lib/{ACCOUNT}/.local/state/rawat"}
 
     def session(self) -> SupervisedSession:
         session = self.transport.connect(self.host, run_id=self.run_id, passwords=self.passwords)
