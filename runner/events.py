@@ -169,7 +169,7 @@ class StepFinished(Event):
     One attempt's end. `exit` is a form of model.Exit; times in milliseconds, `host_ms` by the host's own clock.
 
     `output` is `{"file", "stdout_bytes", "stderr_bytes", "lines", "sha256", "truncated", "redactions"}`; `tail` the
-    last lines of it.
+    last lines of it. `notes` say what a person should know of how it was carried out.
     """
 
     host: str
@@ -183,6 +183,7 @@ class StepFinished(Event):
     changed: bool | None = None
     problem: str = ""
     summary: str = ""
+    notes: tuple[str, ...] = ()
     tail: str = ""
     values: Mapping[str, Any] = field(default_factory=dict)
     register: str = ""

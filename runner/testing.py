@@ -112,8 +112,9 @@ class FakeHost:
     What a fake host is like and what went on there.
 
     `refuse` is raised at connect. `users` are those one may become (None: all). `drop_at` counts launches from 1: at
-    that one the link is lost after the output. `slow_s` passes on the transport's clock with each launch. `started`
-    are the claims, as on a real host: a second launch of the same attempt is refused. `locks` are what sessions hold.
+    that one the link is lost after the output. `connect_s` passes on the transport's clock with each connection,
+    `slow_s` with each launch. `started` are the claims, as on a real host: a second launch of the same attempt is
+    refused. `locks` are what sessions hold.
     """
 
     answers: Answers = field(default_factory=dict)
@@ -122,6 +123,7 @@ class FakeHost:
     refuse: TransportError | None = None
     users: tuple[str, ...] | None = None
     drop_at: int | None = None
+    connect_s: float = 0.0
     slow_s: float = 0.0
     launches: list[Launch] = field(default_factory=list)
     started: set[tuple[str, str, int]] = field(default_factory=set)
@@ -267,6 +269,7 @@ class FakeTransport:
         with self._lock:
             fake = self.hosts.setdefault(host.name, self._made(host))
             fake.connects += 1
+        self.clock.advance(fake.connect_s)
         if fake.refuse is not None:
             raise fake.refuse
         session = FakeSession(fake, self.clock, name=host.name)

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from typing import Any
 
+from runner.engine.errand import DEFAULT_TIMEOUT_S, Task
 from runner.engine.link import Link
 from runner.engine.locks import held
 from runner.engine.once import Once
@@ -14,7 +15,7 @@ from runner.engine.past import Before, Past, redacted
 from runner.engine.result import StepResult
 from runner.engine.step import run_step
 from runner.engine.surroundings import Surroundings
-from runner.engine.trial import DEFAULT_TIMEOUT_S, refuse
+from runner.engine.trial import refuse
 from runner.errors import LockBusy, TransportError
 from runner.events import GateRefused, HostFinished, RollbackStarted, StepSkipped
 from runner.frozen import frozen
@@ -174,16 +175,8 @@ class HostRun:
         else:
             self._gate(step, instance)
             with self._resource(step, instance):
-                result = run_step(
-                    self._around,
-                    self.host,
-                    self._link,
-                    step,
-                    instance,
-                    names,
-                    before=before,
-                    boot_id=self._past.boot_id,
-                )
+                task = Task(host=self.host, link=self._link, step=step, instance=instance, names=names)
+                result = run_step(self._around, task, before=before, boot_id=self._past.boot_id)
         self._outcomes[instance] = result.outcome
         if step.undo and (result.outcome is not Outcome.OK or result.changed is not False):
             self._undo.append(Undo(steps=step.undo, suffix=instance.removeprefix(step.id), item=item))

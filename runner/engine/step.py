@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from runner.engine.link import Link
+from runner.engine.errand import Task
 from runner.engine.past import NOTHING, Before
 from runner.engine.result import StepResult
 from runner.engine.surroundings import Surroundings
 from runner.engine.trial import Trial, wait
-from runner.model import Host, Outcome, Step
+from runner.model import Outcome
 
-__all__ = ["StepResult", "run_step"]
+__all__ = ["StepResult", "Task", "run_step"]
 
 FREE = 2
 """Attempts beyond `retries`, where nothing happened or repeating does no harm."""
 
 
-def run_step(
-    around: Surroundings,
-    host: Host,
-    link: Link,
-    step: Step,
-    instance: str,
-    names: Mapping[str, Any],
-    *,
-    before: Before = NOTHING,
-    boot_id: str = "",
-) -> StepResult:
+def run_step(around: Surroundings, task: Task, *, before: Before = NOTHING, boot_id: str = "") -> StepResult:
     """
-    All attempts of a step under the instance id it is given; every one is recorded, the end of the last one with the
+    All attempts of a task; every one is recorded, the end of the last one with the
     host's next event. Raises JournalError, nothing else.
 
     A failure is tried again as often as `retries` allows. An end that nobody knows is not, unless it may be repeated.
@@ -38,12 +25,13 @@ def run_step(
 
     `before` is what earlier sittings left: an attempt in doubt is settled first; others get the next number.
     """
+    step = task.step
     tries = free = 0
     number = before.attempts
     doubt = before.state == "doubt"
     while True:
         number += not doubt
-        trial = Trial(around, host, link, step, instance, names, number)
+        trial = Trial(around, task, number)
         result = trial.settle(before, boot_id) if doubt else trial.run()
         tries += not doubt
         doubt = False
@@ -55,4 +43,4 @@ def run_step(
         if not again:
             return result
         detail = f"after attempt {number}: {result.problem}"
-        wait(around, host.name, instance, "retry", step.retry.wait_s(number), detail)
+        wait(around, task.host.name, task.instance, "retry", step.retry.wait_s(number), detail)

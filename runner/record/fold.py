@@ -187,8 +187,8 @@ def _apply_step(
         case StepFinished():
             done = replace(
                 attempts[-1], took_ms=event.took_ms, host_ms=event.host_ms, outcome=event.outcome, exit=event.exit,
-                problem=event.problem, summary=event.summary, tail=event.tail, changed=event.changed,
-                output=event.output, values=event.values,
+                problem=event.problem, summary=event.summary, notes=event.notes, tail=event.tail,
+                changed=event.changed, output=event.output, values=event.values,
             )  # fmt: skip
             step = replace(
                 step, outcome=event.outcome if event.last else "", register=event.register,

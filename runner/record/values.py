@@ -23,6 +23,7 @@ class Attempt:
     exit: Mapping[str, Any] | None = None
     problem: str = ""
     summary: str = ""
+    notes: tuple[str, ...] = ()
     tail: str = ""
     command: str = ""
     command_sha256: str = ""
@@ -80,6 +81,13 @@ class HostRecord:
     @property
     def took_ms(self) -> int:
         return max(0, (self.ended_ms or 0))
+
+    @property
+    def looked_at_ms(self) -> int:
+        """When it was first connected to, or given up."""
+        if self.connected_ms is not None:
+            return self.connected_ms
+        return self.ended_ms or 0 if self.started_ms is None else 0
 
     @property
     def time(self) -> dict[str, int]:
@@ -191,8 +199,8 @@ class RunRecord:
             }
             for cause, took in own.items():
                 parts[cause] = parts.get(cause, 0) + took
-        began = self.batches[0].started_ms if self.batches else 0
-        parts["connect"] = min(began, max((host.connected_ms or 0 for host in self.hosts.values()), default=0))
+        began = self.batches[0].started_ms if self.batches else self.took_ms
+        parts["connect"] = min(began, max((host.looked_at_ms for host in self.hosts.values()), default=0))
         parts.setdefault("work", 0)
         parts["overhead"] = self.took_ms - sum(parts.values())
         return parts

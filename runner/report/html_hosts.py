@@ -153,6 +153,7 @@ def _try(attempt: Attempt, reading: Reading, t: Language) -> Try:
     if attempt.changed is not None:
         facts.append(t.text("changed something") if attempt.changed else t.text("changed nothing"))
     facts += [f"{words.cause(cause)}: {t.spoken(took)}" for cause, took in attempt.waited.items()]
+    facts += attempt.notes
     return Try(
         number=attempt.number, facts=tuple(facts), command=attempt.command, command_sha256=attempt.command_sha256,
         problem=attempt.problem, tail=attempt.tail or _text(attempt.values.get("stdout"))[-2000:],

@@ -16,7 +16,8 @@ from runner.seams import Reading
 COLUMNS = (
     "run", "playbook", "ticket", "host", "host_outcome", "batch", "phase", "step", "title", "kind", "user", "attempt",
     "started_at", "took_ms", "host_ms", "waited_ms", "outcome", "exit_code", "exit", "changed", "summary", "problem",
-    "skipped_because", "command", "command_sha256", "output_bytes", "output_lines", "output_sha256", "output_file",
+    "notes", "skipped_because", "command", "command_sha256", "output_bytes", "output_lines", "output_sha256",
+    "output_file",
 )  # fmt: skip
 Cell = str | int | None
 
@@ -91,6 +92,7 @@ def _of_attempt(attempt: Attempt) -> dict[str, Cell]:
         "changed": "" if attempt.changed is None else "yes" if attempt.changed else "no",
         "summary": attempt.summary,
         "problem": attempt.problem,
+        "notes": "; ".join(attempt.notes),
         "command": attempt.command,
         "command_sha256": attempt.command_sha256,
         "output_bytes": sum(int(output.get(stream) or 0) for stream in ("stdout_bytes", "stderr_bytes"))

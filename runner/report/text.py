@@ -148,10 +148,19 @@ def _end(record: RunRecord, records: str) -> Iterator[str]:
     for batch in record.batches[-1:]:
         if batch.stopped:
             yield f"  stopped after batch {batch.number}: {batch.stopped}"
+    yield from _notes(record)
     for trouble in record.troubles:
         yield f"  note  {one_line(trouble)}"
     code = record.exit_code if record.exit_code is not None else exit_code(record)
     yield f"  record {records}/{record.run}   not signed   exit {code}"
+
+
+def _notes(record: RunRecord) -> Iterator[str]:
+    """What a person should know of how steps were carried out."""
+    for host in record.hosts.values():
+        for step in host.steps.values():
+            for note in step.attempts[-1].notes if step.attempts else ():
+                yield f"  note  {one_line(host.name)} {step.phase}/{step.id}: {one_line(note)}"
 
 
 def _item(record: RunRecord, item: ItemRecord) -> str:
@@ -167,10 +176,12 @@ def _item(record: RunRecord, item: ItemRecord) -> str:
     if item.state == "not used":
         return "not used"
     steps = [step for host in record.hosts.values() for step in host.steps.values() if step.phase == item.phase]
-    bad = sum(1 for step in steps if step.outcome and not Outcome(step.outcome).good)
     names = {step.base for step in steps}
-    if bad:
-        return f"{amount(bad, 'step')} failed"
+    unknown = sum(1 for step in steps if step.outcome == Outcome.UNKNOWN)
+    bad = sum(1 for step in steps if step.outcome and not Outcome(step.outcome).good) - unknown
+    if bad or unknown:
+        told = [f"{amount(bad, 'step')} failed"] if bad else []
+        return ", ".join([*told, f"of {amount(unknown, 'step')} nobody knows how it ended"] if unknown else told)
     if item.state == "na":
         return "every step was skipped by its condition"
     proof = ", ".join(one_line(proof) for proof in item.proof)

@@ -1,0 +1,184 @@
+"""What one attempt sends to the host and says of itself to the record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from runner.document.schema import check_value
+from runner.engine.link import Link
+from runner.engine.naming import kept_values, render_params, user_of
+from runner.engine.recovery import launch_through
+from runner.engine.result import StepResult
+from runner.engine.surroundings import Surroundings
+from runner.errors import InvalidInput
+from runner.events import CommandSent, StepFinished, StepRecalled, StepStarted
+from runner.frozen import frozen
+from runner.model import Facts, Host, Step
+from runner.seams import Completed, Launch, OutputFile, Script, Stream, Wish
+
+DEFAULT_TIMEOUT_S = 3600.0
+
+
+@frozen
+class Task:
+    """A step on a host, under the instance id it has there, with the names that its templates may use."""
+
+    host: Host
+    link: Link
+    step: Step
+    instance: str
+    names: Mapping[str, Any]
+
+
+class Errand:
+    """
+    One attempt of a task, `number` counting from 1: its kind, its output, its clock.
+
+    `started` is whether its first event is on record; `notes` what a person should know of how it was carried out.
+    """
+
+    def __init__(self, around: Surroundings, task: Task, number: int) -> None:
+        self.around = around
+        self.host, self.link, self.step = task.host, task.link, task.step
+        self.instance, self.names = task.instance, task.names
+        self.number = number
+        self.kind: Any = around.kinds.get(task.step.kind)()
+        self.output: OutputFile = around.journal.output(
+            task.host.name, task.instance, number, keep=not task.step.no_output
+        )
+        self.began = around.clock.monotonic()
+        self.started = False
+        self.notes: list[str] = []
+
+    @property
+    def reboots(self) -> bool:
+        return self.step.expects_reboot or bool(self.kind.reboots)
+
+    @property
+    def limit_s(self) -> float:
+        return self.step.timeout_s or DEFAULT_TIMEOUT_S
+
+    def wish(self, facts: Facts | None) -> Wish:
+        """The step with its names filled in. Raises TemplateFailed, and InvalidInput where the schema says no."""
+        params = render_params(self.kind, self.step.params, self.names)
+        wrong = [] if params is self.step.params else check_value(params, self.kind.schema)
+        if wrong:
+            raise InvalidInput(f"{self.step.kind}: " + "; ".join(wrong))
+        return Wish(
+            params=params,
+            host=self.host,
+            facts=facts,
+            run_id=self.around.run_id,
+            step=self.instance,
+            user=user_of(self.step, self.around.playbook, self.names),
+            root=self.around.playbook.root,
+            folder=self.around.playbook.root,
+            names=self.names,
+        )
+
+    def start(self, command: str = "", digest: str = "") -> None:
+        """Put the attempt's begin on record, once."""
+        if self.started:
+            return
+        self.started = True
+        self.around.bus.emit(
+            StepStarted(
+                host=self.host.name,
+                step=self.instance,
+                phase=self.step.phase,
+                kind=self.step.kind,
+                title=self.step.title,
+                attempt=self.number,
+                user=user_of(self.step, self.around.playbook, self.names) or "",
+                read_only=self.kind.reads_only(self.step.params),
+                command=command,
+                sha256=digest,
+            )
+        )
+
+    def recalled(self) -> None:
+        """Put on record that an attempt of an earlier sitting is looked into."""
+        self.started = True
+        self.around.bus.emit(
+            StepRecalled(host=self.host.name, step=self.instance, phase=self.step.phase, attempt=self.number)
+        )
+
+    def send(self, wish: Wish, script: Script) -> Completed:
+        """The act itself: first the record of what goes out, then the launch."""
+        redact = self.around.bus.redactor.text
+        command = redact("\n".join(self.kind.preview(wish)))
+        digest = self.around.journal.script(redact(script.text))
+        if self.started:
+            self.around.bus.emit(
+                CommandSent(
+                    host=self.host.name, step=self.instance, attempt=self.number, command=command, sha256=digest
+                )
+            )
+        else:
+            self.start(command, digest)
+        return self.launch(wish, script, read_only=self.kind.reads_only(wish.params))
+
+    def launch(self, wish: Wish, script: Script, *, read_only: bool, quiet: bool = False) -> Completed:
+        """Run it to its end; `quiet` where what it prints is no output of the step."""
+        done = launch_through(
+            self.around,
+            self.link,
+            self.made(wish, script, read_only=read_only),
+            _quiet if quiet else self.show,
+            instance=self.instance,
+            local=self.step.local,
+            reboots=self.reboots,
+        )
+        return self.noted(done)
+
+    def noted(self, done: Completed) -> Completed:
+        """Keep its notes for the record."""
+        self.notes += [note for note in done.notes if note not in self.notes]
+        return done
+
+    def made(self, wish: Wish, script: Script, *, read_only: bool) -> Launch:
+        launch = Launch(
+            run_id=self.around.run_id,
+            step=self.instance,
+            attempt=self.number,
+            script=script,
+            user=wish.user,
+            deadline_s=self.limit_s,
+            read_only=read_only,
+        )
+        limit = self.step.output_limit
+        return launch if limit is None else replace(launch, output_limit=limit)
+
+    def show(self, stream: Stream, data: bytes) -> None:
+        text = self.output.write(stream, data)
+        self.around.bus.output(self.host.name, self.instance, stream, text)
+
+    def finished(self, result: StepResult, *, last: bool) -> StepFinished:
+        """The attempt's end, as an event; closes its output."""
+        kept = self.output.close()
+        good = result.outcome.good
+        return StepFinished(
+            host=self.host.name,
+            step=self.instance,
+            phase=self.step.phase,
+            attempt=self.number,
+            outcome=str(result.outcome),
+            took_ms=int((self.around.clock.monotonic() - self.began) * 1000),
+            host_ms=result.host_ms,
+            exit=None if result.exit is None else result.exit.to_json(),
+            changed=result.changed,
+            problem=result.problem,
+            summary=result.summary,
+            notes=tuple(self.notes),
+            tail="" if good or self.step.no_output else self.output.tail(),
+            values=kept_values(result.values) if self.step.register and not self.step.no_output else {},
+            register=self.step.register or "",
+            output=kept,
+            last=last,
+        )
+
+
+def _quiet(stream: Stream, data: bytes) -> None:
+    """Looks are not part of a step's output."""
