@@ -1,4 +1,4 @@
-"""Makes the pages that follow from the code: a page per step kind, the events, the settings, the step keys."""
+"""Makes the pages that follow from the code: step kinds, events, settings, the inventory, the keys of steps."""
 
 from __future__ import annotations
 
@@ -11,11 +11,44 @@ from typing import Any
 from runner import events
 from runner.app.kinds import kind_page
 from runner.app.wiring import KINDS
+from runner.inventory.schema import GROUP_KEYS, HOST_KEYS
 from runner.playbook.schema import STEP_KEYS
 from runner.settings import SCHEMA
 
 HERE = Path(__file__).parent
 MADE = "<!-- Made by `inv docs` from the code; change it there. -->\n\n"
+
+
+INVENTORY = """# Inventory
+
+```yaml
+rawat: 1
+vars: {timezone: Asia/Jakarta}
+hosts:
+  db1: {address: 10.0.0.5, port: 2222, user: maint, identity_file: ~/.ssh/maint, jump: bastion}
+  db2: {}                     # its name is its address; the rest comes from ssh_config
+  laptop: {transport: local}
+groups:
+  db: {hosts: [db1, db2], vars: {port: 5432}, limit: 1}
+  credit: {children: [db]}
+```
+
+`-i FILE`, several times if need be; else [rawat.yml](settings.md). `rawat hosts [PATTERN]` shows what came out
+and where each value was written. Ansible inventories, INI and YAML, are read as well, `group_vars` and `host_vars` with
+them; so are the names in `~/.ssh/config`.
+
+## A host
+"""
+
+INVENTORY_RULES = """## Which value holds
+
+The host's own, then its nearest group's, a farther group's, `vars`, the playbook's; `-e` is above them all. Two groups
+equally near that differ are a mistake that names both places.
+
+## Patterns
+
+`db`, `db1,db2`, `app*`, `credit:!db` (without), `credit:&eu` (only those also in).
+"""
 
 
 def pages() -> dict[Path, str]:
@@ -24,6 +57,7 @@ def pages() -> dict[Path, str]:
     made[HERE / "kinds" / "README.md"] = MADE + _kinds()
     made[HERE / "events.md"] = MADE + _events()
     made[HERE / "settings.md"] = MADE + _settings()
+    made[HERE / "inventory.md"] = MADE + _inventory()
     made[HERE / "step-keys.md"] = MADE + _step_keys()
     return made
 
@@ -74,9 +108,18 @@ def _setting_rows(schema: Mapping[str, Any], prefix: str) -> Iterator[str]:
 
 
 def _step_keys() -> str:
-    lines = ["# Step keys", "", "Beside its kind, every step may have these.", "", "| key | meaning |", "| --- | --- |"]
-    lines += [f"| `{key}` | {_cell(schema.get('description', ''))} |" for key, schema in STEP_KEYS.items()]
+    lines = ["# Step keys", "", "Beside its kind, every step may have these.", "", *_keys(STEP_KEYS)]
     return "\n".join(lines) + "\n"
+
+
+def _inventory() -> str:
+    lines = [INVENTORY, *_keys(HOST_KEYS), "", "## A group", "", *_keys(GROUP_KEYS), "", INVENTORY_RULES]
+    return "\n".join(lines)
+
+
+def _keys(properties: Mapping[str, Any]) -> list[str]:
+    rows = [f"| `{key}` | {_cell(schema.get('description', ''))} |" for key, schema in properties.items()]
+    return ["| key | meaning |", "| --- | --- |", *rows]
 
 
 def _cell(text: str) -> str:

@@ -166,11 +166,15 @@ class Share:
 
 @frozen
 class Rollout:
-    """Sizes of batches, hosts at work at once, and the number of failed hosts that stops the run (at least)."""
+    """
+    Sizes of batches, hosts at work at once, the number of failed hosts that stops the run (at least), and how long a
+    sitting of the run may take in seconds: what has not begun by then does not, except `finally` and a rollback.
+    """
 
     batches: tuple[Share, ...] = (Share(value=100, percent=True),)
     parallel: int = 10
     stop_when_failed: Share = Share(value=1)
+    timeout_s: float = 86400.0
 
 
 @frozen

@@ -52,5 +52,5 @@ def prepare(selection: Selection, context: Context) -> Prepared:
         only=selection.only,
         skip=selection.skip,
     )
-    plan = make_plan(playbook, chosen.hosts, choice, left_out=chosen.left_out)
+    plan = make_plan(playbook, chosen.hosts, choice, left_out=chosen.left_out, limits=chosen.limits)
     return Prepared(settings=settings, playbook=playbook, inventory=inventory, plan=plan, selection=selection)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from runner.app.assemble import Earlier
 from runner.app.prepare import Prepared, prepare, settings_of
 from runner.app.request import Context, Reason, Selection
-from runner.app.run import Earlier
 from runner.app.wiring import records_of
 from runner.document.source import likely
 from runner.engine.past import Word, past_of

@@ -1,34 +1,22 @@
-"""Carry a plan out: a new run with its record."""
+"""Carry a plan out: a run, or the next sitting of one, with its record."""
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
-from importlib import import_module
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from runner.app import identity
+from runner.app.assemble import Assembly, Earlier, assemble
 from runner.app.opening import started, statement
 from runner.app.prepare import Prepared
 from runner.app.request import Context, Reason
-from runner.app.secrets import Ask, SudoPasswords, find_secrets, find_sudo_password
+from runner.app.secrets import Ask
 from runner.app.signals import OnCancel, heeded
-from runner.app.wiring import KINDS, Transports
-from runner.engine.bus import Bus, moment
-from runner.engine.clock import SystemClock
-from runner.engine.link import Link
-from runner.engine.past import Past
-from runner.engine.plan import Plan, canonical
-from runner.engine.run import Run
-from runner.engine.surroundings import Stop, Surroundings
+from runner.engine.bus import moment
+from runner.engine.plan import Plan
 from runner.errors import GateClosed, JournalError
-from runner.events import Deviated, Event
+from runner.events import Deviated
 from runner.frozen import frozen
-from runner.journal.folder import Records, new_run_id
-from runner.journal.resource import Resources
-from runner.journal.sitting import Sitting
-from runner.redact import Redactor
+from runner.journal.folder import Records
 from runner.seams import People, Watcher
 
 if TYPE_CHECKING:
@@ -44,17 +32,6 @@ class Finished:
     exit_code: int
     records: Records
     index_trouble: str = ""
-
-
-@frozen
-class Earlier:
-    """The sittings before this one: their events, what they left on each host, and what a person overrides."""
-
-    run: str
-    sitting: int
-    events: tuple[tuple[Event, ...], ...]
-    past: Mapping[str, Past]
-    deviations: tuple[Deviated, ...] = ()
 
 
 def carry_out(
@@ -75,89 +52,35 @@ def carry_out(
     Raises InvalidInput and GateClosed before anything is touched, JournalError where the record cannot be written,
     LockBusy where somebody else is about to continue the same run.
     """
-    settings, plan = prepared.settings, prepared.plan
-    if settings.ticket_required and not reason.ticket:
+    if prepared.settings.ticket_required and not reason.ticket:
         raise GateClosed("the policy asks for a ticket", hint="give it with --ticket")
-    secrets = find_secrets(plan.playbook.secrets, context.environment, ask)
-    password = find_sudo_password(context.environment, ask if ask_sudo else None)
-    redactor = Redactor([*secrets.values(), *([password] if password else [])])
-    records = Records(settings.records)
-    records.prepare()
-    run_id = earlier.run if earlier else new_run_id()
-    sitting = Sitting(settings.records, run_id, earlier.sitting if earlier else 1, redactor)
-    clock = SystemClock()
-    sitting.freeze(
-        plan=canonical(plan.to_json()) + b"\n",
-        inventory=canonical([asdict(host) for host in plan.hosts]) + b"\n",
-        sources={source.path: source.text for source in plan.playbook.sources},
-        at=moment(clock.now()),
-        summary={"playbook": plan.playbook.name, "plan_sha256": plan.digest},
-    )
-    owner = f"run {run_id} of {identity.name_of(identity.who(context.environment))} since {moment(clock.now())}"
-    bus = Bus(sitting, redactor, clock, watchers(run_id, plan))
-    stop = Stop()
-    around = Surroundings(
-        playbook=plan.playbook,
-        kinds=KINDS,
-        bus=bus,
-        journal=sitting,
-        clock=clock,
-        people=people(run_id),
-        stop=stop,
-        run_id=run_id,
-        reconnect_s=settings.reconnect_timeout_s,
-        lock_s=settings.lock_timeout_s,
-        resources=Resources(settings.records / "locks"),
-        owner=owner,
-    )
-    transports = Transports(settings)
-    passwords = SudoPasswords(password)
-    run = Run(
-        plan,
-        around,
-        link=lambda host: Link(
-            host,
-            transports,
-            transports.late("local"),
-            run_id=run_id,
-            passwords=passwords,
-            owner=owner,
-            lock=host.name if settings.same_machine_allowed else "host",
-        ),
-        secrets=secrets,
-        signed=lambda item: _signed(records, run_id, item),
-        same_machine=settings.same_machine_allowed,
-        meanwhile=_load_the_rest,
-        earlier=earlier.events if earlier else (),
-        past=earlier.past if earlier else {},
-    )
-    with heeded(stop, run.kill, on_cancel=on_cancel):
-        bus.emit(started(run_id, plan, context, reason, sitting=sitting.number, selection=prepared.selection))
-        for left in plan.skip:
-            bus.emit(Deviated(what="step left out", detail=left, reason=plan.skip[left]))
-        for deviation in earlier.deviations if earlier else ():
-            bus.emit(deviation)
-        code = run.execute()
-        bus.close()
-        sitting.seal(at=moment(clock.now()), exit_code=code, summary=statement(plan, reason, context))
-        if not stop.leave.is_set():
-            run.close()
+    made = assemble(
+        prepared, context, watchers=watchers, people=people, ask=ask, ask_sudo=ask_sudo, earlier=earlier
+    )  # fmt: skip
+    with heeded(made.stop, made.run.kill, on_cancel=on_cancel):
+        _open(made, prepared, context, reason, earlier)
+        code = made.run.execute()
+        made.bus.close()
+        summary = statement(prepared.plan, reason, context)
+        made.sitting.seal(at=moment(made.clock.now()), exit_code=code, summary=summary)
+        if not made.stop.leave.is_set():
+            made.run.close()
     from runner.record import fold
 
-    record = fold([*(earlier.events if earlier else ()), bus.events], records.acts(run_id))
-    return Finished(run=run_id, record=record, exit_code=code, records=records, index_trouble=_index(settings, record))
+    record = fold([*(earlier.events if earlier else ()), made.bus.events], made.records.acts(made.id))
+    trouble = _index(prepared.settings, record)
+    return Finished(run=made.id, record=record, exit_code=code, records=made.records, index_trouble=trouble)
 
 
-def _signed(records: Records, run_id: str, item: str) -> bool:
-    return any(act.get("item") == item and act.get("verdict") in ("pass", "waive") for act in records.acts(run_id))
-
-
-def _load_the_rest() -> None:
-    """What is first needed after the hosts are connected: imported while they are, it costs no time."""
-    for name in ("runner.engine.host", "runner.record", "runner.index.sqlite", "runner.report.text"):
-        import_module(name)
-    gc.freeze()  # what is there now stays: to look through it again and again would cost more than it frees
-    gc.enable()
+def _open(made: Assembly, prepared: Prepared, context: Context, reason: Reason, earlier: Earlier | None) -> None:
+    """The first events: what is going to be done, and in what it differs from the whole."""
+    plan = prepared.plan
+    emit = made.bus.emit
+    emit(started(made.id, plan, context, reason, sitting=made.sitting.number, selection=prepared.selection))
+    for left in plan.skip:
+        emit(Deviated(what="step left out", detail=left, reason=plan.skip[left]))
+    for deviation in earlier.deviations if earlier else ():
+        emit(deviation)
 
 
 def _index(settings: Any, record: RunRecord) -> str:

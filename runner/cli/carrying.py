@@ -11,9 +11,10 @@ import click
 from runner.cli.console import context_of, show_json, terminal
 
 if TYPE_CHECKING:
+    from runner.app.assemble import Earlier
     from runner.app.prepare import Prepared
     from runner.app.request import Context, Reason
-    from runner.app.run import Earlier, Finished
+    from runner.app.run import Finished
     from runner.seams import People, Question, Watcher
 
 F = TypeVar("F", bound=Callable[..., Any])

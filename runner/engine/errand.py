@@ -17,19 +17,25 @@ from runner.events import CommandSent, StepFinished, StepRecalled, StepStarted
 from runner.frozen import frozen
 from runner.model import Facts, Host, Step
 from runner.seams import Completed, Launch, OutputFile, Script, Stream, Wish
+from runner.units import text_of_duration
 
 DEFAULT_TIMEOUT_S = 3600.0
 
 
 @frozen
 class Task:
-    """A step on a host, under the instance id it has there, with the names that its templates may use."""
+    """
+    A step on a host, under the instance id it has there, with the names that its templates may use.
+
+    `until` is when the run has no time left for it, by the clock's monotonic time; steps that clean up have all theirs.
+    """
 
     host: Host
     link: Link
     step: Step
     instance: str
     names: Mapping[str, Any]
+    until: float = float("inf")
 
 
 class Errand:
@@ -44,6 +50,7 @@ class Errand:
         self.host, self.link, self.step = task.host, task.link, task.step
         self.instance, self.names = task.instance, task.names
         self.number = number
+        self._until = task.until
         self.kind: Any = around.kinds.get(task.step.kind)()
         self.output: OutputFile = around.journal.output(
             task.host.name, task.instance, number, keep=not task.step.no_output
@@ -58,7 +65,8 @@ class Errand:
 
     @property
     def limit_s(self) -> float:
-        return self.step.timeout_s or DEFAULT_TIMEOUT_S
+        """Seconds that a launch may take now: the step's time, or what is left of the run's."""
+        return min(self.step.timeout_s or DEFAULT_TIMEOUT_S, max(1.0, self._until - self.around.clock.monotonic()))
 
     def wish(self, facts: Facts | None) -> Wish:
         """The step with its names filled in. Raises TemplateFailed, and InvalidInput where the schema says no."""
@@ -135,17 +143,26 @@ class Errand:
 
     def noted(self, done: Completed) -> Completed:
         """Keep its notes for the record."""
-        self.notes += [note for note in done.notes if note not in self.notes]
+        for note in done.notes:
+            self._note(note)
         return done
 
+    def _note(self, note: str) -> None:
+        if note not in self.notes:
+            self.notes.append(note)
+
     def made(self, wish: Wish, script: Script, *, read_only: bool) -> Launch:
+        """The launch as the host gets it, with its deadline there."""
+        limit_s = self.limit_s
+        if limit_s < (self.step.timeout_s or DEFAULT_TIMEOUT_S):
+            self._note(f"its time was cut to the {text_of_duration(limit_s)} that were left of the whole run's")
         launch = Launch(
             run_id=self.around.run_id,
             step=self.instance,
             attempt=self.number,
             script=script,
             user=wish.user,
-            deadline_s=self.limit_s,
+            deadline_s=limit_s,
             read_only=read_only,
         )
         limit = self.step.output_limit

@@ -73,6 +73,7 @@ class HostRun:
         self._undo: list[Undo] = []
         self._outcomes: dict[str, Outcome] = {}
         self._worst = Outcome.OK
+        self._timed = True
 
     def run(self) -> Outcome:
         """All phases, then the rollback where it is asked for, then `finally`; the last event says how it ended."""
@@ -103,9 +104,15 @@ class HostRun:
 
     def _steps(self, steps: Iterable[Step]) -> None:
         for step in steps:
-            if self._around.stop.asked:
-                raise _Halt(f"stopped before {step.id}", Outcome.CANCELLED)
+            self._may_begin(step.id)
             self._step(step)
+
+    def _may_begin(self, name: str) -> None:
+        """Raises _Halt where the run was asked to stop, or its time is over."""
+        if self._around.stop.asked:
+            raise _Halt(f"stopped before {name}", Outcome.CANCELLED)
+        if self._timed and self._around.late:
+            raise _Halt(f"{self._around.late}; not begun: {name}", Outcome.FAILED)
 
     def _step(self, step: Step) -> None:
         if step.id in self._selection.skip:
@@ -161,8 +168,7 @@ class HostRun:
             self._skip(step, step.id, "with: the list is empty")
         results = []
         for number, item in enumerate(items, 1):
-            if self._around.stop.asked:
-                raise _Halt(f"stopped before {step.id}.{number}", Outcome.CANCELLED)
+            self._may_begin(f"{step.id}.{number}")
             results.append(self._do(step, f"{step.id}.{number}", {"item": item}).values)
         self._register(step, results)
 
@@ -175,7 +181,9 @@ class HostRun:
         else:
             self._gate(step, instance)
             with self._resource(step, instance):
-                task = Task(host=self.host, link=self._link, step=step, instance=instance, names=names)
+                task = Task(
+                    host=self.host, link=self._link, step=step, instance=instance, names=names, until=self._until
+                )
                 result = run_step(self._around, task, before=before, boot_id=self._past.boot_id)
         self._outcomes[instance] = result.outcome
         if step.undo and (result.outcome is not Outcome.OK or result.changed is not False):
@@ -185,6 +193,11 @@ class HostRun:
         if raising:
             self._judge(step, instance, result)
         return result
+
+    @property
+    def _until(self) -> float:
+        """When the run has no time left for a step; what cleans up has all of its own."""
+        return self._around.until if self._timed else float("inf")
 
     @contextmanager
     def _resource(self, step: Step, instance: str) -> Iterator[None]:
@@ -196,11 +209,13 @@ class HostRun:
         hold = ExitStack()
         owner = f"{self._around.owner} ({self.host.name}/{instance})"
 
+        wait_s = min(step.timeout_s or DEFAULT_TIMEOUT_S, self._until - self._around.clock.monotonic())
+
         def take() -> None:
             hold.enter_context(resources.hold(str(step.lock), owner))
 
         try:
-            held(self._around, take, host=self.host.name, step="", wait_s=step.timeout_s or DEFAULT_TIMEOUT_S)
+            held(self._around, take, host=self.host.name, step="", wait_s=wait_s)
         except LockBusy as error:
             self._fail(step, instance, error.message)
         with hold:
@@ -287,6 +302,7 @@ class HostRun:
 
     def _side(self, steps: Sequence[Step], item: Mapping[str, Any], suffix: str) -> None:
         """Steps of a rollback or of `finally`: each runs where it can, whatever became of the one before."""
+        self._timed = False
         for step in steps:
             self._names |= item
             try:

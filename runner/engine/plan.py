@@ -39,17 +39,29 @@ class Plan:
     variables: Mapping[str, Mapping[str, Any]]
     skip: Mapping[str, str]
     left_out: tuple[Mapping[str, str], ...]
+    limits: Mapping[str, int]
     digest: str
 
     def to_json(self) -> dict[str, Any]:
         """What the digest is made from, and the digest."""
-        return {**_content(self.playbook, self.hosts, self.batches, self.variables, self.skip), "digest": self.digest}
+        return {
+            **_content(self.playbook, self.hosts, self.batches, self.variables, self.skip, self.limits),
+            "digest": self.digest,
+        }
 
 
 def make_plan(
-    playbook: Playbook, hosts: Sequence[Host], choice: Choice, *, left_out: Sequence[Mapping[str, str]] = ()
+    playbook: Playbook,
+    hosts: Sequence[Host],
+    choice: Choice,
+    *,
+    left_out: Sequence[Mapping[str, str]] = (),
+    limits: Mapping[str, int] | None = None,
 ) -> Plan:
-    """Raises InvalidInput with all that is wrong: no host, steps that do not exist, variables that do not fit."""
+    """
+    `limits` are of groups: how many of their hosts may be at work at a time. Raises InvalidInput with all that is
+    wrong: no host, steps that do not exist, variables that do not fit.
+    """
     if not hosts:
         raise InvalidInput(
             f"no host is selected for '{playbook.name}' (its pattern: {playbook.hosts})",
@@ -58,7 +70,8 @@ def make_plan(
     skip = _skip(playbook, choice)
     variables = _variables(playbook, hosts, choice)
     batches = make_batches([host.name for host in hosts], playbook.rollout)
-    content = _content(playbook, hosts, batches, variables, skip)
+    limits = limits or {}
+    content = _content(playbook, hosts, batches, variables, skip, limits)
     steps = [{"step": name, "why": why} for name, why in skip.items()]
     return Plan(
         playbook=playbook,
@@ -67,6 +80,7 @@ def make_plan(
         variables=variables,
         skip=skip,
         left_out=(*left_out, *steps),
+        limits=limits,
         digest=digest_of(content),
     )
 
@@ -98,6 +112,7 @@ def _content(
     batches: Sequence[Sequence[str]],
     variables: Mapping[str, Mapping[str, Any]],
     skip: Mapping[str, str],
+    limits: Mapping[str, int],
 ) -> dict[str, Any]:
     return {
         "rawat": 1,
@@ -118,7 +133,9 @@ def _content(
         "batches": [list(batch) for batch in batches],
         "parallel": playbook.rollout.parallel,
         "stop_when_failed": str(playbook.rollout.stop_when_failed),
+        "timeout_s": playbook.rollout.timeout_s,
         "skip": dict(skip),
+        "limits": dict(limits),
     }
 
 

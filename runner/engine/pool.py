@@ -23,32 +23,49 @@ def for_each(
     at_once: int,
     stop: Stop,
     meanwhile: Callable[[], None] = lambda: None,
+    take: Callable[[T], bool] = lambda item: True,
+    give: Callable[[T], None] = lambda item: None,
 ) -> list[T]:
     """
     `work` on every item, `at_once` of them together; what was not begun when `stop` was asked is returned.
 
-    `meanwhile` is called once, while the threads are at work. What a thread raises is raised here once all have
-    ended. Raises Abandoned where `stop.leave` is set: threads are left behind.
+    An item begins when `take` says yes to it, in the order given otherwise; `give` is called when it is done.
+    `meanwhile` is called once, while the threads are at work. What a thread raises is raised here once all have ended.
+    Raises Abandoned where `stop.leave` is set: threads are left behind.
     """
     waiting = deque(items)
     lock = threading.Condition()
     errors: list[BaseException] = []
     alive = min(at_once, len(waiting))
 
+    def next_item() -> list[T]:
+        """The first item that may begin, or none when there is nothing more to do."""
+        while waiting and not errors and not stop.asked:
+            for item in waiting:
+                if take(item):
+                    waiting.remove(item)
+                    return [item]
+            lock.wait(0.2)
+        return []
+
     def worker() -> None:
         nonlocal alive
         while True:
             with lock:
-                if not waiting or errors or stop.asked:
+                found = next_item()
+                if not found:
                     alive -= 1
                     lock.notify_all()
                     return
-                item = waiting.popleft()
             try:
-                work(item)
+                work(found[0])
             except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
                 with lock:
                     errors.append(error)
+            finally:
+                with lock:
+                    give(found[0])
+                    lock.notify_all()
 
     for number in range(alive):
         threading.Thread(target=worker, name=f"rawat-host-{number}", daemon=True).start()

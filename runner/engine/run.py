@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from runner.engine.limits import Limits
 from runner.engine.link import Link
 from runner.engine.naming import host_names
 from runner.engine.once import Once
@@ -103,7 +104,7 @@ class Run:
             hosts = [host for host in self._hosts_left if host.name in batch and host.name not in refused]
             if hosts:
                 self._batch(number, hosts)
-            if self._over_limit():
+            if self._over_limit() or self.around.late:
                 return
 
     def _batch(self, number: int, hosts: list[Host]) -> None:
@@ -112,12 +113,14 @@ class Run:
         before = len(self._failed)
 
         def work(host: Host) -> None:
-            if not self._over_limit():
+            if not self._over_limit() and not self.around.late:
                 self._host(number, host)
 
-        for_each(hosts, work, at_once=self.plan.playbook.rollout.parallel, stop=self.around.stop)
+        limits = Limits(self.plan.limits)
+        parallel = self.plan.playbook.rollout.parallel
+        for_each(hosts, work, at_once=parallel, stop=self.around.stop, take=limits.take, give=limits.give)
         failed = tuple(self._failed[before:])
-        stopped = self._limit_words() if self._over_limit() else ""
+        stopped = self._limit_words() if self._over_limit() else self.around.late
         bus.emit(BatchFinished(batch=number, failed=failed, stopped=stopped))
 
     def _host(self, batch: int, host: Host) -> None:

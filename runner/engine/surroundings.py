@@ -10,6 +10,7 @@ from runner.frozen import frozen
 from runner.model import Playbook
 from runner.registry import Registry
 from runner.seams import Clock, Journal, People, Resources
+from runner.units import text_of_duration
 
 
 class Stop:
@@ -50,3 +51,16 @@ class Surroundings:
     resources: Resources | None = None
     owner: str = ""
     """One line that says who holds what this run holds."""
+    until: float = float("inf")
+    """When the time of the whole run is over, by the clock's monotonic time."""
+
+    @property
+    def left_s(self) -> float:
+        return self.until - self.clock.monotonic()
+
+    @property
+    def late(self) -> str:
+        """Why nothing new begins, where the time of the run is over; else empty."""
+        if self.left_s > 0:
+            return ""
+        return f"the time of the whole run, {text_of_duration(self.playbook.rollout.timeout_s)}, is over"

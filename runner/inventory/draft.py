@@ -68,10 +68,11 @@ class HostEntry:
 
 @dataclass(slots=True, kw_only=True)
 class GroupEntry:
-    """`hosts` and `children` are names, each with the place where it is said to belong here."""
+    """`hosts` and `children` are names, each with the place where it is said to belong here; `settings`: `limit`."""
 
     name: str
     mark: Mark
+    settings: Values = field(default_factory=dict)
     hosts: dict[str, Mark] = field(default_factory=dict)
     children: dict[str, Mark] = field(default_factory=dict)
     vars: Values = field(default_factory=dict)
@@ -86,6 +87,12 @@ class Draft:
     vars: Values = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """Of each limited group how many of its hosts may be at work at a time."""
+        limited = [group for group in self.groups.values() if "limit" in group.settings]
+        return {group.name: int(group.settings["limit"].value) for group in limited}
 
     def host(self, name: str, at: Mark) -> HostEntry:
         return self.hosts.setdefault(name, HostEntry(name=name, mark=at))
@@ -104,6 +111,7 @@ class Draft:
             self._join(mine.vars, host.vars, f"of host '{host.name}'")
         for group in other.groups.values():
             same = self.group(group.name, group.mark)
+            self._join(same.settings, group.settings, f"of group '{group.name}'")
             self._join(same.vars, group.vars, f"of group '{group.name}'")
             same.hosts = {**group.hosts, **same.hosts}
             same.children = {**group.children, **same.children}

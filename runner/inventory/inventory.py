@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import field
 from typing import Any
 
 from runner.errors import InvalidInput
@@ -18,11 +19,16 @@ Row = tuple[str, Any, str]
 
 @frozen
 class Selected:
-    """The hosts chosen, in order; those that were left out as `{"host", "why"}`; what was ignored for the chosen."""
+    """
+    The hosts chosen, in order; those that were left out as `{"host", "why"}`; what was ignored for the chosen.
+
+    `limits` are those of the chosen hosts' groups: how many of a group may be at work at a time.
+    """
 
     hosts: tuple[Host, ...]
     left_out: tuple[Mapping[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    limits: Mapping[str, int] = field(default_factory=dict)
 
 
 class Inventory:
@@ -37,11 +43,13 @@ class Inventory:
         *,
         made: Mapping[str, Made],
         members: Mapping[str, tuple[str, ...]],
+        limits: Mapping[str, int],
         noted: tuple[str, ...],
         connections: Connections,
     ) -> None:
         self._made = made
         self._connections = connections
+        self._limits = limits
         self._noted = noted
         self.groups: Mapping[str, tuple[str, ...]] = members
         self.hosts: tuple[Host, ...] = tuple(one.host for one in made.values())
@@ -63,7 +71,9 @@ class Inventory:
             if name not in names
         )
         hosts = tuple(one.host for one in made)
-        return Selected(hosts=hosts, left_out=left_out, notes=_notes(self._noted, made))
+        groups = {group for host in hosts for group in host.groups}
+        limits = {group: limit for group, limit in self._limits.items() if group in groups}
+        return Selected(hosts=hosts, left_out=left_out, notes=_notes(self._noted, made), limits=limits)
 
     def describe(self, host: Host | str) -> list[Row]:
         """All that is known of a host, for people, as rows of (what, value, where it was written)."""

@@ -47,7 +47,9 @@ def load(paths: Sequence[Path], *, ssh_config: Path | None = SSH_CONFIG, known_h
         except InvalidInput as error:
             problems += error.problems
     _stop([*membership.problems, *problems])
-    return Inventory(made=made, members=membership.members(), noted=tuple(draft.notes), connections=connections)
+    return Inventory(
+        made=made, members=membership.members(), limits=draft.limits, noted=tuple(draft.notes), connections=connections
+    )
 
 
 def _united(paths: Sequence[Path]) -> Draft:

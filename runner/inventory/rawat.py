@@ -81,6 +81,8 @@ def _read_group(draft: Draft, document: Document, key: str, said: Mapping[str, A
         group.hosts.setdefault(normal(str(host)), mark(document, (*at, "hosts", number)))
     for number, child in enumerate(_list(said.get("children"))):
         group.children.setdefault(normal(str(child)), mark(document, (*at, "children", number)))
+    if "limit" in said:
+        group.settings["limit"] = Written(value=said["limit"], mark=mark(document, (*at, "limit")))
     group.vars = _vars(draft, document, (*at, "vars"), said.get("vars"))
 
 

@@ -41,6 +41,11 @@ GROUP_KEYS: Mapping[str, Any] = {
     "hosts": {"type": ["array", "null"], "items": {"type": "string"}, "description": "Names of hosts."},
     "children": {"type": ["array", "null"], "items": {"type": "string"}, "description": "Names of groups in it."},
     "vars": {**_VARS, "description": "Values for playbooks, of all hosts of this group."},
+    "limit": {
+        "type": "integer",
+        "minimum": 1,
+        "description": "How many of its hosts may be at work at a time, whatever the playbook's rollout says.",
+    },
 }
 
 SCHEMA: Mapping[str, Any] = {

@@ -16,6 +16,7 @@ from runner.playbook.schema import STEP_KEYS, playbook_schema, steps_schema
 from runner.playbook.steps import StepReader
 from runner.playbook.template import is_template
 from runner.registry import Registry
+from runner.units import duration_s
 
 Kinds = Registry[type[Any]]
 
@@ -241,6 +242,7 @@ def _rollout(data: Mapping[str, Any]) -> Rollout:
         batches=tuple(_share(value) for value in data["batches"]) if "batches" in data else standard.batches,
         parallel=int(data.get("parallel", standard.parallel)),
         stop_when_failed=_share(data["stop_when_failed"]) if "stop_when_failed" in data else standard.stop_when_failed,
+        timeout_s=duration_s(data["timeout"]) if "timeout" in data else standard.timeout_s,
     )
 
 

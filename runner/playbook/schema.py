@@ -119,6 +119,7 @@ _ROLLOUT = {
         "batches": {"type": "array", "minItems": 1, "items": SHARE},
         "parallel": {"type": "integer", "minimum": 1, "maximum": 1000},
         "stop_when_failed": SHARE,
+        "timeout": DURATION | {"description": "How long the whole run may take. Default 24h."},
     },
 }
 

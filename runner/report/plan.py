@@ -26,6 +26,8 @@ def _lines(plan: dict[str, Any], commands: bool, notes: Sequence[str]) -> Iterat
     stop = f"at least {limit} of the hosts" if str(limit).endswith("%") else f"at least {amount(int(limit), 'host')}"
     yield f"  {amount(len(names), 'host')}  {shown}"
     yield f"  {batches}, {plan['parallel']} at once     stop when {stop} failed"
+    for group, most in plan["limits"].items():
+        yield f"  never more than {amount(most, 'host')} of {one_line(group)} at a time"
     yield ""
     for step in plan["steps"]:
         yield from _step(step, commands)

@@ -101,6 +101,8 @@ def run(
     fail_at: int = 0,
     variables: Mapping[str, Mapping[str, Any]] | None = None,
     same_machine: bool = True,
+    groups: Mapping[str, tuple[str, ...]] | None = None,
+    limits: Mapping[str, int] | None = None,
 ) -> Outcome:
     """Load `head` + `text`, run it on fake hosts (one named `a` by default), and fold what happened."""
     folder = Path(tempfile.mkdtemp(dir=folder))
@@ -108,8 +110,11 @@ def run(
     path.write_text(head + text, encoding="utf-8")
     fakes = dict(hosts or {"a": FakeHost()})
     playbook = load(path, kinds=KINDS)
-    known = [Host(name=name, address=name, vars=(variables or {}).get(name, {})) for name in fakes]
-    plan = make_plan(playbook, known, choice or Choice(variables={}))
+    known = [
+        Host(name=name, address=name, vars=(variables or {}).get(name, {}), groups=(groups or {}).get(name, ()))
+        for name in fakes
+    ]
+    plan = make_plan(playbook, known, choice or Choice(variables={}), limits=limits)
     clock, watcher = FakeClock(), RecordingWatcher()
     redactor = Redactor(secrets)
     journal = MemoryJournal(folder, redactor, fail_at=fail_at)
@@ -117,7 +122,7 @@ def run(
     answers = people or Answers()
     around = Surroundings(
         playbook=playbook, kinds=KINDS, bus=bus, journal=journal, clock=clock, people=answers,
-        stop=stop or Stop(), run_id="01RUN",
+        stop=stop or Stop(), run_id="01RUN", until=clock.monotonic() + playbook.rollout.timeout_s,
     )  # fmt: skip
     bus.emit(started("01RUN", plan, Context(folder=folder, environment={}), Reason()))
     transport = FakeTransport(fakes, clock=clock)

@@ -20,7 +20,7 @@ hosts:
   bastion: {address: 192.0.2.1}
   laptop: {transport: local}
 groups:
-  db: {hosts: [db1, db2], vars: {port: 5432}}
+  db: {hosts: [db1, db2], vars: {port: 5432}, limit: 1}
   credit: {children: [db], hosts: [app1], vars: {port: 1, cost: 2}}
 """
 
@@ -61,6 +61,20 @@ def test_the_example_of_the_design(tmp_path: Path) -> None:
     assert (laptop.transport, laptop.vars) == ("local", {"timezone": "Asia/Jakarta"})
     assert inventory.groups["credit"] == ("db1", "db2", "app1")
     assert inventory.groups["all"] == ("db1", "db2", "app1", "bastion", "laptop")
+
+
+def test_the_limit_of_a_group_goes_with_its_hosts(tmp_path: Path) -> None:
+    inventory = read(tmp_path, EXAMPLE)
+    assert inventory.select("all").limits == {"db": 1}
+    assert inventory.select("app1").limits == {}
+    wrong = problems(tmp_path, "rawat: 1\nhosts: {a: }\ngroups: {g: {hosts: [a], limit: 0}}\n")
+    assert len(wrong) == 1 and wrong[0].startswith("a.yml:3:33: ")
+    wrong = problems(
+        tmp_path,
+        "rawat: 1\nhosts: {a: }\ngroups: {g: {hosts: [a], limit: 1}}\n",
+        "rawat: 1\ngroups: {g: {limit: 2}}\n",
+    )
+    assert len(wrong) == 1 and "'limit' of group 'g' is 2 here, and 1 at" in wrong[0]
 
 
 def test_origins_name_file_line_and_group(tmp_path: Path) -> None:
@@ -145,8 +159,8 @@ def test_strength_of_values(tmp_path: Path, said: dict[str, str], wanted: object
          ['a.yml:2:24: "{{ x }}" does not have the form that is wanted here: a DNS name or an IP address; by default '
           "HostName of ssh_config, else the host's name",
           "a.yml:2:24: 'address' is not a template; write the value itself"]),
-        ("rawat: 1\ngroups: {db: {limit: 1}}",
-         ["a.yml:2:15: 'limit' is not a key of 'db'; known are: children, hosts, vars"]),
+        ("rawat: 1\ngroups: {db: {colour: 1}}",
+         ["a.yml:2:15: 'colour' is not a key of 'db'; known are: children, hosts, limit, vars"]),
         ("rawat: 1\nhosts: {db1: {}}\ngroups: {db: {hosts: [bd1]}}",
          ["a.yml:3:23: there is no host 'bd1'; did you mean 'db1'?"]),
         ("rawat: 1\ngroups: {db: {}, eu: {hosts: [db]}}",

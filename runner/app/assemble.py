@@ -1,0 +1,150 @@
+"""A run put together: its secrets, its folder, its bus, its engine. Nothing is connected to yet."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from runner.app import identity
+from runner.app.prepare import Prepared
+from runner.app.request import Context
+from runner.app.secrets import Ask, SudoPasswords, find_secrets, find_sudo_password
+from runner.app.wiring import KINDS, Transports
+from runner.engine.bus import Bus, moment
+from runner.engine.clock import SystemClock
+from runner.engine.link import Link
+from runner.engine.past import Past
+from runner.engine.plan import Plan, canonical
+from runner.engine.run import Run
+from runner.engine.surroundings import Stop, Surroundings
+from runner.events import Deviated, Event
+from runner.frozen import frozen
+from runner.journal.folder import Records, new_run_id
+from runner.journal.resource import Resources
+from runner.journal.sitting import Sitting
+from runner.model import Host
+from runner.redact import Redactor, Secret
+from runner.seams import Clock, People, Watcher
+
+if TYPE_CHECKING:
+    from runner.settings import Settings
+
+
+@frozen
+class Earlier:
+    """The sittings before this one: their events, what they left on each host, and what a person overrides."""
+
+    run: str
+    sitting: int
+    events: tuple[tuple[Event, ...], ...]
+    past: Mapping[str, Past]
+    deviations: tuple[Deviated, ...] = ()
+
+
+@frozen
+class Assembly:
+    """A run that can begin. `sitting` is frozen and open in the ledger; `run` has touched no host."""
+
+    id: str
+    records: Records
+    sitting: Sitting
+    bus: Bus
+    clock: Clock
+    stop: Stop
+    run: Run
+
+
+def assemble(
+    prepared: Prepared,
+    context: Context,
+    *,
+    watchers: Callable[[str, Plan], Sequence[Watcher]],
+    people: Callable[[str], People],
+    ask: Ask | None,
+    ask_sudo: bool,
+    earlier: Earlier | None,
+) -> Assembly:
+    """Raises InvalidInput for a secret that is nowhere, JournalError and LockBusy where the record cannot be begun."""
+    settings, plan = prepared.settings, prepared.plan
+    secrets = find_secrets(plan.playbook.secrets, context.environment, ask)
+    password = find_sudo_password(context.environment, ask if ask_sudo else None)
+    redactor = Redactor([*secrets.values(), *([password] if password else [])])
+    records, clock, stop = Records(settings.records), SystemClock(), Stop()
+    records.prepare()
+    run_id = earlier.run if earlier else new_run_id()
+    sitting = _frozen(settings, plan, run_id, earlier.sitting if earlier else 1, redactor, clock)
+    owner = f"run {run_id} of {identity.name_of(identity.who(context.environment))} since {moment(clock.now())}"
+    bus = Bus(sitting, redactor, clock, watchers(run_id, plan))
+    around = Surroundings(
+        playbook=plan.playbook,
+        kinds=KINDS,
+        bus=bus,
+        journal=sitting,
+        clock=clock,
+        people=people(run_id),
+        stop=stop,
+        run_id=run_id,
+        reconnect_s=settings.reconnect_timeout_s,
+        lock_s=settings.lock_timeout_s,
+        resources=Resources(settings.records / "locks"),
+        owner=owner,
+        until=clock.monotonic() + plan.playbook.rollout.timeout_s,
+    )
+    run = Run(
+        plan,
+        around,
+        link=_links(settings, run_id, owner, password),
+        secrets=secrets,
+        signed=lambda item: _signed(records, run_id, item),
+        same_machine=settings.same_machine_allowed,
+        meanwhile=_load_the_rest,
+        earlier=earlier.events if earlier else (),
+        past=earlier.past if earlier else {},
+    )
+    return Assembly(id=run_id, records=records, sitting=sitting, bus=bus, clock=clock, stop=stop, run=run)
+
+
+def _frozen(settings: Settings, plan: Plan, run_id: str, number: int, redactor: Redactor, clock: Clock) -> Sitting:
+    """The sitting's folder, with what is going to be done in it."""
+    sitting = Sitting(settings.records, run_id, number, redactor)
+    sitting.freeze(
+        plan=canonical(plan.to_json()) + b"\n",
+        inventory=canonical([asdict(host) for host in plan.hosts]) + b"\n",
+        sources={source.path: source.text for source in plan.playbook.sources},
+        at=moment(clock.now()),
+        summary={"playbook": plan.playbook.name, "plan_sha256": plan.digest},
+    )
+    return sitting
+
+
+def _links(settings: Settings, run_id: str, owner: str, password: Secret | None) -> Callable[[Host], Link]:
+    transports = Transports(settings)
+    passwords = SudoPasswords(password)
+
+    def link(host: Host) -> Link:
+        return Link(
+            host,
+            transports,
+            transports.late("local"),
+            run_id=run_id,
+            passwords=passwords,
+            owner=owner,
+            lock=host.name if settings.same_machine_allowed else "host",
+        )
+
+    return link
+
+
+def _signed(records: Records, run_id: str, item: str) -> bool:
+    return any(act.get("item") == item and act.get("verdict") in ("pass", "waive") for act in records.acts(run_id))
+
+
+def _load_the_rest() -> None:
+    """What is first needed after the hosts are connected: imported while they are, it costs no time."""
+    for name in ("runner.engine.host", "runner.record", "runner.index.sqlite", "runner.report.text"):
+        import_module(name)
+    gc.freeze()  # what is there now stays: to look through it again and again would cost more than it frees
+    gc.enable()
