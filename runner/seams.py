@@ -71,10 +71,12 @@ class Completed:
     """
     How a launch ended. `stdout` and `stderr` are what was kept of it (at most `KEEP_BYTES` each, head and tail);
     everything has gone through `on_output`. Times are the host's: Unix seconds, and the duration by its uptime.
-    `notes` is what a person should know of how it was carried out, a sentence each.
+    `notes` is what a person should know of how it was carried out, a sentence each. `gone`: nothing of it lives any
+    more, though nobody knows how it ended.
     """
 
     exit: Exit
+    gone: bool = False
     stdout: bytes = b""
     stderr: bytes = b""
     stdout_bytes: int = 0

@@ -49,8 +49,8 @@ def settle(errand: Errand, wish: Wish, result: StepResult) -> StepResult:
         left, why = _left(errand, wish)
     except TransportError:
         return result
-    if left is None:
-        return result
+    if left is None or (left and not result.gone):
+        return result  # what may still run may still do it
     if left:
         problem = f"{result.problem}; a look shows that it is not done: {why}"
         return StepResult(outcome=Outcome.FAILED, problem=problem, exit=result.exit, free=True)

@@ -81,9 +81,10 @@ def _settle(session: Session, launch: Launch, received: _Received, boot: str, re
     if rebooted and reboots:
         return Completed(exit=Exit(code=0))
     if rebooted:
-        return Completed(exit=Exit(unknown="the host was booted again while it ran"))
+        return Completed(exit=Exit(unknown="the host was booted again while it ran"), gone=True)
     if settled.state == "free":
-        return Completed(exit=Exit(unknown="it was started, nothing of it lives, and nobody wrote how it ended"))
+        unknown = Exit(unknown="it was started, nothing of it lives, and nobody wrote how it ended")
+        return Completed(exit=unknown, gone=True)
     return Completed(exit=Exit(unknown="the host cannot tell whether it still runs"))
 
 

@@ -19,7 +19,7 @@ class StepResult:
     `values` is what `register` gives to later steps.
 
     `repeatable`: `retries` may try it again. `free`: it may be tried again without being asked for, because nothing of
-    it happened, or because it may be repeated whatever happened.
+    it happened, or because it may be repeated whatever happened. `gone`: nothing of it runs any more.
     """
 
     outcome: Outcome
@@ -31,6 +31,7 @@ class StepResult:
     host_ms: int | None = None
     repeatable: bool = True
     free: bool = False
+    gone: bool = True
 
 
 def judged(step: Step, names: Mapping[str, Any], verdict: Verdict, done: Completed) -> StepResult:
@@ -56,12 +57,17 @@ def judged(step: Step, names: Mapping[str, Any], verdict: Verdict, done: Complet
     )
 
 
-def ended_otherwise(done: Completed, *, repeatable: bool) -> StepResult | None:
-    """The result where the host did not see the script end by itself: unknown, or at its deadline."""
+def ended_otherwise(done: Completed, *, repeatable: bool, reads_only: bool = False) -> StepResult | None:
+    """
+    The result where the host did not see the script end by itself: unknown, or at its deadline.
+
+    What may be repeated is, once it is certain that nothing of the first time still runs; what only reads always.
+    """
     if done.exit.unknown is not None or done.exit.killed == "not known":
         problem = f"nobody knows how it ended: {done.exit.unknown or done.exit}"
+        again = reads_only or (repeatable and done.gone)
         return StepResult(
-            outcome=Outcome.UNKNOWN, problem=problem, exit=done.exit, repeatable=repeatable, free=repeatable
+            outcome=Outcome.UNKNOWN, problem=problem, exit=done.exit, repeatable=again, free=again, gone=done.gone
         )
     if done.exit.timeout_s is not None:
         return StepResult(outcome=Outcome.FAILED, problem=str(done.exit), exit=done.exit, host_ms=host_ms(done))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from runner.engine.errand import Task
 from runner.engine.past import NOTHING, Before
 from runner.engine.result import StepResult
@@ -29,12 +31,15 @@ def run_step(around: Surroundings, task: Task, *, before: Before = NOTHING, boot
     tries = free = 0
     number = before.attempts
     doubt = before.state == "doubt"
+    unknown: StepResult | None = None
     while True:
         number += not doubt
         trial = Trial(around, task, number)
         result = trial.settle(before, boot_id) if doubt else trial.run()
         tries += not doubt
         doubt = False
+        result = _still_unknown(unknown, result)
+        unknown = result if result.outcome is Outcome.UNKNOWN else None
         bad = result.outcome in (Outcome.FAILED, Outcome.UNREACHABLE, Outcome.UNKNOWN)
         free += result.free
         left = tries < step.retry.attempts + min(free, FREE) if result.repeatable else False
@@ -44,3 +49,10 @@ def run_step(around: Surroundings, task: Task, *, before: Before = NOTHING, boot
             return result
         detail = f"after attempt {number}: {result.problem}"
         wait(around, task.host.name, task.instance, "retry", step.retry.wait_s(number), detail)
+
+
+def _still_unknown(unknown: StepResult | None, result: StepResult) -> StepResult:
+    """An attempt whose end nobody knows stays so, where the next one could not even begin."""
+    if unknown is None or result.outcome is not Outcome.UNREACHABLE:
+        return result
+    return replace(result, outcome=Outcome.UNKNOWN, problem=f"{unknown.problem}; and then: {result.problem}")

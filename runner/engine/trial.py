@@ -68,7 +68,8 @@ class Trial:
             return StepResult(outcome=Outcome.UNREACHABLE, problem="it never arrived on the host", free=True)
         else:
             why = "the host was booted again meanwhile" if rebooted else "nobody wrote down how it ended"
-            result = self._read(wish, Completed(exit=Exit(unknown=why)), None)
+            gone = rebooted or settled.state == "free"
+            result = self._read(wish, Completed(exit=Exit(unknown=why), gone=gone), None)
         return self._settled(wish, result)
 
     def _guarded(self, work: Callable[[], StepResult]) -> StepResult:
@@ -133,8 +134,8 @@ class Trial:
         )
 
     def _read(self, wish: Wish, done: Completed, found: Check | None) -> StepResult:
-        repeatable = self.step.idempotent or bool(self.kind.reads_only(wish.params)) or bool(self.kind.idempotent)
-        otherwise = ended_otherwise(done, repeatable=repeatable)
+        repeatable = self.step.idempotent or bool(self.kind.idempotent)
+        otherwise = ended_otherwise(done, repeatable=repeatable, reads_only=bool(self.kind.reads_only(wish.params)))
         return otherwise or judged(self.step, wish.names, self.kind.read(wish, done, found), done)
 
     def _watch(self, wish: Wish, script: Script, found: Check | None, result: StepResult) -> StepResult:

@@ -21,8 +21,10 @@ def completed(end: tuple[str, ...], launch: Launch, sink: Sink, *, boot: float) 
     except (IndexError, ValueError) as error:
         raise ProtocolError(f"the host told an end that cannot be read: {' '.join(end)}") from error
     out, err = sink.kept["stdout"], sink.kept["stderr"]
+    exit_ = exit_of(how, launch, took_s=ended - begun, output=sink.total)
     return Completed(
-        exit=exit_of(how, launch, took_s=ended - begun, output=sink.total),
+        exit=exit_,
+        gone=exit_.unknown is not None,
         stdout=out.value(),
         stderr=err.value(),
         stdout_bytes=out.total,

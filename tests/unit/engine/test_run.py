@@ -206,6 +206,39 @@ def test_an_unknown_end_is_not_tried_again_unless_that_is_safe(tmp_path: Path) -
     assert len(safe.launches) == 2
 
 
+def test_what_may_still_run_is_not_started_beside_itself(tmp_path: Path) -> None:
+    """The host cannot say that nothing of it lives: not even what may be repeated is, nor what a look finds undone."""
+    text = "phases: {implement: [{id: one, command: one, retries: 3, idempotent: true}]}\n"
+    fake = FakeHost(drop_at=1, settled=Settled(state="unsure"))
+    assert run(tmp_path, text, {"a": fake}).code == 5
+    assert len(fake.launches) == 1
+    looks = "phases: {implement: [{id: one, command: make it, check: test -e /it}]}\n"
+    fake = FakeHost(drop_at=2, settled=Settled(state="unsure"))
+    fake.answers = lambda launch: done(code=1 if "test -e" in launch.script.text else 0)
+    ended = run(tmp_path, looks, {"a": fake})
+    assert ended.code == 5
+    assert [launch.script.text for launch in fake.launches].count("make it\n") == 1
+
+
+def test_an_end_that_nobody_knows_stays_unknown_where_the_host_then_stays_away(tmp_path: Path) -> None:
+    text = "phases: {implement: [{id: one, command: one, idempotent: true}]}\n"
+    fake = FakeHost(drop_at=1, settled=Settled(state="free"))
+
+    def answer(launch: Launch) -> Completed:
+        if launch.attempt == 2:
+            fake.drop_at, fake.settled = 2, Settled(state="torn")
+        return done()
+
+    fake.answers = answer
+    ended = run(tmp_path, text, {"a": fake})
+    assert [attempt.outcome for attempt in ended.record.hosts["a"].steps["one"].attempts] == [
+        "unknown",
+        "unknown",
+        "ok",
+    ]
+    assert ended.code == 0
+
+
 def test_what_only_reads_is_asked_again_after_a_cut(tmp_path: Path) -> None:
     fake = FakeHost(drop_at=1, answers=lambda launch: done(DISK))
     assert run(tmp_path, "phases: {analyse: [{id: room, disk: {path: /, free: 1}}]}\n", {"a": fake}).code == 0
