@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
-from jsonschema.validators import extend
-
+from runner.document.quick import certainly_valid
 from runner.document.source import At, Document, likely
 from runner.errors import Problem
 from runner.redact import Secret
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
 
 Excuse = Callable[[Any], bool]
 """Says of a value that it stands for another one that is not known yet: a template."""
@@ -22,23 +23,31 @@ def _is_string(_: Any, instance: Any) -> bool:
     return isinstance(instance, str | Secret)
 
 
-Validator: Any = extend(  # type: ignore[no-untyped-call]
-    Draft202012Validator, type_checker=Draft202012Validator.TYPE_CHECKER.redefine("string", _is_string)
-)
-"""Draft 2020-12, to which a Secret is a text."""
+@cache
+def validator() -> Any:
+    """Draft 2020-12, to which a Secret is a text."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
+
+    strings = Draft202012Validator.TYPE_CHECKER.redefine("string", _is_string)
+    return extend(Draft202012Validator, type_checker=strings)  # type: ignore[no-untyped-call]
 
 
 def check(document: Document, schema: Mapping[str, Any], *, excuse: Excuse = lambda value: False) -> list[Problem]:
     """Every way in which a document breaks the schema, in the order of the text; what is excused is not looked at."""
-    errors = Validator(schema).iter_errors(document.data)
+    if certainly_valid(document.data, schema, excuse=excuse):
+        return []
+    errors = validator()(schema).iter_errors(document.data)
     found = [problem for error in errors for problem in _problems(document, error, excuse)]
     return sorted(dict.fromkeys(found), key=lambda problem: (problem.where is None, problem.where))
 
 
 def check_value(value: Any, schema: Mapping[str, Any]) -> list[str]:
     """What is wrong with one value once it is rendered, each as `where: what`."""
+    if certainly_valid(value, schema):
+        return []
     found = []
-    for error in Validator(schema).iter_errors(value):
+    for error in validator()(schema).iter_errors(value):
         for leaf in _leaves(error, lambda value: False):
             at = ".".join(str(part) for part in leaf.absolute_path)
             found += [f"{at}: {message}" if at else message for _, _, message in _messages(leaf)]
