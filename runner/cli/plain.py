@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
-
-import click
 
 from runner.cli.board import Board
 from runner.events import BatchFinished, Event, HostRefused, RollbackStarted, SittingStarted, StepFinished, StopAsked
@@ -56,7 +55,7 @@ class PlainProgress:
 
     def _say(self, text: str) -> None:
         self._spoke = time.monotonic()
-        click.echo(f"{time.strftime('%H:%M:%S')}  {one_line(text)}", err=True)
+        sys.stderr.write(f"{time.strftime('%H:%M:%S')}  {one_line(text)}\n")
 
     def _beat(self) -> None:
         while not self._done.wait(min(1.0, self._heartbeat_s)):

@@ -15,6 +15,8 @@ from runner.events import Event, WatcherFailed, from_json
 from runner.redact import Redactor
 from runner.seams import Clock, Journal, Stream, Watcher
 
+TELL_EVERY_S = 0.01
+
 
 def moment(when: datetime) -> str:
     """RFC 3339, UTC, milliseconds."""
@@ -24,9 +26,10 @@ def moment(when: datetime) -> str:
 class Bus:
     """
     `emit` returns once the event is on disk; raises JournalError where it cannot be, so that nothing is begun.
-    With `later` it is written, and on disk with the next event or `settle`: two events then cost one wait for the disk.
+    With `later` it is on disk with the next event or `settle`: two events then cost one wait for the disk.
 
-    Watchers hear on a thread of their own, in order. One that raises is noted in the record and heard no more.
+    Watchers hear on a thread of their own, in order, TELL_EVERY_S late at most: to wake it for each event would cost
+    more than to tell it. One that raises is noted in the record and heard no more.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class Bus:
         self._lock = threading.Lock()
         self._seq = after
         self._closed = False
+        self._closing = threading.Event()
         self._waiting: deque[tuple[int, Event]] = deque()
         self._watchers = list(watchers)
         self._queue: queue.SimpleQueue[Callable[[Watcher], None] | None] = queue.SimpleQueue()
@@ -89,6 +93,7 @@ class Bus:
         with self._lock:
             self._closed = True
         self._queue.put(None)
+        self._closing.set()
         self._thread.join(wait_s)
 
     def _tell(self) -> None:
@@ -99,6 +104,8 @@ class Bus:
                 except Exception as error:  # noqa: BLE001 - one of the two places that isolate what plugs in
                     self._watchers.remove(watcher)
                     self._note(watcher, error)
+            if self._queue.empty():
+                self._closing.wait(TELL_EVERY_S)
         for watcher in self._watchers:
             watcher.close()
 

@@ -1,4 +1,4 @@
-"""Files that only grow, line by line, each line on disk before the call returns."""
+"""Files that only grow, line by line, and are on disk when it is said so."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from typing import Any
 
 from runner.errors import JournalError
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 
 def encode(data: Mapping[str, Any]) -> bytes:
     """One line of JSON with its line end; the bytes that are hashed and written."""
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass") + b"\n"
+    return _ENCODER.encode(data).encode("utf-8", "surrogatepass") + b"\n"
 
 
 def sha256(data: bytes) -> str:
@@ -58,10 +60,11 @@ def write_new(path: Path, data: bytes) -> None:
 
 class AppendFile:
     """
-    A file opened to append: one `write` per line, then `fdatasync`.
+    A file opened to append: lines are chained as they come, and written with the next `sync`, in one `write`.
 
-    May be used by several threads. A short write is cut off again and raises JournalError, and so does every call
-    after it.
+    May be used by several threads: no call to the kernel is made while lines are numbered, so that no thread waits
+    for another one's. A short write is cut off again behind its last whole line and raises JournalError, and so does
+    every call after it.
     """
 
     def __init__(self, path: Path, *, head: str) -> None:
@@ -69,6 +72,7 @@ class AppendFile:
         self.head = head
         self._lock = threading.Lock()
         self._sync = threading.Lock()
+        self._waiting: list[bytes] = []
         self._written = 0
         self._synced = 0
         self._failed: str = ""
@@ -87,34 +91,44 @@ class AppendFile:
         return self.head
 
     def write(self, data: Mapping[str, Any]) -> int:
-        """Write one line, chained to the one before by `prev`; its number, for `sync`."""
+        """Take one line, chained to the one before by `prev`; its number, for `sync`."""
         with self._lock:
             self._usable()
             line = encode({**data, "prev": self.head})
-            try:
-                written = os.write(self._descriptor, line)
-            except OSError as error:
-                self._give_up(f"{self.path}: cannot be written: {error.strerror}", error)
-            if written != len(line):
-                os.ftruncate(self._descriptor, self._size)
-                self._give_up(f"{self.path}: only {written} of {len(line)} bytes could be written; is the disk full?")
-            self._size += len(line)
+            self._waiting.append(line)
             self.head = sha256(line)
             self._written += 1
             return self._written
 
     def sync(self, number: int) -> None:
         """Returns once line `number` is on disk; whoever comes while another syncs shares the next sync."""
+        if self._synced >= number:
+            return
         with self._sync:
             if self._synced >= number:
                 return
-            self._usable()
-            upto = self._written
+            upto = self._put()
             try:
                 os.fdatasync(self._descriptor)
             except OSError as error:
                 self._give_up(f"{self.path}: cannot be made durable: {error.strerror}", error)
             self._synced = upto
+
+    def _put(self) -> int:
+        """Write what waits; the number of the last line in the file."""
+        with self._lock:
+            self._usable()
+            data, upto = b"".join(self._waiting), self._written
+            self._waiting.clear()
+        try:
+            written = os.write(self._descriptor, data) if data else 0
+        except OSError as error:
+            self._give_up(f"{self.path}: cannot be written: {error.strerror}", error)
+        if written != len(data):
+            os.ftruncate(self._descriptor, self._size + data.rfind(b"\n", 0, written) + 1)
+            self._give_up(f"{self.path}: only {written} of {len(data)} bytes could be written; is the disk full?")
+        self._size += len(data)
+        return upto
 
     def _usable(self) -> None:
         if self._failed:
@@ -125,7 +139,12 @@ class AppendFile:
         raise JournalError(message, hint="nothing further is started; see to the disk, then `rawat runs`") from cause
 
     def close(self) -> None:
-        os.close(self._descriptor)
+        """What was not synced is written."""
+        try:
+            if not self._failed:
+                self._put()
+        finally:
+            os.close(self._descriptor)
 
 
 def _write_all(descriptor: int, data: bytes, path: Path) -> None:

@@ -226,6 +226,35 @@ def test_a_short_write_is_cut_off_again_and_ends_the_file(tmp_path: Path) -> Non
     assert (tmp_path / "f").read_bytes().count(b"\n") == 1
 
 
+def test_lines_are_written_together_when_one_of_them_is_synced(tmp_path: Path) -> None:
+    """By whom ever; a short write leaves whole lines."""
+    file = AppendFile(tmp_path / "f", head="0")
+    numbers = [file.write({"a": number}) for number in range(4)]
+    assert (tmp_path / "f").read_bytes() == b""
+    file.sync(numbers[1])
+    assert (tmp_path / "f").read_bytes().count(b"\n") == 4
+    size = (tmp_path / "f").stat().st_size
+    file.write({"a": 4})
+    last = file.write({"a": 5})
+    real = os.write
+    try:
+        os.write = lambda descriptor, data: real(descriptor, data[:-10])
+        with pytest.raises(JournalError, match="only"):
+            file.sync(last)
+    finally:
+        os.write = real
+    lines = (tmp_path / "f").read_bytes()
+    assert len(lines) > size
+    assert [json.loads(line)["a"] for line in lines.splitlines()] == [0, 1, 2, 3, 4]
+
+
+def test_what_was_not_synced_is_written_when_it_is_closed(tmp_path: Path) -> None:
+    file = AppendFile(tmp_path / "f", head="0")
+    file.write({"a": 1})
+    file.close()
+    assert (tmp_path / "f").read_bytes().count(b"\n") == 1
+
+
 def test_a_full_disk_is_an_error_of_the_record(tmp_path: Path) -> None:
     file = AppendFile(Path("/dev/full"), head="0")
     with pytest.raises(JournalError, match="No space left"):
