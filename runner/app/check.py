@@ -8,8 +8,8 @@ from typing import Any
 
 from runner.app.wiring import KINDS
 from runner.model import Playbook
+from runner.playbook.evaluation import raw_uses
 from runner.playbook.load import load
-from runner.playbook.template import raw_uses
 
 
 def check_playbook(path: Path) -> Playbook:

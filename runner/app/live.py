@@ -17,7 +17,8 @@ from runner.errors import RawatError, TransportError
 from runner.frozen import frozen
 from runner.journal.folder import new_run_id
 from runner.model import Host, Step
-from runner.playbook.template import TemplateFailed, evaluate, names_in, render
+from runner.playbook.evaluation import evaluate, names_in
+from runner.playbook.template import TemplateFailed, render
 from runner.seams import Launch, Passwords, Script, Session, StepKind, Stream, Wish
 
 WILL, NOTHING, CANNOT = "will change", "nothing to do", "cannot know"

@@ -12,7 +12,8 @@ from runner.app.wiring import KINDS
 from runner.engine.naming import host_names, render_params, user_of
 from runner.engine.plan import Plan
 from runner.model import Facts, Host, Step
-from runner.playbook.template import TemplateFailed, evaluate, names_in, paths_in
+from runner.playbook.evaluation import evaluate, names_in, paths_in
+from runner.playbook.template import TemplateFailed
 from runner.redact import Secret
 from runner.seams import Wish
 

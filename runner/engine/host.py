@@ -20,7 +20,7 @@ from runner.errors import LockBusy, TransportError
 from runner.events import GateRefused, HostFinished, RollbackStarted, StepSkipped
 from runner.frozen import frozen
 from runner.model import Facts, Host, OnFailure, Outcome, Step
-from runner.playbook.template import TemplateFailed, evaluate, missing, render
+from runner.playbook.template import TemplateFailed, render
 
 
 class _Halt(Exception):
@@ -257,6 +257,8 @@ class HostRun:
     def _wanted(self, step: Step, names: Mapping[str, Any]) -> bool:
         if step.when is None:
             return True
+        from runner.playbook.evaluation import evaluate
+
         try:
             wanted = bool(evaluate(step.when, names))
         except TemplateFailed as error:
@@ -286,7 +288,7 @@ class HostRun:
             why = (
                 f"the result of {step.id} held a secret, which no record keeps; it cannot be had back by a resumed run"
             )
-            self._names[step.register] = missing(why) if lost else values
+            self._names[step.register] = _missing(why) if lost else values
 
     def _roll_back(self, because: str) -> None:
         """What was done is taken back, last first; what fails on the way does not keep the rest from it."""
@@ -324,6 +326,12 @@ class HostRun:
         order = (Outcome.OK, Outcome.SKIPPED, Outcome.CANCELLED, Outcome.REFUSED, Outcome.UNREACHABLE, Outcome.FAILED,
                  Outcome.UNKNOWN)  # fmt: skip
         return max(self._worst, outcome, key=order.index)
+
+
+def _missing(why: str) -> Any:
+    from runner.playbook.evaluation import missing
+
+    return missing(why)
 
 
 def _plain(facts: Facts) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from typing import Any
 from runner.engine.naming import found_text, result_values
 from runner.frozen import frozen
 from runner.model import Exit, Outcome, Step
-from runner.playbook.template import evaluate
 from runner.seams import Completed, Verdict
 
 
@@ -42,9 +41,9 @@ def judged(step: Step, names: Mapping[str, Any], verdict: Verdict, done: Complet
     if step.register:
         names[step.register] = values
     if step.expect is not None and (ok or step.kind in ("command", "script")):
-        ok = bool(evaluate(step.expect, names))
+        ok = bool(_evaluated(step.expect, names))
         problem = "" if ok else f"expected {step.expect}; found {found_text(values)}"
-    if ok and step.until is not None and not evaluate(step.until, names):
+    if ok and step.until is not None and not _evaluated(step.until, names):
         ok, problem = False, f"not yet: {step.until}; found {found_text(values)}"
     return StepResult(
         outcome=Outcome.OK if ok else Outcome.FAILED,
@@ -55,6 +54,12 @@ def judged(step: Step, names: Mapping[str, Any], verdict: Verdict, done: Complet
         summary=verdict.summary,
         host_ms=host_ms(done),
     )
+
+
+def _evaluated(expression: str, names: Mapping[str, Any]) -> Any:
+    from runner.playbook.evaluation import evaluate
+
+    return evaluate(expression, names)
 
 
 def ended_otherwise(done: Completed, *, repeatable: bool, reads_only: bool = False) -> StepResult | None:

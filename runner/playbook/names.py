@@ -9,7 +9,7 @@ from runner.document.source import At, Document, likely
 from runner.errors import Location, Problem
 from runner.frozen import frozen
 from runner.model import FINALLY, UNDO, Playbook, Step
-from runner.playbook.template import expression_problem, is_template, names_in, problems
+from runner.playbook.template import is_template
 from runner.registry import Registry
 
 ALWAYS = frozenset({"facts", "host", "run"})
@@ -89,6 +89,8 @@ class _Names:
 
     @staticmethod
     def _problems(text: Text) -> list[str]:
+        from runner.playbook.evaluation import expression_problem, problems
+
         if not text.expression:
             return problems(text.text, shell=text.shell)
         message = expression_problem(text.text)
@@ -96,6 +98,8 @@ class _Names:
 
     @staticmethod
     def _names(text: Text) -> frozenset[str]:
+        from runner.playbook.evaluation import names_in
+
         return names_in(text.text, expression=text.expression)
 
     def _unknown(self, step: Step, text: Text, name: str, item: bool) -> str:

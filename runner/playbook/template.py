@@ -1,5 +1,5 @@
 """
-Templates and expressions: Jinja2 in a sandbox, undefined names an error.
+Templates: what is one, and how a value with templates in it is filled in.
 
 Parameters know `{{ expression }}` only, so that shell text such as `${#x}` and `'{%s}'` means itself. A text that is
 one expression keeps its value's type. In shell text every value is quoted as a word. What came back from a host is a
@@ -9,18 +9,10 @@ value here, and is never read as a template.
 from __future__ import annotations
 
 import json
-import re
-import shlex
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Mapping
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, Undefined, meta, nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-
 from runner.errors import RawatError
-from runner.playbook.quoting import HOLE, holes
-from runner.redact import Secret
 
 
 class TemplateFailed(RawatError):
@@ -35,55 +27,13 @@ class Raw(str):
     __slots__ = ()
 
 
-class _Sandbox(ImmutableSandboxedEnvironment):
-    def getattr(self, obj: Any, attribute: str) -> Any:
-        """A key of a mapping comes before a method of the same name: `result.values`, `row.count`."""
-        if isinstance(obj, Mapping):
-            return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
-        return super().getattr(obj, attribute)
-
-
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
     """A value as text: what JSON would write for true, false and null, so that no Python word leaks out."""
     if value is None or isinstance(value, bool):
         return json.dumps(value)
     if isinstance(value, Mapping | list | tuple):
         return json.dumps(value, ensure_ascii=False)
     return str(value)
-
-
-def _word(value: Any) -> Any:
-    """A value as one shell word; a list as several."""
-    if isinstance(value, Undefined | Raw):
-        return value
-    if isinstance(value, list | tuple):
-        return " ".join(shlex.quote(_text(item)) for item in value)
-    return shlex.quote(_text(value))
-
-
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, Undefined) else _text(value)
-
-
-def _environment(*, finalize: Any, statements: bool) -> ImmutableSandboxedEnvironment:
-    marks: dict[str, Any] = {}
-    if not statements:
-        marks = {
-            "block_start_string": "{%%%rawat",
-            "block_end_string": "rawat%%%}",
-            "comment_start_string": "{###rawat",
-            "comment_end_string": "rawat###}",
-        }
-    environment = _Sandbox(undefined=StrictUndefined, finalize=finalize, keep_trailing_newline=True, **marks)
-    environment.globals = {"range": environment.globals["range"], "dict": dict}
-    environment.filters["raw"] = lambda value: Raw(_text(value))
-    environment.filters["quote"] = lambda value: Raw(_word(value))
-    return environment
-
-
-_PLAIN = _environment(finalize=_plain, statements=False)
-_SHELL = _environment(finalize=_word, statements=False)
-_FILE = _environment(finalize=_plain, statements=True)
 
 
 def is_template(value: Any) -> bool:
@@ -97,164 +47,13 @@ def render(value: Any, names: Mapping[str, Any], *, shell: bool = False) -> Any:
     A text made with a Secret is a Secret. Raises TemplateFailed.
     """
     if isinstance(value, str):
-        return _render_text(value, names, shell) if "{{" in value else value
+        if "{{" not in value:
+            return value
+        from runner.playbook.evaluation import filled
+
+        return filled(value, names, shell=shell)
     if isinstance(value, Mapping):
         return {key: render(item, names, shell=shell) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [render(item, names, shell=shell) for item in value]
     return value
-
-
-def evaluate(expression: str, names: Mapping[str, Any]) -> Any:
-    """The value of a bare expression, as under `when`. Raises TemplateFailed."""
-    try:
-        value = _expression(expression)(**names)
-    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
-        raise TemplateFailed(f"{expression!r}: {error}") from error
-    if isinstance(value, Undefined):
-        raise TemplateFailed(f"{expression!r}: {_undefined(value)}")
-    return value
-
-
-def render_text(source: str, names: Mapping[str, Any], *, name: str) -> str:
-    """A template file's text, with statements and loops; nothing is quoted. Raises TemplateFailed."""
-    try:
-        return _FILE.from_string(source).render(**names)
-    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
-        number = getattr(error, "lineno", None)
-        line = f":{number}" if number else ""
-        raise TemplateFailed(f"{name}{line}: {error}") from error
-
-
-def missing(why: str) -> Any:
-    """Stands for a value that is gone: whatever uses it fails, and says why."""
-    return StrictUndefined(hint=why)
-
-
-def problems(value: str, *, shell: bool = False) -> list[str]:
-    """What is wrong with a template before any value is known: bad syntax, and values inside quotes."""
-    try:
-        _PLAIN.parse(value)
-    except TemplateError as error:
-        return [f"not a valid template: {error}"]
-    return _misplaced(value) if shell else []
-
-
-def expression_problem(expression: str) -> str:
-    """What is wrong with a bare expression, or an empty text."""
-    if "{{" in expression:
-        return "this is an expression already: write it without {{ }}"
-    try:
-        _expression(expression)
-    except TemplateError as error:
-        return f"not a valid expression: {error}"
-    return ""
-
-
-def names_in(text: str, *, expression: bool = False) -> frozenset[str]:
-    """The names a template (or a bare expression) asks for; empty where it cannot be parsed."""
-    try:
-        tree = _PLAIN.parse("{{ " + text + " }}" if expression else text)
-    except TemplateError:
-        return frozenset()
-    return frozenset(meta.find_undeclared_variables(tree)) - {"range", "dict"}
-
-
-def paths_in(text: str, *, expression: bool = False) -> frozenset[str]:
-    """The dotted names a template asks for, such as `size.row.bytes`: shown where a value is not known yet."""
-    try:
-        tree = _PLAIN.parse("{{ " + text + " }}" if expression else text)
-    except TemplateError:
-        return frozenset()
-    return frozenset(filter(None, map(_dotted, _outermost(tree))))
-
-
-def raw_uses(text: str) -> int:
-    """How often a template steps around the quoting with `| raw`."""
-    try:
-        return sum(1 for node in _PLAIN.parse(text).find_all(nodes.Filter) if node.name == "raw")
-    except TemplateError:
-        return 0
-
-
-def _outermost(node: nodes.Node) -> Iterator[nodes.Node]:
-    for child in node.iter_child_nodes():
-        if isinstance(child, nodes.Getattr | nodes.Name):
-            yield child
-        else:
-            yield from _outermost(child)
-
-
-def _dotted(node: nodes.Node) -> str:
-    if isinstance(node, nodes.Name):
-        return node.name
-    if isinstance(node, nodes.Getattr):
-        inner = _dotted(node.node)
-        return f"{inner}.{node.attr}" if inner else ""
-    return ""
-
-
-def _render_text(text: str, names: Mapping[str, Any], shell: bool) -> Any:
-    secrets = [name for name in names_in(text) if isinstance(names.get(name), Secret)]
-    if secrets:
-        names = {**names, **{name: names[name].reveal() for name in secrets}}
-    try:
-        whole = None if shell else _whole(text)
-        if whole is not None:
-            value = evaluate(whole, names)
-        else:
-            value = _compiled(text, shell).render(**names)
-    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
-        raise TemplateFailed(f"{text.strip()!r}: {error}") from error
-    return Secret("+".join(sorted(secrets)), _text(value)) if secrets else value
-
-
-@lru_cache(maxsize=4096)
-def _whole(text: str) -> str | None:
-    """The expression, where the text is one `{{ expression }}` and nothing else."""
-    if not re.fullmatch(r"\s*\{\{.*\}\}\s*", text, re.DOTALL):
-        return None
-    body = _PLAIN.parse(text.strip()).body
-    if len(body) != 1 or not isinstance(body[0], nodes.Output) or len(body[0].nodes) != 1:
-        return None
-    inner = text.strip()[2:-2]
-    inner = inner[1:] if inner[:1] in "-+" and inner[1:2].isspace() else inner
-    return (inner[:-1] if inner[-1:] in "-+" else inner).strip()
-
-
-@lru_cache(maxsize=4096)
-def _compiled(text: str, shell: bool) -> Any:
-    return (_SHELL if shell else _PLAIN).from_string(text)
-
-
-@lru_cache(maxsize=4096)
-def _expression(text: str) -> Any:
-    return _PLAIN.compile_expression(text, undefined_to_none=False)
-
-
-def _undefined(value: Undefined) -> str:
-    try:
-        value._fail_with_undefined_error()
-    except TemplateError as error:
-        return str(error)
-
-
-def _misplaced(text: str) -> list[str]:
-    """Values of a shell text that stand where quoting them as a word would be wrong or not enough."""
-    template = _PLAIN.parse(text)
-    raw: list[bool] = []
-    joined = ""
-    for output in template.find_all(nodes.Output):
-        for node in output.nodes:
-            if isinstance(node, nodes.TemplateData):
-                joined += node.data
-            else:
-                joined += HOLE
-                raw.append(isinstance(node, nodes.Filter) and node.name == "raw")
-    found = []
-    for inside, is_raw in zip(holes(joined), raw, strict=False):
-        if inside.endswith("quotes") and inside != "backquotes" and not is_raw:
-            found.append(f"a {{{{ value }}}} inside {inside}: it is quoted already; take the quotes away")
-        elif inside and not is_raw:
-            found.append(f"a {{{{ value }}}} inside {inside}: quoting cannot make it safe there; give it through 'env'")
-    return found

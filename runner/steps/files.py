@@ -148,7 +148,7 @@ class Template(Placed):
     )
 
     def content(self, wish: Wish) -> bytes:
-        from runner.playbook.template import render_text
+        from runner.playbook.evaluation import render_text
 
         path = project_file(wish, wish.params["src"])
         try:

@@ -130,7 +130,7 @@ class Confirm(ControllerStep):
 
 def _broken(claim: str, names: Mapping[str, Any]) -> str:
     """What is wrong with a claim, or an empty text where it holds."""
-    from runner.playbook.template import evaluate
+    from runner.playbook.evaluation import evaluate
 
     try:
         value = evaluate(claim, names)

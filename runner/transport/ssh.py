@@ -16,6 +16,7 @@ from runner.model import Host, Peer
 from runner.seams import Passwords
 from runner.transport import sudo
 from runner.transport.channel import Channel
+from runner.transport.lean import import_paramiko
 from runner.transport.session import SupervisedSession
 from runner.transport.supervisor import Supervisor
 from runner.transport.target import KNOWN_HOSTS, SSH_CONFIG, SshConfig, Target, dial, route
@@ -88,6 +89,7 @@ class SshTransport:
     def _linked(self, host: Host) -> Link:
         targets = self.route(host)
         first = dial(targets[0], timeout_s=self._connect_s, silence_s=self._silence_s)
+        import_paramiko()
         from runner.transport import link as links
 
         link = links.connect(targets, first, self.limits())

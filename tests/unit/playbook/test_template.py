@@ -7,16 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.playbook.template import (
-    TemplateFailed,
-    evaluate,
-    names_in,
-    paths_in,
-    problems,
-    raw_uses,
-    render,
-    render_text,
-)
+from runner.playbook.evaluation import evaluate, names_in, paths_in, problems, raw_uses, render_text
+from runner.playbook.template import TemplateFailed, render
 from runner.redact import Secret
 
 NAMES: dict[str, Any] = {

@@ -1,0 +1,219 @@
+"""
+What is done with templates and expressions: filled in, evaluated, checked. Jinja2 in a sandbox.
+
+Undefined names are an error, and nothing is global but `range` and `dict`. Importing Jinja2 takes 15 ms of every start:
+who needs this only for some playbooks imports it then.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import StrictUndefined, TemplateError, Undefined, meta, nodes
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from runner.playbook.quoting import HOLE, holes
+from runner.playbook.template import Raw, TemplateFailed, text_of
+from runner.redact import Secret
+
+
+class _Sandbox(ImmutableSandboxedEnvironment):
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """A key of a mapping comes before a method of the same name: `result.values`, `row.count`."""
+        if isinstance(obj, Mapping):
+            return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
+        return super().getattr(obj, attribute)
+
+
+def _word(value: Any) -> Any:
+    """A value as one shell word; a list as several."""
+    if isinstance(value, Undefined | Raw):
+        return value
+    if isinstance(value, list | tuple):
+        return " ".join(shlex.quote(text_of(item)) for item in value)
+    return shlex.quote(text_of(value))
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, Undefined) else text_of(value)
+
+
+def _environment(*, finalize: Any, statements: bool) -> ImmutableSandboxedEnvironment:
+    marks: dict[str, Any] = {}
+    if not statements:
+        marks = {
+            "block_start_string": "{%%%rawat",
+            "block_end_string": "rawat%%%}",
+            "comment_start_string": "{###rawat",
+            "comment_end_string": "rawat###}",
+        }
+    environment = _Sandbox(undefined=StrictUndefined, finalize=finalize, keep_trailing_newline=True, **marks)
+    environment.globals = {"range": environment.globals["range"], "dict": dict}
+    environment.filters["raw"] = lambda value: Raw(text_of(value))
+    environment.filters["quote"] = lambda value: Raw(_word(value))
+    return environment
+
+
+_PLAIN = _environment(finalize=_plain, statements=False)
+_SHELL = _environment(finalize=_word, statements=False)
+_FILE = _environment(finalize=_plain, statements=True)
+
+
+def evaluate(expression: str, names: Mapping[str, Any]) -> Any:
+    """The value of a bare expression, as under `when`. Raises TemplateFailed."""
+    try:
+        value = _expression(expression)(**names)
+    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+        raise TemplateFailed(f"{expression!r}: {error}") from error
+    if isinstance(value, Undefined):
+        raise TemplateFailed(f"{expression!r}: {_undefined(value)}")
+    return value
+
+
+def render_text(source: str, names: Mapping[str, Any], *, name: str) -> str:
+    """A template file's text, with statements and loops; nothing is quoted. Raises TemplateFailed."""
+    try:
+        return _FILE.from_string(source).render(**names)
+    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+        number = getattr(error, "lineno", None)
+        line = f":{number}" if number else ""
+        raise TemplateFailed(f"{name}{line}: {error}") from error
+
+
+def missing(why: str) -> Any:
+    """Stands for a value that is gone: whatever uses it fails, and says why."""
+    return StrictUndefined(hint=why)
+
+
+def problems(value: str, *, shell: bool = False) -> list[str]:
+    """What is wrong with a template before any value is known: bad syntax, and values inside quotes."""
+    try:
+        _PLAIN.parse(value)
+    except TemplateError as error:
+        return [f"not a valid template: {error}"]
+    return _misplaced(value) if shell else []
+
+
+def expression_problem(expression: str) -> str:
+    """What is wrong with a bare expression, or an empty text."""
+    if "{{" in expression:
+        return "this is an expression already: write it without {{ }}"
+    try:
+        _expression(expression)
+    except TemplateError as error:
+        return f"not a valid expression: {error}"
+    return ""
+
+
+def names_in(text: str, *, expression: bool = False) -> frozenset[str]:
+    """The names a template (or a bare expression) asks for; empty where it cannot be parsed."""
+    try:
+        tree = _PLAIN.parse("{{ " + text + " }}" if expression else text)
+    except TemplateError:
+        return frozenset()
+    return frozenset(meta.find_undeclared_variables(tree)) - {"range", "dict"}
+
+
+def paths_in(text: str, *, expression: bool = False) -> frozenset[str]:
+    """The dotted names a template asks for, such as `size.row.bytes`: shown where a value is not known yet."""
+    try:
+        tree = _PLAIN.parse("{{ " + text + " }}" if expression else text)
+    except TemplateError:
+        return frozenset()
+    return frozenset(filter(None, map(_dotted, _outermost(tree))))
+
+
+def raw_uses(text: str) -> int:
+    """How often a template steps around the quoting with `| raw`."""
+    try:
+        return sum(1 for node in _PLAIN.parse(text).find_all(nodes.Filter) if node.name == "raw")
+    except TemplateError:
+        return 0
+
+
+def _outermost(node: nodes.Node) -> Iterator[nodes.Node]:
+    for child in node.iter_child_nodes():
+        if isinstance(child, nodes.Getattr | nodes.Name):
+            yield child
+        else:
+            yield from _outermost(child)
+
+
+def _dotted(node: nodes.Node) -> str:
+    if isinstance(node, nodes.Name):
+        return node.name
+    if isinstance(node, nodes.Getattr):
+        inner = _dotted(node.node)
+        return f"{inner}.{node.attr}" if inner else ""
+    return ""
+
+
+def filled(text: str, names: Mapping[str, Any], *, shell: bool = False) -> Any:
+    """A text with its templates filled in; see `template.render`."""
+    secrets = [name for name in names_in(text) if isinstance(names.get(name), Secret)]
+    if secrets:
+        names = {**names, **{name: names[name].reveal() for name in secrets}}
+    try:
+        whole = None if shell else _whole(text)
+        if whole is not None:
+            value = evaluate(whole, names)
+        else:
+            value = _compiled(text, shell).render(**names)
+    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+        raise TemplateFailed(f"{text.strip()!r}: {error}") from error
+    return Secret("+".join(sorted(secrets)), text_of(value)) if secrets else value
+
+
+@lru_cache(maxsize=4096)
+def _whole(text: str) -> str | None:
+    """The expression, where the text is one `{{ expression }}` and nothing else."""
+    if not re.fullmatch(r"\s*\{\{.*\}\}\s*", text, re.DOTALL):
+        return None
+    body = _PLAIN.parse(text.strip()).body
+    if len(body) != 1 or not isinstance(body[0], nodes.Output) or len(body[0].nodes) != 1:
+        return None
+    inner = text.strip()[2:-2]
+    inner = inner[1:] if inner[:1] in "-+" and inner[1:2].isspace() else inner
+    return (inner[:-1] if inner[-1:] in "-+" else inner).strip()
+
+
+@lru_cache(maxsize=4096)
+def _compiled(text: str, shell: bool) -> Any:
+    return (_SHELL if shell else _PLAIN).from_string(text)
+
+
+@lru_cache(maxsize=4096)
+def _expression(text: str) -> Any:
+    return _PLAIN.compile_expression(text, undefined_to_none=False)
+
+
+def _undefined(value: Undefined) -> str:
+    try:
+        value._fail_with_undefined_error()
+    except TemplateError as error:
+        return str(error)
+
+
+def _misplaced(text: str) -> list[str]:
+    """Values of a shell text that stand where quoting them as a word would be wrong or not enough."""
+    template = _PLAIN.parse(text)
+    raw: list[bool] = []
+    joined = ""
+    for output in template.find_all(nodes.Output):
+        for node in output.nodes:
+            if isinstance(node, nodes.TemplateData):
+                joined += node.data
+            else:
+                joined += HOLE
+                raw.append(isinstance(node, nodes.Filter) and node.name == "raw")
+    found = []
+    for inside, is_raw in zip(holes(joined), raw, strict=False):
+        if inside.endswith("quotes") and inside != "backquotes" and not is_raw:
+            found.append(f"a {{{{ value }}}} inside {inside}: it is quoted already; take the quotes away")
+        elif inside and not is_raw:
+            found.append(f"a {{{{ value }}}} inside {inside}: quoting cannot make it safe there; give it through 'env'")
+    return found
