@@ -27,6 +27,11 @@ def frozen(cls: type[T]) -> type[T]:
     return found
 
 
+def shallow(value: Any) -> dict[str, Any]:
+    """`dataclasses.asdict` of a value that holds no other such values, without copying what it holds."""
+    return {name: getattr(value, name) for name, _, _ in value.__parts__}
+
+
 class _Shared:
     __parts__: tuple[tuple[str, Any, Any], ...]
 

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from runner.settings import Settings
 
 
+GARBAGE = 20_000
+"""So many values more than were freed are looked through for cycles: events and results have none."""
+
+
 @frozen
 class Earlier:
     """The sittings before this one: their events, what they left on each host, and what a person overrides."""
@@ -147,4 +151,5 @@ def _load_the_rest() -> None:
     for name in ("runner.engine.host", "runner.record", "runner.index.sqlite", "runner.report.text"):
         import_module(name)
     gc.freeze()  # what is there now stays: to look through it again and again would cost more than it frees
+    gc.set_threshold(GARBAGE)
     gc.enable()

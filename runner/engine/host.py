@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
 from typing import Any
 
 from runner.engine.errand import DEFAULT_TIMEOUT_S, Task
@@ -18,7 +17,7 @@ from runner.engine.surroundings import Surroundings
 from runner.engine.trial import refuse
 from runner.errors import LockBusy, TransportError
 from runner.events import GateRefused, HostFinished, RollbackStarted, StepSkipped
-from runner.frozen import frozen
+from runner.frozen import frozen, shallow
 from runner.model import Facts, Host, OnFailure, Outcome, Step
 from runner.playbook.template import TemplateFailed, render
 
@@ -335,4 +334,4 @@ def _missing(why: str) -> Any:
 
 
 def _plain(facts: Facts) -> dict[str, Any]:
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(facts).items()}
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in shallow(facts).items()}

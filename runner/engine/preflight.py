@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from runner.engine.link import Link
@@ -13,6 +12,7 @@ from runner.engine.pool import for_each
 from runner.engine.surroundings import Surroundings
 from runner.errors import LockBusy, TransportError
 from runner.events import HostConnected, HostRefused
+from runner.frozen import shallow
 from runner.model import Facts, Host, Step
 from runner.playbook.template import TemplateFailed
 
@@ -58,8 +58,8 @@ def preflight(
         around.bus.emit(
             HostConnected(
                 host=host.name,
-                peer=asdict(session.peer),
-                facts=asdict(session.facts),
+                peer=shallow(session.peer),
+                facts=shallow(session.facts),
                 took_ms=_since(around, began),
                 clock_offset_ms=round(offset),
             )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from runner.engine.link import Link
 from runner.engine.result import StepResult
 from runner.engine.surroundings import Surroundings
 from runner.errors import LockBusy, TransportError
 from runner.events import HostConnected, Waited
+from runner.frozen import shallow
 from runner.model import Outcome
 from runner.seams import Completed
 
@@ -63,7 +64,7 @@ def come_back(around: Surroundings, link: Link, *, boot_id: str, instance: str, 
         if session is not None and session.facts.boot_id != boot_id:
             found = session.facts.boot_id
             around.bus.emit(
-                HostConnected(host=link.host.name, peer=asdict(session.peer), facts=asdict(session.facts), took_ms=0)
+                HostConnected(host=link.host.name, peer=shallow(session.peer), facts=shallow(session.facts), took_ms=0)
             )
         else:
             around.clock.wait(around.stop.leave, PAUSE_S)

@@ -458,7 +458,8 @@ c() {
 r_watch() {
     # One silent watcher per session: deadline and output limit, to about a second. It holds neither the lock nor the
     # channel, and outlives the main shell until the step has ended.
-    r_poked=
+    # Its first look comes as the first step begins, which has written nothing worth two processes to count it.
+    r_poked= r_young=1
     trap 'r_poked=1' USR1
     trap 'kill $r_s; exit' TERM
     trap '' PIPE HUP INT
@@ -470,7 +471,7 @@ r_watch() {
             r_nap_s=1
             if [ $((r_until - ${r_t%.*})) -le 0 ]; then
                 (r_slay timeout)
-            elif r_big; then
+            elif [ -z "$r_young" ] && r_big; then
                 (r_slay limit)
             fi
         elif ! kill -0 $$; then
@@ -479,6 +480,7 @@ r_watch() {
             exit 0
         fi
         r_nap $r_nap_s
+        r_young=
     done
 }
 

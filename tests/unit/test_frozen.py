@@ -8,7 +8,7 @@ from dataclasses import FrozenInstanceError, asdict, dataclass, field, fields, r
 
 import pytest
 
-from runner.frozen import frozen
+from runner.frozen import frozen, shallow
 
 
 @frozen
@@ -35,6 +35,7 @@ class Theirs:
 def test_it_reads_like_a_dataclass() -> None:
     assert [each.name for each in fields(Below)] == ["a", "b", "c", "d"]
     assert asdict(Ours(a=1)) == asdict(Theirs(a=1))
+    assert shallow(Below(a=1, c=[2])) == asdict(Below(a=1, c=[2]))
     assert repr(Ours(a=1)) == repr(Theirs(a=1)).replace("Theirs", "Ours")
     assert replace(Below(a=1), a=2, d=(1,)) == Below(a=2, d=(1,))
 
