@@ -217,9 +217,10 @@ class Playbook:
 @frozen
 class Host:
     """
-    A target with its variables resolved. What is None is left to ssh_config and then to the defaults of SSH.
+    A target with its variables resolved, and what ssh_config says of it. What is None is left to the defaults of SSH.
 
     `origins` says for each variable which file and place it came from. `jump` names the hops, first hop first.
+    `identities_only`: keys of an agent are not tried after the identity files.
     """
 
     name: str
@@ -228,6 +229,7 @@ class Host:
     port: int | None = None
     user: str | None = None
     identity_files: tuple[str, ...] = ()
+    identities_only: bool = False
     jump: tuple[Host, ...] = ()
     known_hosts: tuple[str, ...] = ()
     host_key_alias: str | None = None

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import InvalidInput
-from runner.inventory.load import ssh_configs
 from runner.journal.folder import Records
 from runner.model import Host
 from runner.registry import Registry
@@ -67,7 +66,6 @@ class Transports:
 
             return SshTransport(
                 known_hosts=self._settings.known_hosts,
-                ssh_config=[str(file) for file in ssh_configs(self._settings.ssh_config)],
                 connect_timeout_s=self._settings.connect_timeout_s,
                 keepalive_s=self._settings.keepalive_s,
             )

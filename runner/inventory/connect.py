@@ -79,6 +79,7 @@ class Connections:
             port=said.get("port") or (int(values["port"]) if "port" in values else None),
             user=said.get("user") or values.get("user"),
             identity_files=_paths(said.get("identity_file")) or found.files,
+            identities_only=values.get("identitiesonly", "no").lower() == "yes",
             known_hosts=_paths(said.get("known_hosts")) or found.known_hosts or self._known_hosts,
             host_key_alias=said.get("host_key_alias") or values.get("hostkeyalias"),
         )
@@ -154,7 +155,7 @@ class Connections:
 
 _NAMES = {
     "address": "hostname", "port": "port", "user": "user", "identity_file": "identityfile",
-    "known_hosts": "userknownhostsfile", "host_key_alias": "hostkeyalias",
+    "known_hosts": "userknownhostsfile", "host_key_alias": "hostkeyalias", "identities_only": "identitiesonly",
 }  # fmt: skip
 
 

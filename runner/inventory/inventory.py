@@ -110,6 +110,7 @@ def _fields(host: Host) -> list[tuple[str, Any]]:
         ("user", host.user),
         ("identity_file", ", ".join(host.identity_files)),
         ("jump", ", ".join(hops)),
+        ("identities_only", host.identities_only or None),
         ("host_key_alias", host.host_key_alias),
         ("known_hosts", ", ".join(host.known_hosts)),
     ]

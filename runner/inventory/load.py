@@ -31,7 +31,7 @@ def load(paths: Sequence[Path], *, ssh_config: Path | None = SSH_CONFIG, known_h
     """
     draft = _united(paths)
     _stop([*draft.problems, *check_groups(draft)])
-    connections = Connections(draft.hosts, SshConfig(*ssh_configs(ssh_config)), known_hosts)
+    connections = Connections(draft.hosts, SshConfig(*_ssh_configs(ssh_config)), known_hosts)
     membership = Membership(draft)
     problems: list[Problem] = []
     variables: dict[str, Sourced] = {}
@@ -64,7 +64,7 @@ def _united(paths: Sequence[Path]) -> Draft:
     return draft
 
 
-def ssh_configs(path: Path | None) -> tuple[Path, ...]:
+def _ssh_configs(path: Path | None) -> tuple[Path, ...]:
     """The files of ssh_config that hold: the one that is named, and the system's after the user's own."""
     if path is None:
         return ()

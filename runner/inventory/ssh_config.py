@@ -22,7 +22,9 @@ from runner.frozen import frozen
 MAX_DEPTH = 16
 _WILD = re.compile(r"[*?!]")
 _WORD = re.compile(r'"([^"]*)"|([^\s"]+)')
-_READ = frozenset({"hostname", "user", "port", "identityfile", "proxyjump", "userknownhostsfile", "hostkeyalias"})
+_READ = frozenset(
+    {"hostname", "user", "port", "identityfile", "proxyjump", "userknownhostsfile", "hostkeyalias", "identitiesonly"}
+)
 _QUIET = frozenset(
     """
     addkeystoagent batchmode checkhostip compression connectionattempts connecttimeout controlmaster controlpath
@@ -39,13 +41,11 @@ _WHY = {
     "proxycommand": "ProxyCommand would run a local command; name the jump host with ProxyJump",
     "stricthostkeychecking": "StrictHostKeyChecking is not heeded; host keys are always checked",
     "forwardagent": "ForwardAgent is not heeded; an agent is never forwarded",
-    "identitiesonly": "IdentitiesOnly is not heeded; keys of the agent are tried after the identity files",
 }
 _SAFE_VALUES = {
     "stricthostkeychecking": ("yes", "ask"),
     "forwardagent": ("no",),
     "forwardx11": ("no",),
-    "identitiesonly": ("no",),
     "permitlocalcommand": ("no",),
 }
 

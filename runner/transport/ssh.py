@@ -19,7 +19,7 @@ from runner.transport.channel import Channel
 from runner.transport.lean import import_paramiko
 from runner.transport.session import SupervisedSession
 from runner.transport.supervisor import Supervisor
-from runner.transport.target import KNOWN_HOSTS, SSH_CONFIG, SshConfig, Target, dial, route
+from runner.transport.target import KNOWN_HOSTS, Target, dial, route
 from runner.transport.watchdog import MISSES, Watchdog
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ OPENED_AT_ONCE = 12
 
 class SshTransport:
     """
-    `known_hosts` are read after those of the inventory and of ssh_config. `keepalive_s`: how often a silent link is
+    `known_hosts` are read after those of a host. `keepalive_s`: how often a silent link is
     asked; it is given up after three times that. `spool`: a folder on the hosts instead of the usual ones.
     `spool_days`: how long a run's folder stays there when nothing happens in it. `shell`: what reads the supervisor.
     """
@@ -39,7 +39,6 @@ class SshTransport:
         self,
         *,
         known_hosts: Sequence[str] = KNOWN_HOSTS,
-        ssh_config: Sequence[str] = SSH_CONFIG,
         connect_timeout_s: float = 10.0,
         hello_timeout_s: float = 20.0,
         keepalive_s: float = 5.0,
@@ -48,7 +47,6 @@ class SshTransport:
         shell: str = "sh",
     ) -> None:
         self._known_hosts = tuple(str(file) for file in known_hosts)
-        self._config = SshConfig(tuple(str(file) for file in ssh_config))
         self._connect_s = connect_timeout_s
         self._hello_s = hello_timeout_s
         self._silence_s = keepalive_s * MISSES
@@ -72,7 +70,7 @@ class SshTransport:
 
     def route(self, host: Host) -> tuple[Target, ...]:
         """How the host would be reached: hops first, itself last."""
-        return route(host, self._config, known_hosts=self._known_hosts)
+        return route(host, known_hosts=self._known_hosts)
 
     def limits(self) -> Limits:
         from runner.transport.link import Limits
@@ -146,5 +144,4 @@ class SshTransport:
             fingerprint=link.policy.fingerprint,
             trusted_by=link.policy.trusted_by,
             cipher=link.transport.cipher,
-            notes=link.target.notes,
         )

@@ -1,4 +1,4 @@
-"""Where a host is and how it is logged in to, once ssh_config has had its say; no SSH library is needed to know."""
+"""Where a host is and how it is logged in to; no SSH library is needed to know."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ import getpass
 import os
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from runner.errors import InvalidInput, Unreachable
+from runner.errors import Unreachable
 from runner.model import Host
 
 KNOWN_HOSTS = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2", "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
-SSH_CONFIG = ("~/.ssh/config", "/etc/ssh/ssh_config")
 _KEYS = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
 
 
@@ -25,7 +23,7 @@ AHEAD_BYTES = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """One hop or the host itself. `identities_only`: keys of the agent are not tried. `notes`: what was ignored."""
+    """One hop or the host itself. `identities_only`: keys of the agent are not tried."""
 
     name: str
     address: str
@@ -35,119 +33,28 @@ class Target:
     known_hosts: tuple[str, ...]
     alias: str | None = None
     identities_only: bool = False
-    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         at = f"{self.address}:{self.port}"
         return f"{self.name} ({at})" if self.name != self.address else at
 
 
-class SshConfig:
-    """
-    The user's and the system's ssh_config, read once; the first value found for a keyword counts.
-
-    Blocks under `Match exec` are left out: they run a local command. Files that are not there are empty.
-    """
-
-    def __init__(self, files: Sequence[str] = SSH_CONFIG) -> None:
-        self._notes: list[str] = []
-        self._texts = [text for file in files if (text := self._read(Path(file).expanduser())).strip()]
-        self._parsed: list[Any] | None = None
-
-    def lookup(self, name: str) -> tuple[Mapping[str, Any], tuple[str, ...]]:
-        """The keywords for a host, in lower case, and notes of what was ignored."""
-        if not self._texts:
-            return {}, ()
-        if self._parsed is None:
-            import paramiko
-
-            try:
-                self._parsed = [paramiko.SSHConfig.from_text(text) for text in self._texts]
-            except paramiko.ConfigParseError as error:
-                raise InvalidInput(f"ssh_config cannot be read: {error}") from error
-        found: dict[str, Any] = {}
-        for config in self._parsed:
-            for key, value in config.lookup(name).items():
-                if key != "hostname" or value != name:
-                    found.setdefault(key, value)
-        return found, (*self._notes, *_ignored(found))
-
-    def _read(self, path: Path) -> str:
-        try:
-            lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-        except OSError:
-            return ""
-        kept: list[str] = []
-        skip = False
-        for line in lines:
-            words = line.replace("=", " ").split()
-            keyword = words[0].lower() if words else ""
-            if keyword in ("host", "match"):
-                skip = keyword == "match" and any(word.lower().lstrip("!") == "exec" for word in words)
-                if skip:
-                    self._notes.append(f"{path}: a `Match exec` block was ignored; it would run a local command")
-            elif keyword == "include":
-                self._notes.append(f"{path}: Include was ignored")
-                continue
-            if not skip:
-                kept.append(line)
-        return "\n".join(kept)
+def route(host: Host, *, known_hosts: Sequence[str]) -> tuple[Target, ...]:
+    """The hops in order, the host itself last; `known_hosts` are read after those of the host."""
+    return tuple(_target(each, known_hosts) for each in (*host.jump, host))
 
 
-def _ignored(found: Mapping[str, Any]) -> list[str]:
-    notes = []
-    if str(found.get("stricthostkeychecking", "yes")).lower() in ("no", "off", "accept-new"):
-        notes.append("ssh_config: StrictHostKeyChecking was ignored; host keys are always checked")
-    if str(found.get("forwardagent", "no")).lower() != "no":
-        notes.append("ssh_config: ForwardAgent was ignored; use a jump host")
-    return notes
-
-
-def route(host: Host, config: SshConfig, *, known_hosts: Sequence[str]) -> tuple[Target, ...]:
-    """The hops in order, the host itself last. Raises Unreachable where ssh_config asks for a ProxyCommand."""
-    found, notes = config.lookup(host.address)
-    hops = host.jump
-    jump = str(found.get("proxyjump", "none"))
-    if not hops and jump.lower() != "none":
-        hops = tuple(_hop(part.strip(), host) for part in jump.split(",") if part.strip())
-    if not hops and str(found.get("proxycommand", "none")).lower() != "none":
-        raise Unreachable(
-            f"{host.name}: ssh_config asks for a ProxyCommand, and rawat runs no local command to connect",
-            host=host.name,
-            hint="name the jump host instead: ProxyJump in ssh_config, or `jump` in the inventory",
-        )
-    targets = [_target(hop, *config.lookup(hop.address), known_hosts) for hop in hops]
-    return (*targets, _target(host, found, notes, known_hosts))
-
-
-def _hop(text: str, host: Host) -> Host:
-    """`[user@]host[:port]` or `ssh://...` of a ProxyJump; keys and known_hosts are those of the host behind it."""
-    user, at, rest = text.removeprefix("ssh://").rstrip("/").rpartition("@")
-    address, colon, port = rest.rpartition(":")
-    if not colon or not port.isdigit() or (":" in address and not address.endswith("]")):
-        address, port = rest, ""
-    address = address.strip("[]")
-    return replace(
-        Host(name=address, address=address),
-        user=user if at else None,
-        port=int(port) if port else None,
-        known_hosts=host.known_hosts,
-    )
-
-
-def _target(host: Host, found: Mapping[str, Any], notes: tuple[str, ...], known_hosts: Sequence[str]) -> Target:
-    files = host.identity_files or tuple(found.get("identityfile", ()))
-    listed = str(found.get("userknownhostsfile", "")).split()
+def _target(host: Host, known_hosts: Sequence[str]) -> Target:
+    files = (str(Path(file).expanduser()) for file in (*host.known_hosts, *known_hosts))
     return Target(
         name=host.name,
-        address=str(found.get("hostname", host.address)),
-        port=host.port or int(found.get("port", 22)),
-        user=host.user or str(found.get("user", "")) or getpass.getuser(),
-        identity_files=files or tuple(key for key in _KEYS if Path(key).expanduser().exists()),
-        known_hosts=(*host.known_hosts, *(name for name in listed if name != "none"), *known_hosts),
-        alias=host.host_key_alias or found.get("hostkeyalias"),
-        identities_only=str(found.get("identitiesonly", "no")).lower() == "yes",
-        notes=notes,
+        address=host.address,
+        port=host.port or 22,
+        user=host.user or getpass.getuser(),
+        identity_files=host.identity_files or tuple(key for key in _KEYS if Path(key).expanduser().exists()),
+        known_hosts=tuple(dict.fromkeys(files)),
+        alias=host.host_key_alias,
+        identities_only=host.identities_only,
     )
 
 

@@ -41,7 +41,7 @@ class Reached:
 
     def __init__(self, sshd: LoopbackSshd, *, port: int = 0, address: str = "", **given: Any) -> None:
         given.setdefault("known_hosts", (str(sshd.known_hosts),))
-        self.transport = SshTransport(ssh_config=(), **given)
+        self.transport = SshTransport(**given)
         self.host = Host(
             name="web", address=address or sshd.address, port=port or sshd.port, user=sshd.user,
             identity_files=(str(sshd.key),),

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import HostKeyRefused, LoginRefused
+from runner.inventory.load import load
 from runner.model import Host, Peer
 from runner.testing import NoPasswords
 from runner.transport.ssh import SshTransport
@@ -40,7 +41,7 @@ def host(sshd: LoopbackSshd, *, jump: tuple[Host, ...] = (), **given: str) -> Ho
 
 def reach(target: Host, *known_hosts: Path) -> Peer:
     """Connect, and say how it was."""
-    transport = SshTransport(known_hosts=tuple(map(str, known_hosts)), ssh_config=())
+    transport = SshTransport(known_hosts=tuple(map(str, known_hosts)))
     with contextlib.closing(transport):
         session = transport.connect(target, run_id=uuid.uuid4().hex, passwords=NoPasswords())
         with contextlib.closing(session):
@@ -217,7 +218,7 @@ def test_trust_adds_a_key_only_by_its_fingerprint(hop: tuple[LoopbackSshd, Host,
     tested, target, other = hop
     file = tmp_path / "home" / ".ssh" / "known_hosts"
     asked = target.jump[0] if target.jump[0].port == tested.port else target
-    transport = SshTransport(known_hosts=(str(other), str(file)), ssh_config=())
+    transport = SshTransport(known_hosts=(str(other), str(file)))
     key = scan(transport, asked)
     assert key.fingerprint == tested.fingerprint and tested.host_key in key.line
     with pytest.raises(HostKeyRefused, match="not SHA256:wrong"):
@@ -236,7 +237,7 @@ def test_trust_replaces_another_key_only_when_told(start_sshd: Start, tmp_path: 
     file = tmp_path / "known_hosts"
     file.write_text(f"other ssh-ed25519 AAAA\n[{sshd.address}]:{sshd.port},alias {sshd.host_key}")
     sshd.new_host_key()
-    transport = SshTransport(known_hosts=(), ssh_config=())
+    transport = SshTransport(known_hosts=())
     key = scan(transport, host(sshd))
     with pytest.raises(HostKeyRefused, match="another key"):
         trust(file, key, expected=key.fingerprint)
@@ -291,6 +292,33 @@ def test_a_key_in_the_agent(start_sshd: Start, tmp_path: Path, monkeypatch: pyte
         agent.wait(5)
 
 
+def test_keys_of_the_agent_are_not_tried_where_ssh_config_says_so(
+    start_sshd: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """IdentitiesOnly, through the inventory."""
+    sshd = start_sshd()
+    sock, config, inventory = tmp_path / "agent", tmp_path / "config", tmp_path / "inventory.yml"
+    wrong = authority(tmp_path, "wrong")
+    inventory.write_text(f"rawat: 1\nhosts: {{web: {{address: {sshd.address}, user: {sshd.user}}}}}\n")
+    agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(sock)], stdout=subprocess.DEVNULL)
+    try:
+        until("the agent listens", sock.exists, limit_s=5)
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(sock))
+        run(["ssh-add", "-q", str(sshd.key)])
+        for only in ("no", "yes"):
+            config.write_text(f"Host web\n Port {sshd.port}\n IdentityFile {wrong}\n IdentitiesOnly {only}\n")
+            config.chmod(0o600)
+            target = load([inventory], ssh_config=config).select("web").hosts[0]
+            if only == "no":
+                assert reach(target, sshd.known_hosts).user == sshd.user
+                continue
+            with pytest.raises(LoginRefused, match="no key was accepted"):
+                reach(target, sshd.known_hosts)
+    finally:
+        agent.terminate()
+        agent.wait(5)
+
+
 def test_ssh_config_has_its_say_and_what_is_ignored_is_told(start_sshd: Start, tmp_path: Path) -> None:
     sshd, gate = start_sshd(), start_sshd()
     config = tmp_path / "config"
@@ -301,14 +329,16 @@ def test_ssh_config_has_its_say_and_what_is_ignored_is_told(start_sshd: Start, t
         f'Match host outer exec "touch {tmp_path}/never"\n Port 1\n'
         f"Host outer\n HostName {gate.address}\n IdentityFile {gate.key}\n UserKnownHostsFile {gate.known_hosts}\n"
     )
-    transport = SshTransport(known_hosts=(), ssh_config=(str(config),))
+    config.chmod(0o600)
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text(f"rawat: 1\nhosts: {{inner: {{user: {sshd.user}}}}}\n")
+    chosen = load([inventory], ssh_config=config).select("inner")
+    transport = SshTransport(known_hosts=())
     with contextlib.closing(transport):
-        inner = Host(name="x", address="inner", user=sshd.user)
-        session = transport.connect(inner, run_id=uuid.uuid4().hex, passwords=NoPasswords())
+        session = transport.connect(chosen.hosts[0], run_id=uuid.uuid4().hex, passwords=NoPasswords())
         session.forget()
         peer = session.peer
     assert peer.port == sshd.port and str(gate.port) in peer.jump[0]
-    assert any("StrictHostKeyChecking" in note for note in peer.notes)
-    assert any("ForwardAgent" in note for note in peer.notes)
-    assert any("Match exec" in note for note in peer.notes)
+    for word in ("StrictHostKeyChecking", "ForwardAgent", "Match"):
+        assert any(word in note for note in chosen.notes), word
     assert not (tmp_path / "never").exists()

@@ -50,6 +50,7 @@ def inventory(folder: Path, config: str, hosts: str = "rawat: 1") -> Inventory:
         ("Host db1\n HostName 100%%.%n", "db1", {"hostname": "100%.db1"}),
         ("Host db1\n HostKeyAlias real", "db1", {"hostkeyalias": "real"}),
         ("Host db1\n ProxyJump a,b", "db1", {"proxyjump": "a,b"}),
+        ("Host db1\n IdentitiesOnly yes", "db1", {"identitiesonly": "yes"}),
         ("Host db1\n ProxyCommand none\nHost *\n ProxyJump a", "db1", {"proxyjump": "none"}),
         ("Host db1\n ProxyJump none\nHost *\n ProxyJump a", "db1", {"proxyjump": "none"}),
         ("# nothing\n\n", "db1", {}),
