@@ -82,7 +82,8 @@ class OutputLog:
             return ""
         self._hash.update(data)
         self._lines += data.count(b"\n")
-        self._last = (self._last + data)[-TAIL_LINES_BYTES:]
+        self._last = data[-TAIL_LINES_BYTES:] if len(data) >= TAIL_LINES_BYTES else self._last + data
+        self._last = self._last[-TAIL_LINES_BYTES:]
         room = max(0, HEAD_BYTES - self._kept)
         if room:
             self._put(data[:room])

@@ -19,6 +19,8 @@ _KEYS = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
 
 
 AHEAD_BYTES = 4096
+MUCH_BYTES = 1 << 18
+"""What is asked for at once while there is more than AHEAD_BYTES."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,17 +68,24 @@ class PromptSocket(socket.socket):
     of the first, which the kernel would hold back for 40 ms. paramiko asks for the head of each packet alone.
     """
 
-    _ahead = b""
+    _ahead = memoryview(b"")
+    _asking = AHEAD_BYTES
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
-        data = self._ahead
-        if not data:
-            data = super().recv(max(size, AHEAD_BYTES), flags)
-            with suppress(OSError):
-                # the kernel takes this back by itself
-                self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-        self._ahead = data[size:]
-        return data[:size]
+        if not self._ahead:
+            data = super().recv(max(size, self._asking), flags)
+            much = len(data) >= AHEAD_BYTES
+            self._asking = MUCH_BYTES if much else AHEAD_BYTES
+            if not much:
+                with suppress(OSError):
+                    # the kernel takes this back by itself
+                    self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+            if len(data) <= size:
+                return data
+            self._ahead = memoryview(data)
+        found = bytes(self._ahead[:size])
+        self._ahead = self._ahead[size:]
+        return found
 
 
 def dial(target: Target, *, timeout_s: float, silence_s: float) -> socket.socket:
