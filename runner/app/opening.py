@@ -53,5 +53,4 @@ def statement(plan: Plan, reason: Reason, context: Context) -> dict[str, Any]:
         "sources": {source.path: source.sha256 for source in plan.playbook.sources},
         "who": identity.who(context.environment),
         "why": {"ticket": reason.ticket, "reason": reason.reason},
-        "signed": False,
     }

@@ -1,4 +1,4 @@
-"""What is asked of records: runs, one run, its outputs, whether it is intact, a person's word on it."""
+"""What is asked of records: runs, one run, its outputs, an answer that it waits for, the index anew."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from runner.app import identity
 from runner.app.answers import give_answer as write_answer
 from runner.app.prepare import settings_of
 from runner.app.request import Context
+from runner.app.seals import signed
 from runner.app.wiring import records_of
 from runner.document.source import likely
 from runner.engine.bus import moment
@@ -17,10 +18,8 @@ from runner.engine.clock import SystemClock
 from runner.errors import DamagedRecord, InvalidInput, JournalError
 from runner.frozen import frozen
 from runner.index.sqlite import open_index
-from runner.journal import verify as verifying
-from runner.journal.acts import add_act
 from runner.journal.folder import Records
-from runner.record import RunRecord, checklist, completion, exit_code, outcome
+from runner.record import RunRecord, completion, exit_code, outcome
 from runner.settings import Settings
 
 
@@ -40,10 +39,10 @@ def runs(context: Context, *, limit: int = 20) -> Listed:
     rows, damaged = [], []
     for run in reversed(records.runs()[-limit:]):
         if run in known and known[run]["outcome"] != "unfinished":
-            rows.append(known[run])
+            rows.append({**known[run], "signed": signed(records.path / run)})
             continue
         try:
-            rows.append(_row(records, run))
+            rows.append({**_row(records, run), "signed": signed(records.path / run)})
         except DamagedRecord as error:
             damaged.append(error.message)
     return Listed(rows=rows, damaged=damaged)
@@ -77,30 +76,6 @@ def outputs(context: Context, name: str, host: str = "", step: str = "") -> Iter
             raise InvalidInput(f"no step {step} ran in {record.run}{likely(step, steps)}")
 
 
-def sign(context: Context, name: str, *, item: str, verdict: str, note: str) -> RunRecord:
-    """A person's word on a checklist item. Raises InvalidInput for an item that the run does not have."""
-    records, record, running = record_of(context, name)
-    items = {entry.id: entry for entry in checklist(record)}
-    if item not in items:
-        raise InvalidInput(f"run {record.run} has no checklist item '{item}'{likely(item, items)}")
-    if running:
-        raise InvalidInput(f"run {record.run} is under way; sign when it has ended")
-    if verdict in ("na", "waive") and not note:
-        raise InvalidInput(f"'{verdict}' needs a reason", hint="give it with --note")
-    person = identity.who(context.environment)
-    add_act(
-        records.path,
-        record.run,
-        "sign-off",
-        at=moment(SystemClock().now()),
-        said={"item": item, "verdict": verdict, "note": note, "by": identity.name_of(person), "who": person},
-    )
-    record = records.record(record.run)
-    with open_index(settings_of(context).index) as index:
-        index.put(record)
-    return record
-
-
 def give_answer(context: Context, name: str, *, host: str, step: str, yes: bool) -> Path:
     """Answer a question of a run that waits. Raises InvalidInput where it does not."""
     records, record, running = record_of(context, name)
@@ -116,15 +91,6 @@ def give_answer(context: Context, name: str, *, host: str, step: str, yes: bool)
         by=identity.name_of(identity.who(context.environment)),
         at=moment(SystemClock().now()),
     )
-
-
-def verify(context: Context, name: str, *, expect_head: str = "") -> verifying.Verdict:
-    """A run, or a folder of records, or all records of the settings."""
-    path = Path(name).expanduser() if name else None
-    if path is not None and path.is_dir():
-        return verifying.verify(Records(path), expect_head=expect_head)
-    records = records_of(settings_of(context))
-    return verifying.verify(records, (records.find(name),) if name else (), expect_head=expect_head)
 
 
 def reindex(context: Context) -> tuple[int, list[str]]:

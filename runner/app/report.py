@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from runner.app.prepare import settings_of
 from runner.app.read import record_of
 from runner.app.request import Context
-from runner.errors import DamagedRecord, InvalidInput
-from runner.journal.append import sha256
-from runner.journal.sitting import SUMS
+from runner.app.seals import seals
+from runner.errors import InvalidInput
 from runner.registry import Registry
 from runner.report.words import zone_of
 from runner.seams import Reading, Reporter
@@ -59,24 +55,3 @@ def save(path: Path, text: str) -> None:
             raise
     except OSError as error:
         raise InvalidInput(f"{path}: cannot be written: {error.strerror}") from error
-
-
-def seals(run: Path) -> Iterator[Mapping[str, Any]]:
-    """What closes each sitting of a run, in order; a sitting that is not sealed has none."""
-    for folder in sorted((entry for entry in run.iterdir() if entry.name.isdigit()), key=lambda entry: int(entry.name)):
-        sums = folder / SUMS
-        if not sums.is_file():
-            continue
-        try:
-            said = json.loads((folder / "statement.json").read_bytes())
-        except (OSError, ValueError) as error:
-            raise DamagedRecord("the statement cannot be read", where=str(folder / "statement.json")) from error
-        signer = said.get("signer")
-        yield {
-            "sitting": int(folder.name),
-            "sealed_at": str(said.get("sealed_at", "")),
-            "sums_sha256": sha256(sums.read_bytes()),
-            "signed": (folder / f"{SUMS}.sig").is_file(),
-            "signer": str(signer.get("principal", "")) if isinstance(signer, dict) else str(signer or ""),
-            "sources": dict(said.get("sources") or {}),
-        }

@@ -11,6 +11,7 @@ from runner.app.prepare import Prepared
 from runner.app.request import Context, Reason
 from runner.app.secrets import Ask
 from runner.app.signals import OnCancel, heeded
+from runner.app.signing import signer_of
 from runner.engine.bus import moment
 from runner.engine.plan import Plan
 from runner.errors import GateClosed, JournalError
@@ -21,6 +22,8 @@ from runner.seams import People, Watcher
 
 if TYPE_CHECKING:
     from runner.record import RunRecord
+
+_SIGNATURE = "the policy asks for a record that is signed"
 
 
 @frozen
@@ -54,6 +57,8 @@ def carry_out(
     """
     if prepared.settings.ticket_required and not reason.ticket:
         raise GateClosed("the policy asks for a ticket", hint="give it with --ticket")
+    needed = _SIGNATURE if prepared.settings.policy.signature else ""
+    signer = signer_of(prepared.settings, context.environment, needed=needed)
     made = assemble(
         prepared, context, watchers=watchers, people=people, ask=ask, ask_sudo=ask_sudo, earlier=earlier
     )  # fmt: skip
@@ -62,7 +67,7 @@ def carry_out(
         code = made.run.execute()
         made.bus.close()
         summary = statement(prepared.plan, reason, context)
-        made.sitting.seal(at=moment(made.clock.now()), exit_code=code, summary=summary)
+        made.sitting.seal(at=moment(made.clock.now()), exit_code=code, summary=summary, signer=signer)
         if not made.stop.leave.is_set():
             made.run.close()
     from runner.record import fold

@@ -114,12 +114,14 @@ def _ask() -> Callable[[str], str] | None:
 
 def tell_end(finished: Finished, *, as_json: bool) -> None:
     """The end of a run: failures first, then the summary; one JSON document on stdout where that is asked for."""
+    from runner.app.seals import seals
     from runner.record import to_json
     from runner.report.text import summary
 
-    text = summary(finished.record, records=str(finished.records.path))
+    sealed = tuple(seals(finished.records.path / finished.run))
+    text = summary(finished.record, records=str(finished.records.path), seals=sealed)
     click.echo(text, err=as_json)
     if finished.index_trouble:
         click.echo(f"note: {finished.index_trouble}", err=True)
     if as_json:
-        show_json(to_json(finished.record))
+        show_json(to_json(finished.record) | {"seals": sealed, "running": False})

@@ -1,9 +1,8 @@
-"""Commands for who reads records: runs, show, logs, sign, verify, reindex."""
+"""Commands for who reads records: runs, show, logs, sign, reindex."""
 
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 import click
 
@@ -41,14 +40,16 @@ def runs(limit: int, as_json: bool, config: str | None, records: str | None) -> 
 def show(run: str, as_json: bool, config: str | None, records: str | None) -> None:
     """A run's record: RUN is an id, its beginning or end, or `last`."""
     from runner.app.read import record_of
+    from runner.app.seals import seals
     from runner.record import to_json
     from runner.report.text import summary
 
     folder, record, running = record_of(context_of(config, records=records), run)
+    sealed = tuple(seals(folder.path / record.run))
     if as_json:
-        show_json(to_json(record) | {"running": running})
+        show_json(to_json(record) | {"seals": sealed, "running": running})
         return
-    click.echo(summary(record, records=str(folder.path)))
+    click.echo(summary(record, records=str(folder.path), seals=sealed))
     if running:
         click.echo("  this run is under way")
 
@@ -87,46 +88,15 @@ def logs(run: str, host: str, step: str, raw: bool, config: str | None, records:
 @setting_options
 def sign(run: str, item: str, verdict: str, note: str, config: str | None, records: str | None) -> None:
     """Record a named person's word on a checklist item of a RUN."""
-    from runner.app.read import sign as sign_item
+    from runner.app.acts import sign as sign_item
     from runner.record import completion, open_items
 
-    record = sign_item(context_of(config, records=records), run, item=item, verdict=verdict, note=note)
-    done, required = completion(record)
-    left = ", ".join(entry.id for entry in open_items(record))
-    click.echo(f"recorded on run {record.run}: {item}: {verdict} (not signed by a key)")
+    said = sign_item(context_of(config, records=records), run, item=item, verdict=verdict, note=note)
+    done, required = completion(said.record)
+    left = ", ".join(entry.id for entry in open_items(said.record))
+    how = f"signed by {said.signed_as}" if said.signed_as else "not signed by a key"
+    click.echo(f"recorded on run {said.record.run}: {item}: {verdict} ({how})")
     click.echo(f"checklist {done} of {required}" + (f"; still open: {left}" if left else ""))
-
-
-@click.command()
-@click.argument("what", default="")
-@click.option("--expect-head", default="", metavar="SHA256", help="A ledger head that was kept elsewhere.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-@setting_options
-def verify(what: str, expect_head: str, as_json: bool, config: str | None, records: str | None) -> int:
-    """
-    Check that records are what was written: WHAT is a run, a folder of records, or nothing for all.
-
-    Exit codes: 0 intact and signed, 1 altered, 2 usage, 3 intact but not sealed, 4 intact but not signed.
-    """
-    from dataclasses import asdict
-
-    from runner.app.read import verify as verify_records
-
-    verdict = verify_records(context_of(config, records=records), what, expect_head=expect_head)
-    words = {0: "intact", 1: "ALTERED", 3: "intact, not sealed", 4: "intact, not signed"}
-    if as_json:
-        show_json(asdict(verdict) | {"code": verdict.code, "verdict": words[verdict.code]})
-        return verdict.code
-    grouped: dict[str, list[Any]] = {}
-    for finding in verdict.findings:
-        grouped.setdefault(finding.message, []).append(finding)
-    for message, findings in sorted(grouped.items(), key=lambda pair: pair[1][0].code):
-        for finding in findings[:10]:
-            click.echo(f"{finding.where}: {message}")
-        if len(findings) > 10:
-            click.echo(f"  and {len(findings) - 10} more like it")
-    click.echo(f"{words[verdict.code]}: {len(verdict.runs)} runs, {verdict.lines} ledger lines, head {verdict.head}")
-    return verdict.code
 
 
 @click.command()

@@ -8,7 +8,7 @@ import sys
 import click
 
 from runner import __version__
-from runner.cli import author, execute, inspect, report, targets
+from runner.cli import author, execute, inspect, key, report, targets, verify
 from runner.cli.console import fail
 
 
@@ -31,7 +31,8 @@ def cli() -> None:
 
 for command in (
     *(author.init, author.check, author.plan, execute.run, execute.resume, execute.cancel, execute.answer),
-    *(inspect.runs, inspect.show, inspect.logs, report.report, inspect.sign, inspect.verify, inspect.reindex),
+    *(inspect.runs, inspect.show, inspect.logs, report.report, inspect.sign, verify.verify, inspect.reindex),
+    key.key,
     *(targets.hosts, targets.trust, targets.settings, author.kinds, author.schema, execute.demo),
 ):
     cli.add_command(command)

@@ -1,53 +1,138 @@
-"""What is said of a run beside or after it: sign-offs. Each act names the one before and the seal it speaks of."""
+"""
+What people say of a run or a plan, beside or after it: sign-offs, reviews, delay reasons, approvals.
+
+Each act names the one before, and the seal or the plan that it speaks of; it counts once it stands in the ledger.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from runner.errors import InvalidInput
+from runner.errors import DamagedRecord, InvalidInput
 from runner.journal import ledger
 from runner.journal.append import make_folder, sha256, sync_folder, write_new
 from runner.journal.sitting import SUMS
 
+if TYPE_CHECKING:
+    from runner.signing.make import KeySigner
 
-def add_act(records: Path, run: str, what: str, *, at: str, said: Mapping[str, Any]) -> Path:
-    """
-    Write `acts/<number>-<what>.json` and the ledger's ACT line; the path of the file.
+SCHEMA = "rawat-act@1"
 
-    `prev` is the digest of the act before (empty for the first), `seal` that of the newest SHA256SUMS.
+
+def add_act(
+    records: Path,
+    what: str,
+    *,
+    at: str,
+    said: Mapping[str, Any],
+    run: str = "",
+    plan: str = "",
+    signer: KeySigner | None = None,
+) -> Path:
     """
-    folder = records / run / "acts"
+    Write `<number>-<what>.json`, its signature where there is a signer, and the ledger's ACT line; the file's path.
+
+    Of a `run`, or of a `plan` (its digest) that is no run yet. `prev` is the digest of the act before (empty for the
+    first), `seal` that of the newest SHA256SUMS (empty where the run is not sealed). Raises SigningFailed with
+    nothing written, InvalidInput where the run is not sealed and no plan is named.
+    """
+    seal = newest_seal(records / run) if run else ""
+    if not seal and not plan:
+        raise InvalidInput(f"{run} is not sealed; what is said of it would speak of nothing that is fixed")
+    folder = acts_folder(records, run=run, plan=plan)
     make_folder(folder)
-    before = act_files(folder)
-    data = {
-        "schema": "rawat-act@1",
-        "act": what,
-        "run": run,
-        "at": at,
-        **said,
-        "prev": sha256(before[-1].read_bytes()) if before else "",
-        "seal": _seal(records / run),
-    }
-    path = folder / f"{len(before) + 1:04d}-{what}.json"
-    text = (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode()
-    write_new(path, text)
-    sync_folder(folder)
-    ledger.add(records, "ACT", at, run=run, act=path.name, sha256=sha256(text))
+    with ledger.held(records):
+        before = _known(records, folder, run=run, plan=plan)
+        data = {
+            "schema": SCHEMA,
+            "act": what,
+            **({"run": run, "seal": seal} if run else {}),
+            "plan": plan,
+            "at": at,
+            **said,
+            "signer": signer.to_json() if signer else None,
+            "prev": sha256(before[-1].read_bytes()) if before else "",
+        }
+        text = (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode()
+        signature = _signature(text, signer) if signer else b""
+        path = folder / f"{len(before) + 1:04d}-{what}.json"
+        write_new(path, text)
+        if signature:
+            write_new(signature_of(path), signature)
+        sync_folder(folder)
+        whose = {"run": run} if run else {"plan": plan}
+        key = {"signer": signer.public.fingerprint, "sig_sha256": sha256(signature)} if signer else {}
+        ledger.add(records, "ACT", at, **whose, act=path.name, sha256=sha256(text), **key)
+    if signer:
+        from runner.journal.checkpoint import write_checkpoint
+
+        write_checkpoint(records, signer)
     return path
 
 
+def acts_folder(records: Path, *, run: str = "", plan: str = "") -> Path:
+    return records / run / "acts" if run else records / "plans" / plan
+
+
 def act_files(folder: Path) -> list[Path]:
-    """The acts of a run, in order."""
+    """The acts in a folder, in order."""
     return sorted(folder.glob("[0-9][0-9][0-9][0-9]-*.json")) if folder.is_dir() else []
 
 
-def _seal(run: Path) -> str:
-    """The digest of the newest sitting's SHA256SUMS; raises InvalidInput where no sitting is sealed."""
-    numbers = sorted((int(entry.name) for entry in run.iterdir() if entry.name.isdigit()), reverse=True)
-    sums = run / str(numbers[0]) / SUMS if numbers else run / SUMS
-    if not sums.is_file():
-        raise InvalidInput(f"{run.name} is not sealed; what is said of it would speak of nothing that is fixed")
-    return sha256(sums.read_bytes())
+def signature_of(act: Path) -> Path:
+    return act.with_name(f"{act.name}.sig")
+
+
+def read_acts(records: Path, *, run: str = "", plan: str = "") -> tuple[Mapping[str, Any], ...]:
+    """What was said, in order: acts that the ledger knows. Raises DamagedRecord for one that cannot be read."""
+    folder = acts_folder(records, run=run, plan=plan)
+    files = act_files(folder)
+    if not files:
+        return ()
+    known = _lines(records, run=run, plan=plan)
+    return tuple(_read(path) for path in files if path.name in known)
+
+
+def newest_seal(run: Path) -> str:
+    """The digest of the newest sitting's SHA256SUMS; empty where it is not sealed."""
+    numbers = [int(entry.name) for entry in run.iterdir() if entry.name.isdigit()] if run.is_dir() else []
+    sums = run / str(max(numbers, default=0)) / SUMS
+    return sha256(sums.read_bytes()) if sums.is_file() else ""
+
+
+def _known(records: Path, folder: Path, *, run: str, plan: str) -> list[Path]:
+    """The acts that the ledger knows; one that was interrupted before it got there is cleared away."""
+    known = _lines(records, run=run, plan=plan)
+    for path in act_files(folder):
+        if path.name not in known:
+            signature_of(path).unlink(missing_ok=True)
+            path.unlink()
+    return act_files(folder)
+
+
+def _lines(records: Path, *, run: str, plan: str) -> set[str]:
+    return {
+        str(entry.data.get("act"))
+        for entry in ledger.read(records)
+        if entry.data.get("type") == "ACT"
+        and (entry.data.get("run") == run if run else "run" not in entry.data and entry.data.get("plan") == plan)
+    }
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        data = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise DamagedRecord("this act cannot be read", where=str(path)) from error
+    if not isinstance(data, dict):
+        raise DamagedRecord("this act is not an object", where=str(path))
+    return data
+
+
+def _signature(text: bytes, signer: KeySigner) -> bytes:
+    from runner.signing import SIGN_OFF
+
+    return signer.sign(text, SIGN_OFF)

@@ -94,8 +94,12 @@ class Records:
         return tuple(read_sitting(self.path / run / str(number), number) for number in numbers)
 
     def acts(self, run: str) -> tuple[Mapping[str, Any], ...]:
-        folder = self.path / run / "acts"
-        return tuple(_act(path) for path in sorted(folder.glob("*.json"))) if folder.is_dir() else ()
+        """What people said of a run, in order. Raises DamagedRecord."""
+        if not (self.path / run / "acts").is_dir():
+            return ()
+        from runner.journal.acts import read_acts
+
+        return read_acts(self.path, run=run)
 
     def record(self, run: str) -> RunRecord:
         """Raises DamagedRecord where a line in the middle is bad."""
@@ -115,6 +119,8 @@ def read_sitting(folder: Path, number: int) -> SittingRead:
         raw = path.read_bytes()
     except FileNotFoundError:
         raw = b""
+    except PermissionError as error:
+        raise InvalidInput(f"{path}: cannot be read: {error.strerror}", hint="read a copy that you may read") from error
     except OSError as error:
         raise DamagedRecord(f"cannot be read: {error.strerror}", where=str(path)) from error
     lines = raw.splitlines(keepends=True)
@@ -164,11 +170,3 @@ def is_locked(path: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
-
-
-def _act(path: Path) -> Mapping[str, Any]:
-    try:
-        data = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise DamagedRecord("this act cannot be read", where=str(path)) from error
-    return data if isinstance(data, dict) else {}

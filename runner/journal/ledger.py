@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from runner.errors import DamagedRecord, JournalError
+from runner.errors import DamagedRecord, InvalidInput, JournalError
 from runner.frozen import frozen
-from runner.journal.append import encode, sha256
+from runner.journal.append import encode, make_folder, sha256
 
 START = "0" * 64
 """What the first line of a chain has as `prev`."""
@@ -51,11 +51,17 @@ def add(folder: Path, kind: str, at: str, **what: Any) -> Entry:
 def read(folder: Path) -> list[Entry]:
     """All lines, the first included; raises DamagedRecord at the first that does not follow from the one before."""
     path = folder / "ledger.jsonl"
-    if not path.exists():
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
         return []
+    except PermissionError as error:
+        raise InvalidInput(f"{path}: cannot be read: {error.strerror}", hint="read a copy that you may read") from error
+    except OSError as error:
+        raise DamagedRecord(f"cannot be read: {error.strerror}", where=str(path)) from error
     entries: list[Entry] = []
     head = START
-    for number, line in enumerate(path.read_bytes().splitlines(keepends=True)):
+    for number, line in enumerate(raw.splitlines(keepends=True)):
         where = f"{path}:{number + 1}"
         data = _parse(line, where)
         if data.get("prev") != head:
@@ -65,6 +71,36 @@ def read(folder: Path) -> list[Entry]:
         head = sha256(line)
         entries.append(Entry(number=number, digest=head, data=data))
     return entries
+
+
+def seal_before(folder: Path, number: int) -> Entry | None:
+    """The newest SEAL among the lines before `number`. Reads from the end, no further than it must."""
+    path = folder / "ledger.jsonl"
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        length = min(size, 65536)
+        while True:
+            file.seek(size - length)
+            lines = file.read(length).splitlines(keepends=True)
+            for line in reversed(lines if length == size else lines[1:]):
+                data = _parse(line, f"{path} (end)")
+                if data.get("type") == "SEAL" and int(data["n"]) < number:
+                    return Entry(number=int(data["n"]), digest=sha256(line), data=data)
+            if length == size:
+                return None
+            length = min(size, length * 8)
+
+
+def end(folder: Path) -> tuple[str, int, str]:
+    """(id of the folder, number of its last line, digest of it); raises DamagedRecord where there is none."""
+    path = folder / "ledger.jsonl"
+    try:
+        with path.open("rb") as file:
+            first = _parse(file.readline(), f"{path}:1")
+            number, head = _last(path, file.fileno())
+    except OSError as error:
+        raise DamagedRecord(f"cannot be read: {error.strerror}", where=str(path)) from error
+    return str(first.get("id", "")), number, head
 
 
 def _parse(line: bytes, where: str) -> dict[str, Any]:
@@ -77,6 +113,14 @@ def _parse(line: bytes, where: str) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise DamagedRecord("this line is not an object", where=where)
     return data
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Only one at a time adds acts, or writes the checkpoint of the ledger."""
+    make_folder(folder / "locks")
+    with _locked(folder / "locks" / ".acts"):
+        yield
 
 
 @contextmanager

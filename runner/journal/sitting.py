@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from runner.errors import JournalError, LockBusy
@@ -18,7 +18,12 @@ from runner.journal.output import OutputLog
 from runner.redact import Redactor
 from runner.seams import OutputFile
 
+if TYPE_CHECKING:
+    from runner.signing.make import KeySigner, SigningFailed
+
 SUMS = "SHA256SUMS"
+SIGNATURE = f"{SUMS}.sig"
+STATEMENT = "statement.json"
 
 
 class Sitting:
@@ -89,10 +94,55 @@ class Sitting:
         shown = f"out/{file_name(host)}/{file_name(step)}.{attempt}.log"
         return OutputLog(self.folder / shown, shown, self._redactor, keep=keep)
 
-    def seal(self, *, at: str, exit_code: int, summary: Mapping[str, Any]) -> str:
-        """Write statement, sums and the ledger's SEAL; the digest of SHA256SUMS. Nothing is written here after."""
+    def seal(self, *, at: str, exit_code: int, summary: Mapping[str, Any], signer: KeySigner | None = None) -> str:
+        """
+        Write statement, sums, signature and the ledger's SEAL; the digest of SHA256SUMS. Nothing is written here after.
+
+        Where the signer cannot sign any more, the sitting is sealed without, says so, and SigningFailed is raised.
+        """
         assert self._opened is not None
         self._file.close()
+        trouble: SigningFailed | None = None
+        statement, sums = self._closing(at, exit_code, summary, signer.to_json() if signer else None)
+        signature = b""
+        if signer is not None:
+            from runner.signing import RUN
+            from runner.signing.make import SigningFailed
+
+            try:
+                signature = signer.sign(sums, RUN)
+            except SigningFailed as error:
+                trouble = error
+                statement, sums = self._closing(at, exit_code, {**summary, "not_signed_because": error.message}, None)
+        write_new(self.folder / STATEMENT, statement)
+        write_new(self.folder / SUMS, sums)
+        if signature:
+            write_new(self.folder / SIGNATURE, signature)
+        sync_folder(self.folder)
+        digest = sha256(sums)
+        said = {"signer": signer.public.fingerprint, "sig_sha256": sha256(signature)} if signer and signature else {}
+        ledger.add(
+            self.records, "SEAL", at, run=self.run, sitting=self.number, exit_code=exit_code,
+            events_head=self._file.head, sums_sha256=digest, **said,
+        )  # fmt: skip
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+        if trouble is not None:
+            trouble.hint = f"run {self.run} is sealed, not signed; others may vouch: rawat sign {self.run} --review"
+            raise trouble
+        if signer is not None:
+            from runner.journal.checkpoint import write_checkpoint
+
+            write_checkpoint(self.records, signer)
+        return digest
+
+    def _closing(
+        self, at: str, exit_code: int, summary: Mapping[str, Any], signer: Mapping[str, str] | None
+    ) -> tuple[bytes, bytes]:
+        """The statement and the sums, which name it."""
+        assert self._opened is not None
+        before = ledger.seal_before(self.records, self._opened.number)
         statement = {
             "schema": "rawat-statement@1",
             "run": self.run,
@@ -100,25 +150,25 @@ class Sitting:
             "sealed_at": at,
             "exit_code": exit_code,
             "events_head": self._file.head,
+            "previous_sitting": self._previous(),
             "ledger": {"open": self._opened.number, "open_sha256": self._opened.digest},
-            "plan_sha256": sha256((self.folder / "plan.json").read_bytes()),
-            "inventory_sha256": sha256((self.folder / "inventory.json").read_bytes()),
+            "previous_seal": {"line": before.number, "sums_sha256": before.data.get("sums_sha256")} if before else None,
+            "plan_sha256": file_sha256(self.folder / "plan.json"),
+            "inventory_sha256": file_sha256(self.folder / "inventory.json"),
             **summary,
+            "signer": signer,
         }
-        text = json.dumps(self._redactor.value(statement), indent=2, ensure_ascii=False) + "\n"
-        write_new(self.folder / "statement.json", text.encode())
-        sums = sums_of(self.folder).encode()
-        write_new(self.folder / SUMS, sums)
-        sync_folder(self.folder)
-        digest = sha256(sums)
-        ledger.add(
-            self.records, "SEAL", at, run=self.run, sitting=self.number, exit_code=exit_code,
-            events_head=self._file.head, sums_sha256=digest,
-        )  # fmt: skip
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
-        return digest
+        text = (json.dumps(self._redactor.value(statement), indent=2, ensure_ascii=False) + "\n").encode()
+        return text, sums_of(self.folder, {STATEMENT: sha256(text)}).encode()
+
+    def _previous(self) -> dict[str, Any] | None:
+        """Where the sitting before this one ended: the head of its events."""
+        if self.number == 1:
+            return None
+        return {
+            "sitting": self.number - 1,
+            "events_head": events_head(self.folder.parent / str(self.number - 1) / "events.jsonl"),
+        }
 
     @property
     def _file(self) -> AppendFile:
@@ -130,19 +180,34 @@ class Sitting:
         return self._redactor.text(data.decode()).encode()
 
 
-def sums_of(folder: Path) -> str:
-    """The lines of SHA256SUMS for all files below a sitting's folder, as `sha256sum` reads them, sorted by name."""
-    lines = []
-    for path in sorted(listed(folder), key=lambda path: path.relative_to(folder).as_posix()):
-        name = path.relative_to(folder).as_posix()
-        with path.open("rb") as file:
-            lines.append(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {name}\n")
-    return "".join(lines)
+def sums_of(folder: Path, more: Mapping[str, str] | None = None) -> str:
+    """
+    The lines of SHA256SUMS for all files below a sitting's folder, as `sha256sum` reads them, sorted by name.
+
+    `more` are names and digests of files that are yet to be written.
+    """
+    digests = {path.relative_to(folder).as_posix(): file_sha256(path) for path in listed(folder)} | dict(more or {})
+    return "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items()))
 
 
 def listed(folder: Path) -> list[Path]:
-    """The files of a sitting that the sums speak of: all but the sums themselves and what is made from them."""
-    return [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(SUMS)]
+    """The files of a sitting that the sums speak of: all but the sums themselves and their signature."""
+    apart = (folder / SUMS, folder / SIGNATURE)
+    return [path for path in folder.rglob("*") if (path.is_symlink() or not path.is_dir()) and path not in apart]
+
+
+def file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def events_head(path: Path) -> str:
+    """The digest of the last whole line; empty where there is none."""
+    try:
+        lines = path.read_bytes().splitlines(keepends=True)
+    except FileNotFoundError:
+        return ""
+    return next((sha256(line) for line in reversed(lines) if line.endswith(b"\n")), "")
 
 
 def file_name(name: str) -> str:

@@ -19,5 +19,6 @@ class Data:
 
     def write(self, record: RunRecord, reading: Reading) -> str:
         """Nothing is lost: what would act on a terminal or in a pipeline's log is written as an escape of JSON."""
-        text = json.dumps(to_json(record) | {"running": reading.running}, indent=2, ensure_ascii=False, default=str)
+        data = to_json(record) | {"seals": reading.seals, "running": reading.running}
+        text = json.dumps(data, indent=2, ensure_ascii=False, default=str)
         return _ACTING.sub(lambda found: f"\\u{ord(found[0]):04x}", text).replace("##[", "#\\u0023[") + "\n"

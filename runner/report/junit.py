@@ -11,6 +11,7 @@ from runner.hygiene import one_line, visible
 from runner.model import Outcome
 from runner.record import HostRecord, ItemRecord, RunRecord, StepRecord, checklist
 from runner.report.table import exit_text
+from runner.report.words import signed_word
 from runner.seams import Reading
 
 _NOT_XML = re.compile("[\\ufffe\\uffff]")
@@ -28,7 +29,7 @@ class Junit:
     def write(self, record: RunRecord, reading: Reading) -> str:
         root = Element("testsuites", name=_line(record.title or record.playbook), time=_seconds(record.took_ms))
         for host in record.hosts.values():
-            root.append(_host(record, host))
+            root.append(_host(record, host, reading))
         root.append(_checklist(record))
         _count(root)
         indent(root)
@@ -37,11 +38,12 @@ class Junit:
         return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
 
 
-def _host(record: RunRecord, host: HostRecord) -> Element:
+def _host(record: RunRecord, host: HostRecord, reading: Reading) -> Element:
     suite = Element("testsuite", name=_line(host.name), hostname=_line(host.name), time=_seconds(host.took_ms))
     suite.set("timestamp", record.started_at.partition(".")[0])
     properties = SubElement(suite, "properties")
     named = {"run": record.run, "playbook": record.playbook, "ticket": record.ticket, "plan": record.plan}
+    named["record"] = signed_word(record.sealed, reading.seals)
     for name, value in named.items():
         SubElement(properties, "property", name=name, value=_line(value))
     if host.refused or host.outcome == Outcome.UNREACHABLE:

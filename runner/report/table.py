@@ -11,13 +11,14 @@ from typing import Any, ClassVar
 from runner.hygiene import one_line
 from runner.model import Exit
 from runner.record import Attempt, HostRecord, RunRecord, StepRecord
+from runner.report.words import signed_word
 from runner.seams import Reading
 
 COLUMNS = (
     "run", "playbook", "ticket", "host", "host_outcome", "batch", "phase", "step", "title", "kind", "user", "attempt",
     "started_at", "took_ms", "host_ms", "waited_ms", "outcome", "exit_code", "exit", "changed", "summary", "problem",
     "notes", "skipped_because", "command", "command_sha256", "output_bytes", "output_lines", "output_sha256",
-    "output_file",
+    "output_file", "record",
 )  # fmt: skip
 Cell = str | int | None
 
@@ -39,14 +40,14 @@ class Csv:
         to = io.StringIO()
         writer = csv.writer(to, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\r\n")
         writer.writerow(COLUMNS)
-        for row in rows(record):
+        for row in rows(record, signed_word(record.sealed, reading.seals)):
             writer.writerow([safe(row.get(column)) for column in COLUMNS])
         return to.getvalue()
 
 
-def rows(record: RunRecord) -> Iterator[Mapping[str, Cell]]:
+def rows(record: RunRecord, signed: str = "") -> Iterator[Mapping[str, Cell]]:
     """Rows by column, not yet made safe. A host that nothing was done on has one row without a step."""
-    head: dict[str, Cell] = {"run": record.run, "playbook": record.playbook, "ticket": record.ticket}
+    head: dict[str, Cell] = {"run": record.run, "playbook": record.playbook, "ticket": record.ticket, "record": signed}
     for host in record.hosts.values():
         mine = head | {"host": host.name, "host_outcome": host.outcome or "unfinished", "batch": host.batch}
         if not host.steps:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from runner.hygiene import one_line, visible
 from runner.model import PHASES, Outcome
 from runner.record import HostRecord, ItemRecord, RunRecord, StepRecord, checklist, completion, exit_code, outcome
-from runner.report.words import amount, clock_face, local, short, spoken
+from runner.report.words import amount, clock_face, local, short, signed_word, spoken
 
 MARKS = {"pass": "☑", "waived": "☑", "na": "☑", "open": "☐", "fail": "☒", "not used": "-"}
 CAUSES = {
@@ -26,16 +26,21 @@ CAUSES = {
     "overhead": "overhead",
 }
 SHOWN_FAILURES = 5
+_SIGNED: Mapping[Any, str] = {True: "yes", False: "no", None: "-"}
 
 
-def summary(record: RunRecord, *, records: str = "records") -> str:
-    """The end of a run: failures first, then phases with their checklist, time by cause, and what is next."""
+def summary(record: RunRecord, *, records: str = "records", seals: Sequence[Mapping[str, Any]] = ()) -> str:
+    """
+    The end of a run: failures first, then phases with their checklist, time by cause, and what is next.
+
+    `seals` are those of runner.seams.Reading.
+    """
     parts = [failure(record, host) for host in _failed(record)[:SHOWN_FAILURES]]
     more = len(_failed(record)) - SHOWN_FAILURES
     if more > 0:
         names = ", ".join(host.name for host in _failed(record)[SHOWN_FAILURES:][:20])
         parts.append(f"✗ {amount(more, 'more host')}: {names}\n")
-    parts.append("\n".join(_end(record, records)))
+    parts.append("\n".join(_end(record, records, seals)))
     return "\n".join(parts)
 
 
@@ -54,7 +59,7 @@ def headline(record: RunRecord) -> str:
 
 def runs_table(rows: Sequence[Mapping[str, Any]], zone: ZoneInfo | None, *, zone_name: str) -> str:
     """Rows of the index, newest first, in columns; at most 80 wide where the names allow it."""
-    head = ("run", f"started ({zone_name})", "playbook", "hosts", "took", "result", "checklist", "ticket")
+    head = ("run", f"started ({zone_name})", "playbook", "hosts", "took", "result", "checklist", "signed", "ticket")
     lines = [head, *(_run_row(row, zone) for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     return "\n".join(
@@ -74,6 +79,7 @@ def _run_row(row: Mapping[str, Any], zone: ZoneInfo | None) -> tuple[str, ...]:
         clock_face(int(row["took_ms"])),
         result,
         ticks if row["outcome"] not in ("interrupted", "running") else "-",
+        _SIGNED[row.get("signed")],
         one_line(str(row["ticket"])) + (f"  rawat resume {short(str(row['run']))}" if result == "interrupted" else ""),
     )
 
@@ -120,7 +126,7 @@ def _indent(text: str, by: str = "  ") -> list[str]:
     return [by + line for line in visible(text).splitlines()]
 
 
-def _end(record: RunRecord, records: str) -> Iterator[str]:
+def _end(record: RunRecord, records: str, seals: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield headline(record)
     yield ""
     items = checklist(record)
@@ -152,7 +158,7 @@ def _end(record: RunRecord, records: str) -> Iterator[str]:
     for trouble in record.troubles:
         yield f"  note  {one_line(trouble)}"
     code = record.exit_code if record.exit_code is not None else exit_code(record)
-    yield f"  record {records}/{record.run}   not signed   exit {code}"
+    yield f"  record {records}/{record.run}   {signed_word(record.sealed, seals)}   exit {code}"
 
 
 def _notes(record: RunRecord) -> Iterator[str]:

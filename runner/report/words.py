@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
@@ -28,6 +30,15 @@ def spoken(ms: int) -> str:
         return f"{minutes} min {seconds} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min"
+
+
+def signed_word(sealed: bool, seals: Sequence[Mapping[str, Any]]) -> str:
+    """By whom every sitting says to be signed (seals as in runner.seams.Reading); `rawat verify` says if that is so."""
+    if not sealed or not seals:
+        return "not sealed"
+    if not all(seal.get("signed") for seal in seals):
+        return "not signed"
+    return "signed by " + ", ".join(dict.fromkeys(str(seal.get("signer") or "?") for seal in seals))
 
 
 def zone_of(name: str) -> ZoneInfo | None:

@@ -41,6 +41,25 @@ SCHEMA: Mapping[str, Any] = {
             "type": "string",
             "description": "The IANA name of the zone in which times are shown. Default: the system's.",
         },
+        "signing": {
+            "type": "object",
+            "description": "Which key signs records and sign-offs.",
+            "additionalProperties": False,
+            "properties": {
+                "key": {
+                    "type": "string",
+                    "minLength": 1,
+                    "description": "The key that signs: a private key, or a public one where an agent or a security "
+                    "key has the rest. none: nothing is signed. Default: none.",
+                },
+                "principal": {
+                    "type": "string",
+                    "pattern": "^[A-Za-z0-9][A-Za-z0-9._+-]*(@[A-Za-z0-9][A-Za-z0-9.-]*)?$",
+                    "description": "As whom the key signs. Default: the name it has in allowed_signers, else its "
+                    "comment, else the user.",
+                },
+            },
+        },
         "policy": {
             "type": "object",
             "description": "What every run has to keep to.",
@@ -50,6 +69,43 @@ SCHEMA: Mapping[str, Any] = {
                 "same_machine": {
                     "enum": ["refuse", "allow"],
                     "description": "What two names that turn out to be one machine mean. Default: refuse.",
+                },
+                "signature": {
+                    "enum": ["required", "optional"],
+                    "description": "Whether a run needs a key that signs its record. Default: optional.",
+                },
+                "approvals": {
+                    "type": ["integer", "string"],
+                    "pattern": "^[0-9]+$",
+                    "minimum": 0,
+                    "description": "How many people have to approve a normal change, the executor not counted. "
+                    "Default: 0.",
+                },
+                "approvers": {
+                    **_PATHS,
+                    "description": "Whose approvals count, as named in allowed_signers. Default: everybody's there.",
+                },
+                "standard": {
+                    **_PATHS,
+                    "description": "Playbooks that may run as standard changes: approved once and for all. "
+                    "Default: none.",
+                },
+                "review": {
+                    "enum": ["required", "optional"],
+                    "description": "Whether a run stays open until somebody reviewed it; an emergency always does. "
+                    "Default: optional.",
+                },
+                "self_review": {
+                    "enum": ["refuse", "allow"],
+                    "description": "Whether whoever ran it may review it. Default: refuse.",
+                },
+                "emergency_review": {
+                    **_DURATION,
+                    "description": "Within what time an emergency change has to be reviewed. Default: 72h.",
+                },
+                "anchor": {
+                    "enum": ["required", "optional"],
+                    "description": "Whether `rawat verify` asks for an anchor outside the records. Default: optional.",
                 },
             },
         },

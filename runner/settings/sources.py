@@ -14,7 +14,7 @@ from runner.document.source import At, Document, likely, read_file
 from runner.errors import InvalidInput, Problem
 from runner.frozen import frozen
 from runner.settings.schema import SCHEMA
-from runner.settings.values import Entry, Settings
+from runner.settings.values import Entry, Policy, Settings
 from runner.units import duration_s
 
 FILE = "rawat.yml"
@@ -81,6 +81,18 @@ def _settings(root: Path, path: Path | None, entries: dict[str, Entry]) -> Setti
         timezone=values["timezone"],
         ticket_required=values["policy.ticket"] == "required",
         same_machine_allowed=values["policy.same_machine"] == "allow",
+        signing_key=values["signing.key"],
+        signing_principal=values["signing.principal"],
+        policy=Policy(
+            signature=values["policy.signature"] == "required",
+            approvals=values["policy.approvals"],
+            approvers=values["policy.approvers"],
+            standard=values["policy.standard"],
+            review=values["policy.review"] == "required",
+            self_review=values["policy.self_review"] == "allow",
+            emergency_review_s=values["policy.emergency_review"],
+            anchor=values["policy.anchor"] == "required",
+        ),
         connect_timeout_s=values["connect_timeout"],
         keepalive_s=values["keepalive"],
         reconnect_timeout_s=values["reconnect_timeout"],
@@ -108,8 +120,18 @@ def _defaults(root: Path, folder: Path, environment: Mapping[str, str]) -> Itera
         "known_hosts": (str(Path("~/.ssh/known_hosts").expanduser()), "/etc/ssh/ssh_known_hosts"),
         "ssh_config": Path("~/.ssh/config").expanduser(),
         "timezone": _system_zone(environment),
+        "signing.key": None,
+        "signing.principal": "",
         "policy.ticket": "optional",
         "policy.same_machine": "refuse",
+        "policy.signature": "optional",
+        "policy.approvals": 0,
+        "policy.approvers": (),
+        "policy.standard": (),
+        "policy.review": "optional",
+        "policy.self_review": "refuse",
+        "policy.emergency_review": 72 * 3600.0,
+        "policy.anchor": "optional",
         "connect_timeout": 10.0,
         "keepalive": 5.0,
         "reconnect_timeout": 300.0,
@@ -212,6 +234,14 @@ def _paths(value: Any, base: Path) -> tuple[Path, ...]:
     return tuple(_path(part, base) for part in ([value] if isinstance(value, str) else value))
 
 
+def _text(value: Any, base: Path) -> str:
+    return str(value)
+
+
+def _texts(value: Any, base: Path) -> tuple[str, ...]:
+    return tuple(map(str, [value] if isinstance(value, str) else value))
+
+
 def _index(value: Any, base: Path) -> str:
     return f"sqlite:{_path(str(value).removeprefix('sqlite:'), base)}"
 
@@ -253,11 +283,21 @@ _READ: Mapping[str, Callable[[Any, Path], Any]] = {
     "known_hosts": lambda value, base: tuple(str(path) for path in _paths(value, base)),
     "ssh_config": _file,
     "timezone": _zone,
-    "policy.ticket": lambda value, base: str(value),
-    "policy.same_machine": lambda value, base: str(value),
+    "signing.key": lambda value, base: None if value == "none" else _path(value, base),
+    "signing.principal": _text,
+    "policy.ticket": _text,
+    "policy.same_machine": _text,
+    "policy.signature": _text,
+    "policy.approvals": lambda value, base: int(value),
+    "policy.approvers": _texts,
+    "policy.standard": _texts,
+    "policy.review": _text,
+    "policy.self_review": _text,
+    "policy.emergency_review": _span,
+    "policy.anchor": _text,
     "connect_timeout": _span,
     "keepalive": _span,
     "reconnect_timeout": _span,
     "lock_timeout": _span,
 }
-_LISTS = frozenset({"inventory", "known_hosts"})
+_LISTS = frozenset({"inventory", "known_hosts", "policy.approvers", "policy.standard"})

@@ -23,6 +23,20 @@ class Entry:
 
 
 @frozen
+class Policy:
+    """What a run has to keep to, beside its ticket; for the record it is written down as it held."""
+
+    signature: bool = False
+    approvals: int = 0
+    approvers: tuple[str, ...] = ()
+    standard: tuple[str, ...] = ()
+    review: bool = False
+    self_review: bool = False
+    emergency_review_s: float = 72 * 3600.0
+    anchor: bool = False
+
+
+@frozen
 class Settings:
     """What holds for this project. `root` is the folder of `file`, else the one searched from. Paths are absolute."""
 
@@ -40,6 +54,9 @@ class Settings:
     keepalive_s: float
     reconnect_timeout_s: float
     lock_timeout_s: float
+    signing_key: Path | None = None
+    signing_principal: str = ""
+    policy: Policy = Policy()
     _entries: tuple[Entry, ...] = field(default=(), repr=False)
 
     def entries(self) -> tuple[Entry, ...]:

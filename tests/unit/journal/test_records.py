@@ -155,7 +155,7 @@ def test_a_ledger_that_was_rolled_back_is_seen_by_a_head_kept_elsewhere(records:
 def test_acts_follow_each_other_and_stand_in_the_ledger(records: Path) -> None:
     run = Records(records).runs()[0]
     for note in ("one", "two"):
-        add_act(records, run, "sign-off", at=AT, said={"item": "x", "verdict": "pass", "note": note, "by": "dewi"})
+        add_act(records, "sign-off", run=run, at=AT, said={"item": "x", "verdict": "pass", "note": note, "by": "dewi"})
     assert code(records) == NOT_SIGNED
     assert [act["note"] for act in Records(records).acts(run)] == ["one", "two"]
     second = records / run / "acts" / "0002-sign-off.json"
@@ -170,7 +170,7 @@ def test_acts_follow_each_other_and_stand_in_the_ledger(records: Path) -> None:
 def test_a_run_that_is_not_sealed_cannot_be_signed_off(records: Path) -> None:
     run = write_run(records, seal=False)
     with pytest.raises(InvalidInput, match="not sealed"):
-        add_act(records, run, "sign-off", at=AT, said={})
+        add_act(records, "sign-off", run=run, at=AT, said={})
 
 
 def test_a_torn_last_line_is_dropped_and_a_bad_line_before_it_is_damage(records: Path) -> None:

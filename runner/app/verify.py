@@ -1,0 +1,38 @@
+"""`rawat verify`: of a folder without any settings, or of the records of the settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from runner.app.prepare import settings_of
+from runner.app.request import Context
+from runner.app.wiring import records_of
+from runner.errors import InvalidInput
+from runner.journal import verify as verifying
+from runner.journal.folder import Records
+
+
+def verify(
+    context: Context,
+    name: str,
+    *,
+    expect_head: str = "",
+    signers: Path | None = None,
+    outside: verifying.Outside | None = None,
+) -> verifying.Verdict:
+    """
+    A folder of records, for which no settings are read; or a run, or all records of the settings.
+
+    Raises InvalidInput where there is nothing to verify.
+    """
+    outside = outside or verifying.Outside()
+    if signers is not None and not signers.is_file():
+        raise InvalidInput(f"there is no file {signers}")
+    path = Path(name).expanduser() if name else None
+    if path is not None and path.is_dir():
+        if not (path / "ledger.jsonl").is_file() and not Records(path).runs():
+            raise InvalidInput(f"there are no records in {path}", hint="choose a folder with a ledger.jsonl in it")
+        return verifying.verify(Records(path), expect_head=expect_head, signers=signers, outside=outside)
+    records = records_of(settings_of(context))
+    runs = (records.find(name),) if name else ()
+    return verifying.verify(records, runs, expect_head=expect_head, signers=signers, outside=outside)
