@@ -58,9 +58,10 @@ def launch_through(
             lost = error
         limit_s = launch.deadline_s + AFTER_DEADLINE_S
         limit_s = limit_s if reboots else min(limit_s, around.reconnect_s)
-        again = _reconnect(around, link, instance, until=began + limit_s, local=local)
+        again, why = _reconnect(around, link, instance, until=began + limit_s, local=local)
         if again is None:
-            return received.joined(Completed(exit=Exit(unknown=f"{lost.message}; not reached again in {limit_s:g} s")))
+            unknown = f"{lost.message}; not reached again in {limit_s:g} s" + (f" ({why})" if why else "")
+            return received.joined(Completed(exit=Exit(unknown=unknown)))
         session = again
     return received.joined(Completed(exit=Exit(unknown=f"the link was lost {CUTS} times")))
 
@@ -88,8 +89,14 @@ def _settle(session: Session, launch: Launch, received: _Received, boot: str, re
     return Completed(exit=Exit(unknown="the host cannot tell whether it still runs"))
 
 
-def _reconnect(around: Surroundings, link: Link, instance: str, *, until: float, local: bool) -> Session | None:
-    """A new session, tried with growing pauses; None when `until` has passed. The time is on record as link lost."""
+def _reconnect(
+    around: Surroundings, link: Link, instance: str, *, until: float, local: bool
+) -> tuple[Session | None, str]:
+    """
+    A new session, tried with growing pauses; None, and why not, when `until` has passed.
+
+    The time is on record as link lost.
+    """
     began = around.clock.monotonic()
     pause_s = FIRST_PAUSE_S
     session: Session | None = None
@@ -107,7 +114,7 @@ def _reconnect(around: Surroundings, link: Link, instance: str, *, until: float,
     took_ms = int((around.clock.monotonic() - began) * 1000)
     detail = "" if session else why[:200]
     around.bus.emit(Waited(host=link.host.name, step=instance, cause="link", took_ms=took_ms, detail=detail))
-    return session
+    return session, "" if session else why.partition("\n")[0]
 
 
 class _Received:
