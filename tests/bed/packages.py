@@ -29,7 +29,20 @@ LAB = (
 )
 """What ring 3 (real hosts) needs."""
 
-EXTRA = ("sudo", "sqlite3", "libfaketime", "tmux", "dnf", "postgresql", "mariadb-server", "busybox", "gawk", "openssl")
+EXTRA = (
+    "sudo",
+    "sqlite3",
+    "libfaketime",
+    "tmux",
+    "dnf",
+    "postgresql",
+    "mariadb-server",
+    "busybox",
+    "gawk",
+    "openssl",
+    "tcsh",
+    "fish",
+)
 """What tests of the runner use on the machine itself."""
 
 POLICY = Path("/usr/sbin/policy-rc.d")

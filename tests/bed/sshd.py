@@ -210,15 +210,16 @@ class LoopbackSshd:
         return all(_greets(address, self.port) for address in self.addresses)
 
 
-def account() -> str:
-    """Name of the bed's ordinary account, made when it is not there. Root only."""
+def account(shell: str = "/bin/bash") -> str:
+    """Name of the bed's ordinary account with this login shell, made when it is not there. Root only."""
+    name = ACCOUNT if shell == "/bin/bash" else f"{ACCOUNT}-{Path(shell).name}"
     with contextlib.suppress(KeyError):
-        return pwd.getpwnam(ACCOUNT).pw_name
+        return pwd.getpwnam(name).pw_name
     if os.geteuid() != 0:
-        raise BedError(f"only root can make the account {ACCOUNT}")
-    home = ["--create-home", "--skel", "/nonexistent", "--home-dir", f"/var/lib/{ACCOUNT}"]
-    run(["useradd", "--system", *home, "--shell", "/bin/bash", "--password", "*", ACCOUNT])
-    return ACCOUNT
+        raise BedError(f"only root can make the account {name}")
+    home = ["--create-home", "--skel", "/nonexistent", "--home-dir", f"/var/lib/{name}"]
+    run(["useradd", "--system", *home, "--shell", shell, "--password", "*", name])
+    return name
 
 
 def free_port(address: str = "127.0.0.1") -> int:

@@ -1,7 +1,7 @@
 """
 Runs a small playbook, kills rawat at each point in turn, resumes, and holds what happened against the model.
 
-    python -m tests.crash.everywhere FOLDER FIRST EVERY
+    python -m tests.crash.everywhere FOLDER FIRST EVERY [ssh]
 
 One process that has imported everything forks a child for each run, so that a point costs a fraction of a second.
 Prints a line of JSON: `{"points": n, "codes": {...}, "wrong": [...]}`.
@@ -14,6 +14,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from tests.bed.sshd import LoopbackSshd
 from tests.crash.world import World, problems
 
 STEPS = ("one", "two", "three")
@@ -30,17 +31,27 @@ PLAYBOOK = (
 def main() -> None:
     folder = Path(sys.argv[1]) / "world"
     first, every = (int(word) for word in sys.argv[2:4])
-    world = World(folder, PLAYBOOK, STEPS)
+    if sys.argv[4:] != ["ssh"]:
+        print(json.dumps(_struck(folder, first, every, None)))
+        return
+    spool = Path(sys.argv[1]) / "spool"
+    spool.mkdir(mode=0o700)
+    with LoopbackSshd(Path(sys.argv[1]) / "sshd", environment=(f"RAWAT_SPOOL={spool}",)) as sshd:
+        print(json.dumps(_struck(folder, first, every, sshd)))
+
+
+def _struck(folder: Path, first: int, every: int, sshd: LoopbackSshd | None) -> dict[str, object]:
+    world = World(folder, PLAYBOOK, STEPS, sshd=sshd)
     code, total = world.rawat(*world.words)
     assert code == 0, world.said()
     wrong: list[str] = []
     codes: Counter[str] = Counter()
     for at in range(first, total + 1, every):
-        world = World(folder, PLAYBOOK, STEPS)
+        world = World(folder, PLAYBOOK, STEPS, sshd=sshd)
         code, _ = world.rawat(*world.words, at=at)
         codes[str(code)] += 1
         wrong += [f"point {at}: {problem}" for problem in problems(world, code, allowed=(0, -9))]
-    print(json.dumps({"points": total, "codes": codes, "wrong": wrong}))
+    return {"points": total, "codes": codes, "wrong": wrong}
 
 
 if __name__ == "__main__":

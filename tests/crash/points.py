@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from runner.errors import LinkLost
+from runner.transport.link import SshChannel
 from runner.transport.local import PipeChannel
 
 Fault = Literal["kill", "full", "broken", "short", "cut"]
@@ -42,9 +43,10 @@ class Points:
     def install(self) -> None:
         for name in CALLS:
             setattr(os, name, self._around(name, getattr(os, name)))
-        channel: Any = PipeChannel
-        channel.send = self._around("send", PipeChannel.send)
-        channel.recv = self._around("recv", PipeChannel.recv)
+        channels: tuple[Any, ...] = (PipeChannel, SshChannel)
+        for channel in channels:
+            channel.send = self._around("send", channel.send)
+            channel.recv = self._around("recv", channel.recv)
 
     def _around(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def counted(*words: Any, **more: Any) -> Any:

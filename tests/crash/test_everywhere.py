@@ -26,3 +26,14 @@ def test_killed_at_any_point_nothing_is_lost_and_nothing_is_done_twice(tmp_path:
     assert said[0]["points"] > 150
     killed = sum(part["codes"].get("-9", 0) for part in said)
     assert killed > said[0]["points"] * 0.9
+
+
+def test_killed_at_some_points_over_ssh(tmp_path: Path) -> None:
+    """Every twelfth; `python -m tests.crash.everywhere FOLDER 1 1 ssh` takes them all."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.crash.everywhere", str(tmp_path), "5", "12", "ssh"],
+        stdout=subprocess.PIPE, text=True, timeout=200, check=True,
+    )  # fmt: skip
+    said = json.loads(done.stdout)
+    assert said["wrong"] == []
+    assert said["codes"].get("-9", 0) >= 8

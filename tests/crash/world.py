@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -16,24 +17,35 @@ import runner.cli.carrying
 import runner.engine.host
 import runner.index.sqlite
 import runner.report.text
-import runner.steps.command  # noqa: F401 - imported before the forks
+import runner.steps.command
+import runner.transport.ssh  # noqa: F401 - imported before the forks
 from runner.cli.main import _main
 from runner.journal.folder import Records
 from runner.journal.verify import ALTERED, verify
 from runner.record import RunRecord
+from tests.bed.sshd import LoopbackSshd
 from tests.crash.points import Fault, Points
 
 
 class World:
-    """A fresh project with this playbook; `steps` are those that may run once only, each counts itself in a file."""
+    """
+    A fresh project with this playbook; `steps` are those that may run once only, each counts itself in a file.
 
-    def __init__(self, folder: Path, playbook: str, steps: Sequence[str]) -> None:
+    Its one host is this machine by the local transport, or what `sshd` is.
+    """
+
+    def __init__(self, folder: Path, playbook: str, steps: Sequence[str], *, sshd: LoopbackSshd | None = None) -> None:
         self.folder = folder
         self.steps = tuple(steps)
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "spool").mkdir(parents=True, mode=0o700)
-        (folder / "rawat.yml").write_text("rawat: 1\nssh_config: /dev/null\nreconnect_timeout: 5s\n")
-        (folder / "inventory.yml").write_text("rawat: 1\nhosts: {here: {transport: local}}\n")
+        settings: dict[str, Any] = {"rawat": 1, "ssh_config": "/dev/null", "reconnect_timeout": "5s"}
+        host: dict[str, Any] = {"transport": "local"}
+        if sshd is not None:
+            settings |= {"known_hosts": [str(sshd.known_hosts)]}
+            host = {"address": sshd.address, "port": sshd.port, "user": sshd.user, "identity_file": str(sshd.key)}
+        (folder / "rawat.yml").write_text(json.dumps(settings))
+        (folder / "inventory.yml").write_text(json.dumps({"rawat": 1, "hosts": {"here": host}}))
         (folder / "p.yml").write_text(playbook)
         self.words = ("run", "p.yml", "-e", f"folder={folder}")
 

@@ -139,6 +139,25 @@ def unreachable(shared_sshd: LoopbackSshd, **given: Any) -> str:
     return caught.value.message
 
 
+@needs_root
+@pytest.mark.parametrize("shell", ["/bin/tcsh", "/usr/bin/fish", "/bin/bash"])
+def test_whatever_the_login_shell_a_step_is_run_by_sh(start_sshd: Start, shell: str) -> None:
+    with reached(start_sshd(account=account(shell))) as bed:
+        session = bed.session()
+        done = session.run(bed.launch("for n in 1 2; do printf '%s' \"$((n + 1))\"; done; echo; exit 3"), ignore)
+        assert (done.exit.code, done.stdout) == (3, b"23\n")
+        late = session.run(bed.launch("trap '' TERM; sleep 60", deadline_s=0.5), ignore)
+        assert late.exit.timeout_s == 0.5
+        assert late.exit.killed in DEAD
+
+
+@needs_root
+def test_an_account_that_may_not_log_in_is_told_in_the_words_of_the_host(start_sshd: Start) -> None:
+    sshd = start_sshd(account=account("/usr/sbin/nologin"))
+    with reached(sshd) as bed, pytest.raises(ProtocolError, match="This account is currently not available"):
+        bed.session()
+
+
 def test_a_name_that_is_not_known(shared_sshd: LoopbackSshd) -> None:
     assert "the name no-such-host.invalid is not known" in unreachable(shared_sshd, address="no-such-host.invalid")
 
