@@ -18,14 +18,13 @@ def verify(
     *,
     expect_head: str = "",
     signers: Path | None = None,
-    outside: verifying.Outside | None = None,
+    outside: verifying.Outside,
 ) -> verifying.Verdict:
     """
     A folder of records, for which no settings are read; or a run, or all records of the settings.
 
     Raises InvalidInput where there is nothing to verify.
     """
-    outside = outside or verifying.Outside()
     if signers is not None and not signers.is_file():
         raise InvalidInput(f"there is no file {signers}")
     path = Path(name).expanduser() if name else None
@@ -33,6 +32,13 @@ def verify(
         if not (path / "ledger.jsonl").is_file() and not Records(path).runs():
             raise InvalidInput(f"there are no records in {path}", hint="choose a folder with a ledger.jsonl in it")
         return verifying.verify(Records(path), expect_head=expect_head, signers=signers, outside=outside)
-    records = records_of(settings_of(context))
+    settings = settings_of(context)
+    records = records_of(settings)
+    told = tuple(Path(place) for place in settings.anchors if "://" not in place and Path(place).exists())
+    outside = verifying.Outside(
+        places=outside.places or told,
+        authority=outside.authority or settings.anchor_authority,
+        required=outside.required or settings.policy.anchor,
+    )
     runs = (records.find(name),) if name else ()
     return verifying.verify(records, runs, expect_head=expect_head, signers=signers, outside=outside)

@@ -31,7 +31,16 @@ def cli() -> None:
 
 for command in (
     *(author.init, author.check, author.plan, execute.run, execute.resume, execute.cancel, execute.answer),
-    *(inspect.runs, inspect.show, inspect.logs, report.report, inspect.sign, verify.verify, inspect.reindex),
+    *(
+        inspect.runs,
+        inspect.show,
+        inspect.logs,
+        report.report,
+        inspect.sign,
+        verify.verify,
+        verify.anchor,
+        inspect.reindex,
+    ),
     key.key,
     *(targets.hosts, targets.trust, targets.settings, author.kinds, author.schema, execute.demo),
 ):

@@ -60,6 +60,23 @@ SCHEMA: Mapping[str, Any] = {
                 },
             },
         },
+        "anchor": {
+            "type": "object",
+            "description": "Where the state of the ledger is told to, outside the records.",
+            "additionalProperties": False,
+            "properties": {
+                "places": {
+                    **_PATHS,
+                    "description": "Files, git repositories and URLs of time-stamping authorities (RFC 3161) that "
+                    "`rawat anchor` tells, and `rawat verify` asks.",
+                },
+                "authority": {
+                    "type": "string",
+                    "minLength": 1,
+                    "description": "The certificates of the time-stamping authority, PEM.",
+                },
+            },
+        },
         "policy": {
             "type": "object",
             "description": "What every run has to keep to.",

@@ -83,6 +83,8 @@ def _settings(root: Path, path: Path | None, entries: dict[str, Entry]) -> Setti
         same_machine_allowed=values["policy.same_machine"] == "allow",
         signing_key=values["signing.key"],
         signing_principal=values["signing.principal"],
+        anchors=values["anchor.places"],
+        anchor_authority=values["anchor.authority"],
         policy=Policy(
             signature=values["policy.signature"] == "required",
             approvals=values["policy.approvals"],
@@ -122,6 +124,8 @@ def _defaults(root: Path, folder: Path, environment: Mapping[str, str]) -> Itera
         "timezone": _system_zone(environment),
         "signing.key": None,
         "signing.principal": "",
+        "anchor.places": (),
+        "anchor.authority": None,
         "policy.ticket": "optional",
         "policy.same_machine": "refuse",
         "policy.signature": "optional",
@@ -242,6 +246,12 @@ def _texts(value: Any, base: Path) -> tuple[str, ...]:
     return tuple(map(str, [value] if isinstance(value, str) else value))
 
 
+def _places(value: Any, base: Path) -> tuple[str, ...]:
+    return tuple(
+        part if part.startswith(("http://", "https://")) else str(_path(part, base)) for part in _texts(value, base)
+    )
+
+
 def _index(value: Any, base: Path) -> str:
     return f"sqlite:{_path(str(value).removeprefix('sqlite:'), base)}"
 
@@ -285,6 +295,8 @@ _READ: Mapping[str, Callable[[Any, Path], Any]] = {
     "timezone": _zone,
     "signing.key": lambda value, base: None if value == "none" else _path(value, base),
     "signing.principal": _text,
+    "anchor.places": _places,
+    "anchor.authority": _file,
     "policy.ticket": _text,
     "policy.same_machine": _text,
     "policy.signature": _text,

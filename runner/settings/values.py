@@ -56,6 +56,8 @@ class Settings:
     lock_timeout_s: float
     signing_key: Path | None = None
     signing_principal: str = ""
+    anchors: tuple[str, ...] = ()
+    anchor_authority: Path | None = None
     policy: Policy = Policy()
     _entries: tuple[Entry, ...] = field(default=(), repr=False)
 
