@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import deque
 from contextlib import suppress
 from pathlib import Path
 
 from runner.errors import TransportError
 from runner.seams import KEEP_BYTES, OnOutput, Stream
+
+_BY_NAME = re.compile(r"(?<!>>)(?<!>> )(?:/dev/(?:stdout|stderr|fd/[12])|/proc/(?:self|\$\$)/fd/[12])\b")
 
 
 class Kept:
@@ -57,6 +60,14 @@ class Sink:
         note = f"the script truncated its own {stream}, as `>/dev/{stream}` does; some of it may be missing"
         if note not in self.notes:
             self.notes.append(note)
+
+    def named(self, text: str) -> None:
+        """The script that wrote all this; whether it emptied its output meanwhile cannot always be seen."""
+        if not self.notes and self.total and ("/dev/" in text or "/proc/" in text) and _BY_NAME.search(text):
+            self.notes.append(
+                "the script opens its own output by name, as `>/dev/stdout` does, and so empties it: what it wrote "
+                "before may be missing; `>&1` and `>>/dev/stdout` do not"
+            )
 
     def add(self, stream: Stream, data: bytes) -> None:
         self.total += len(data)

@@ -96,6 +96,7 @@ class Supervisor:
         finally:
             self._running = 0
         sink.close()
+        sink.named(launch.script.text)
         return completed(end, launch, sink, boot=self._hello.boot)
 
     def cancel(self) -> None:

@@ -121,7 +121,7 @@ r_facts() {
         done <"$r_k"
     fi
     r_sh= r_tools=
-    for r_k in sh setsid cat flock wc dd grep sleep systemd-run apt-get dnf yum zypper apk pacman; do
+    for r_k in sh setsid cat flock wc dd cksum grep sleep systemd-run apt-get dnf yum zypper apk pacman; do
         r_find "$r_k"
         [ -z "$r_f" ] || r_tools="$r_tools $r_k"
         case $r_k in
@@ -131,6 +131,7 @@ r_facts() {
             flock) r_flock=$r_f ;;
             wc) r_wc=${r_f:-wc} ;;
             dd) r_dd=${r_f:-dd} ;;
+            cksum) r_cksum=$r_f ;;
             grep) r_grep=${r_f:-grep} ;;
             sleep) r_sleep=${r_f:-sleep} ;;
         esac
@@ -385,11 +386,11 @@ r_follow() {
     set -C
     command printf '%s\n' "$r_me" 2>/dev/null >"$r_d.em.$r_ses" || exit 0
     set +C
-    r_o=$1 r_eo=$2 r_i=0
+    r_o=$1 r_eo=$2 r_i=0 r_oc= r_ec=
     while :; do
         r_state
-        r_pump o out "$r_o"; r_o=$r_at
-        r_pump e err "$r_eo"; r_eo=$r_at
+        r_ck=$r_oc; r_pump o out "$r_o"; r_o=$r_at r_oc=$r_ck
+        r_ck=$r_ec; r_pump e err "$r_eo"; r_eo=$r_at r_ec=$r_ck
         [ -z "$r_end" ] || break
         kill -0 $$ || exit 0
         if r_over; then
@@ -430,12 +431,14 @@ r_await() {
 }
 
 r_pump() {
-    # Sends $r_d.$2 from byte $3 to its present end as kind $1, at most 64 MiB at once; r_at is where it stopped.
+    # Sends $r_d.$2 from byte $3 to its present end as kind $1, at most 64 MiB at once; r_at is where it stopped, and
+    # r_ck the sum of what stands before it.
     r_at=$3
     r_z=$("$r_wc" -c <"$r_d.$2") || return
     r_z=$((r_z))
-    if [ $r_z -lt "$r_at" ]; then
-        # the script truncated it: what there is now is new
+    [ $r_z != "$r_at" ] || return
+    if [ $r_z -lt "$r_at" ] || { [ -n "$r_ck" ] && r_sum "$2" && [ "$r_ck" != "$r_v" ]; }; then
+        # the script truncated it, and may have written more since: what there is now is new
         printf '%s t %s %s\n' "$r_mark" "$r_id" "$1"
         r_at=0
     fi
@@ -447,6 +450,18 @@ r_pump() {
         r_at=$((r_at + r_k))
     done
     printf '%s n %s\n' "$r_mark" "$r_id"
+    r_v=
+    [ $r_at = 0 ] || r_sum "$2"
+    r_ck=$r_v
+}
+
+r_sum() {
+    # Sets r_v to the checksum of up to 4 KiB before byte $r_at of $r_d.$1.
+    r_k=$r_at
+    [ "$r_k" -lt 4096 ] || r_k=4096
+    r_v=
+    [ -z "$r_cksum" ] || r_v=$("$r_dd" if="$r_d.$1" bs=4096 skip=$((r_at - r_k)) count=$r_k \
+        iflag=skip_bytes,count_bytes,fullblock 2>/dev/null | "$r_cksum")
 }
 
 c() {

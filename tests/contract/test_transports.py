@@ -176,6 +176,23 @@ def test_a_script_that_truncates_its_own_output_is_noted_once(bed: Bed) -> None:
     assert bed.run("echo one").notes == ()
 
 
+def test_what_is_written_after_a_truncation_comes_though_it_is_longer(bed: Bed) -> None:
+    """The file is as long as what was sent of it, or longer, when it is looked at again: its sum has changed."""
+    done = bed.run("echo first; sleep 1.5; echo x >/dev/stdout; echo last")
+    assert done.stdout == b"first\nx\nlast\n"
+    assert len(done.notes) == 1 and "truncated its own stdout" in done.notes[0]
+    done = bed.run("echo a; sleep 1.5; echo b; sleep 0.5; echo c", step="append")
+    assert (done.stdout, done.notes) == (b"a\nb\nc\n", ())
+
+
+def test_a_truncation_that_nobody_sees_is_noted_by_its_name(bed: Bed) -> None:
+    """A short step's file is looked at once, when it has ended."""
+    done = bed.run("echo first; echo x >/dev/stdout; echo last", step="short")
+    assert done.stdout == b"x\nlast\n"
+    assert len(done.notes) == 1 and "opens its own output by name" in done.notes[0]
+    assert bed.run("echo first; echo x >>/dev/stdout; echo y >&1", step="append").notes == ()
+
+
 def test_one_line_of_100_mb_passes_whole_and_head_and_tail_are_kept(bed: Bed) -> None:
     size = 100_000_000
     digest = hashlib.sha256()
