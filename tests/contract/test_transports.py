@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -108,7 +109,9 @@ def real(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> Bed:
 
 
 def over_ssh(sshd: LoopbackSshd) -> Bed:
-    transport = SshTransport(known_hosts=(str(sshd.known_hosts),))
+    # one for each process of the test runner: the locks in it are those of a host, and tests run side by side
+    spool = f"{pwd.getpwnam(sshd.user).pw_dir}/spool.{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+    transport = SshTransport(known_hosts=(str(sshd.known_hosts),), spool=spool)
     host = Host(
         name="there", address=sshd.address, port=sshd.port, user=sshd.user, identity_files=(str(sshd.key),)
     )  # fmt: skip
@@ -242,7 +245,7 @@ def test_100_mb_cost_no_memory(bed: Bed) -> None:
     """
     transport, host = bed.transport, bed.host
     if isinstance(transport, SshTransport):
-        made = f"SshTransport(known_hosts={transport._known_hosts!r})"
+        made = f"SshTransport(known_hosts={transport._known_hosts!r}, spool={transport._spool!r})"
     else:
         assert isinstance(transport, LocalTransport)
         made = f"LocalTransport(shell={transport._shell!r}, env={transport._env!r}, spool={transport._spool!r})"
