@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import replace
 
 from runner.engine.link import Link
+from runner.engine.shutdown import doubted, went_down
 from runner.engine.surroundings import Surroundings
 from runner.errors import LinkLost, LockBusy, TransportError
 from runner.events import LinkDropped, Waited
@@ -51,7 +52,10 @@ def launch_through(
     for cuts in range(CUTS):
         try:
             done = _settle(session, launch, received, boot, reboots) if cuts else session.run(launch, received.add)
-            return received.joined(done)
+            down = None if reboots else went_down(session, launch, done)
+            if down is not None:
+                link.drop(local=local)
+            return received.joined(down or done)
         except LinkLost as error:
             link.drop(local=local)
             around.bus.emit(LinkDropped(host=link.host.name, message=error.message))
@@ -74,7 +78,7 @@ def _settle(session: Session, launch: Launch, received: _Received, boot: str, re
     rebooted = session.facts.boot_id != boot
     match settled.state:
         case "ended" if settled.completed is not None:
-            return settled.completed
+            return doubted(settled.completed) if rebooted and not reboots else settled.completed
         case "none" if not rebooted:
             return session.run(launch, received.add)
         case "torn" if not rebooted:

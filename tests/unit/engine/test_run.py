@@ -206,6 +206,22 @@ def test_an_unknown_end_is_not_tried_again_unless_that_is_safe(tmp_path: Path) -
     assert len(safe.launches) == 2
 
 
+@pytest.mark.parametrize(("answer", "outcome"), [(75, "unknown"), (0, "failed"), (1, "failed")])
+def test_a_kill_by_a_host_that_goes_down_is_no_end_of_the_step(tmp_path: Path, answer: int, outcome: str) -> None:
+    text = "phases: {implement: [{id: one, command: one}]}\n"
+    fake = FakeHost(answers={"is-system-running": done(code=answer), "one": done(code=143)})
+    ended = run(tmp_path, text, {"a": fake})
+    assert ended.steps() == {"one": outcome}
+
+
+def test_a_killed_step_whose_link_is_then_gone_is_unknown(tmp_path: Path) -> None:
+    text = "phases: {implement: [{id: one, command: one}]}\n"
+    fake = FakeHost(answers={"one": done(code=129)}, drop_at=2)
+    ended = run(tmp_path, text, {"a": fake})
+    assert ended.steps() == {"one": "unknown"}
+    assert ended.code == 5
+
+
 def test_what_may_still_run_is_not_started_beside_itself(tmp_path: Path) -> None:
     """The host cannot say that nothing of it lives: not even what may be repeated is, nor what a look finds undone."""
     text = "phases: {implement: [{id: one, command: one, retries: 3, idempotent: true}]}\n"
@@ -247,13 +263,13 @@ def test_what_only_reads_is_asked_again_after_a_cut(tmp_path: Path) -> None:
 
 def test_retries_wait_and_are_recorded_one_by_one(tmp_path: Path) -> None:
     tries = iter([1, 1, 0])
-    fake = FakeHost(answers=lambda launch: done(code=next(tries)))
+    fake = FakeHost(answers=lambda launch: done(code=next(tries) if "one" in launch.script.text else 0))
     ended = run(
         tmp_path, "phases: {implement: [{id: one, command: one, retries: {attempts: 5, delay: 2s}}]}\n", {"a": fake}
     )
     assert ended.code == 0
     assert [event.outcome for event in ended.watcher.of(StepFinished)] == ["failed", "failed", "ok"]
-    assert [launch.attempt for launch in fake.launches] == [1, 2, 3]
+    assert [launch.attempt for launch in fake.launches if "one" in launch.script.text] == [1, 2, 3]
     assert ended.clock.waits == [2.0, 4.0]
     assert ended.record.hosts["a"].waits == {"retry": 6000}
 

@@ -1,0 +1,50 @@
+"""A step that went wrong because its host goes down: what it ends with then is no end of its own."""
+
+from __future__ import annotations
+
+from runner.errors import LinkLost
+from runner.model import Exit
+from runner.seams import Completed, Launch, Script, Session, Stream
+
+ASK_S = 10.0
+DOWN = 75
+GOING_DOWN = (
+    f'if [ -e /run/nologin ] || [ "$(systemctl is-system-running 2>/dev/null)" = stopping ]; then exit {DOWN}; fi'
+)
+
+
+def went_down(session: Session, launch: Launch, done: Completed) -> Completed | None:
+    """
+    The end of a launch that went wrong, where the host is on its way down or cannot be asked any more; else None.
+
+    A host that goes down kills what runs, or takes away what it needs. Costs a round trip, and only where something
+    went wrong. Whoever gets an answer has a session that may be dead.
+    """
+    if launch.read_only or done.exit.code in (0, None):
+        return None
+    ask = Launch(
+        run_id=launch.run_id,
+        step=launch.step,
+        attempt=launch.attempt,
+        script=Script(text=GOING_DOWN),
+        user=launch.user,
+        deadline_s=ASK_S,
+        read_only=True,
+    )
+    try:
+        if session.run(ask, _unheard).exit.code != DOWN:
+            return None
+    except LinkLost:
+        pass
+    return doubted(done)
+
+
+def doubted(done: Completed) -> Completed:
+    """An end that went wrong on a host that went down meanwhile; one that went well stands."""
+    if done.exit.code in (0, None):
+        return done
+    return Completed(exit=Exit(unknown=f"the host went down while it ran (it ended with {done.exit})"), gone=True)
+
+
+def _unheard(stream: Stream, data: bytes) -> None:
+    """The answer is its exit code."""
