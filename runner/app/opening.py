@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from runner.app import identity
 from runner.app.request import Context, Reason, Selection
@@ -10,9 +11,20 @@ from runner.engine.plan import Plan
 from runner.events import SittingStarted
 from runner.model import Step
 
+if TYPE_CHECKING:
+    from runner.signing.make import KeySigner
+
 
 def started(
-    run_id: str, plan: Plan, context: Context, reason: Reason, *, sitting: int = 1, selection: Selection | None = None
+    run_id: str,
+    plan: Plan,
+    context: Context,
+    reason: Reason,
+    *,
+    sitting: int = 1,
+    selection: Selection | None = None,
+    policy: Mapping[str, Any] | None = None,
+    signer: KeySigner | None = None,
 ) -> SittingStarted:
     """The first event of a sitting: what is going to be done, by whom, why, and what was asked for."""
     return SittingStarted(
@@ -24,14 +36,14 @@ def started(
         plan=plan.digest,
         hosts=tuple(host.name for host in plan.hosts),
         left_out=plan.left_out,
-        who=identity.who(context.environment),
+        who=identity.who(context.environment) | ({"signer": signer.to_json()} if signer else {}),
         controller=identity.controller(context.environment, terminal=context.terminal),
-        why={"ticket": reason.ticket, "reason": reason.reason},
+        why=reason.to_json(),
         tool=identity.tool(),
         checklist=tuple(item.to_json() for item in plan.playbook.checklist),
         steps=tuple(_declared(step) for step in plan.playbook.walk()),
         batches=plan.batches,
-        policy={"all_phases": plan.playbook.all_phases},
+        policy={"all_phases": plan.playbook.all_phases, **(policy or {})},
         request={} if selection is None else selection.to_json(),
     )
 
@@ -52,5 +64,5 @@ def statement(plan: Plan, reason: Reason, context: Context) -> dict[str, Any]:
         "plan_digest": plan.digest,
         "sources": {source.path: source.sha256 for source in plan.playbook.sources},
         "who": identity.who(context.environment),
-        "why": {"ticket": reason.ticket, "reason": reason.reason},
+        "why": reason.to_json(),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, fields
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +49,28 @@ class Selection:
 
 @frozen
 class Reason:
-    """Why a run is made."""
+    """
+    Why a run is made: `change` is standard, normal or emergency. What nobody said is empty.
+
+    `window` is what was agreed, as two moments in RFC 3339 with a / between them.
+    """
 
     ticket: str = ""
     reason: str = ""
+    change: str = "normal"
+    impact: str = ""
+    risk: str = ""
+    complexity: str = ""
+    resources: str = ""
+    users_affected: str = ""
+    window: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Reason:
+        return cls(**{item.name: str(data[item.name]) for item in fields(cls) if item.name in data})
 
 
 @frozen

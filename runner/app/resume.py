@@ -57,7 +57,7 @@ def find_resumable(context: Context, name: str, *, settle: tuple[str, ...], reas
         past={host.name: past_of(host, words) for host in record.hosts.values()},
         deviations=tuple(deviations),
     )
-    why = Reason(ticket=record.ticket, reason=str(record.why.get("reason") or ""))
+    why = Reason.from_json(record.why)
     return Resumable(prepared=prepared, earlier=earlier, reason=replace(why, reason=reason or why.reason))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from runner.app.assemble import Assembly, Earlier, assemble
+from runner.app.assemble import Earlier, assemble
+from runner.app.change import check_change, policy_of
 from runner.app.opening import started, statement
 from runner.app.prepare import Prepared
 from runner.app.request import Context, Reason
@@ -13,8 +14,9 @@ from runner.app.secrets import Ask
 from runner.app.signals import OnCancel, heeded
 from runner.app.signing import signer_of
 from runner.engine.bus import moment
+from runner.engine.clock import SystemClock
 from runner.engine.plan import Plan
-from runner.errors import GateClosed, JournalError
+from runner.errors import JournalError
 from runner.events import Deviated
 from runner.frozen import frozen
 from runner.journal.folder import Records
@@ -55,15 +57,23 @@ def carry_out(
     Raises InvalidInput and GateClosed before anything is touched, JournalError where the record cannot be written,
     LockBusy where somebody else is about to continue the same run.
     """
-    if prepared.settings.ticket_required and not reason.ticket:
-        raise GateClosed("the policy asks for a ticket", hint="give it with --ticket")
+    now = SystemClock().now()
+    departures = check_change(prepared.settings, prepared.plan.playbook.name, reason, now)
     needed = _SIGNATURE if prepared.settings.policy.signature else ""
     signer = signer_of(prepared.settings, context.environment, needed=needed)
     made = assemble(
         prepared, context, watchers=watchers, people=people, ask=ask, ask_sudo=ask_sudo, earlier=earlier
     )  # fmt: skip
     with heeded(made.stop, made.run.kill, on_cancel=on_cancel):
-        _open(made, prepared, context, reason, earlier)
+        emit = made.bus.emit
+        policy = policy_of(prepared.settings, reason, now)
+        first = started(
+            made.id, prepared.plan, context, reason, sitting=made.sitting.number, selection=prepared.selection,
+            policy=policy, signer=signer,
+        )  # fmt: skip
+        emit(first)
+        for deviation in (*departures, *_left_out(prepared.plan), *(earlier.deviations if earlier else ())):
+            emit(deviation)
         code = made.run.execute()
         made.bus.close()
         summary = statement(prepared.plan, reason, context)
@@ -77,15 +87,9 @@ def carry_out(
     return Finished(run=made.id, record=record, exit_code=code, records=made.records, index_trouble=trouble)
 
 
-def _open(made: Assembly, prepared: Prepared, context: Context, reason: Reason, earlier: Earlier | None) -> None:
-    """The first events: what is going to be done, and in what it differs from the whole."""
-    plan = prepared.plan
-    emit = made.bus.emit
-    emit(started(made.id, plan, context, reason, sitting=made.sitting.number, selection=prepared.selection))
-    for left in plan.skip:
-        emit(Deviated(what="step left out", detail=left, reason=plan.skip[left]))
-    for deviation in earlier.deviations if earlier else ():
-        emit(deviation)
+def _left_out(plan: Plan) -> list[Deviated]:
+    """In what the run differs from the whole playbook."""
+    return [Deviated(what="step left out", detail=step, reason=why) for step, why in plan.skip.items()]
 
 
 def _index(settings: Any, record: RunRecord) -> str:

@@ -36,6 +36,7 @@ def seals(run: Path) -> Iterator[Mapping[str, Any]]:
             "sealed_at": str(said.get("sealed_at", "")),
             "sums_sha256": sha256(sums.read_bytes()),
             "signed": (folder / SIGNATURE).is_file(),
+            "key": {part: str(signer.get(part, "")) for part in ("principal", "fingerprint", "key_type")},
             "signer": _name(signer.get("principal")),
             "sources": dict(said.get("sources") or {}),
         }

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from runner.cli.carrying import carry_out_live, carrying_context, carrying_options
+from runner.cli.change import change_options, reason_of
 from runner.cli.console import context_of, selection_of, selection_options, setting_options
 
 
@@ -14,19 +15,17 @@ from runner.cli.console import context_of, selection_of, selection_options, sett
 @click.argument("playbook", type=click.Path())
 @selection_options
 @setting_options
-@click.option("--ticket", default="", help="Why: the ticket of this change.")
-@click.option("--reason", default="", help="Why, in words.")
+@change_options
 @carrying_options
-def run(playbook: str, ticket: str, reason: str, **given: Any) -> int:
+def run(playbook: str, **given: Any) -> int:
     """Carry out a playbook, and leave a record."""
     from runner.app.prepare import prepare
-    from runner.app.request import Reason
 
     context = carrying_context(given)
     prepared = prepare(selection_of(playbook, given), context)
     for note in prepared.inventory.notes:
         click.echo(f"note: {note}", err=True)
-    return carry_out_live(prepared, context, Reason(ticket=ticket, reason=reason), given)
+    return carry_out_live(prepared, context, reason_of(given), given)
 
 
 @click.command()

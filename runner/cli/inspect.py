@@ -1,4 +1,4 @@
-"""Commands for who reads records: runs, show, logs, sign, reindex."""
+"""Commands for who reads records: runs, show, logs, reindex."""
 
 from __future__ import annotations
 
@@ -76,27 +76,6 @@ def logs(run: str, host: str, step: str, raw: bool, config: str | None, records:
         with path.open(encoding="utf-8", errors="backslashreplace", newline="\n") as lines:
             for line in lines:
                 click.echo(f"{name} | {visible(line.rstrip(chr(10)))}")
-
-
-@click.command()
-@click.argument("run", default="last")
-@click.option("--item", required=True, metavar="ID", help="The checklist item.")
-@click.option(
-    "--verdict", type=click.Choice(["pass", "fail", "na", "waive"]), default="pass", show_default=True, help="The word."
-)
-@click.option("--note", default="", help="What was seen, or why it does not apply.")
-@setting_options
-def sign(run: str, item: str, verdict: str, note: str, config: str | None, records: str | None) -> None:
-    """Record a named person's word on a checklist item of a RUN."""
-    from runner.app.acts import sign as sign_item
-    from runner.record import completion, open_items
-
-    said = sign_item(context_of(config, records=records), run, item=item, verdict=verdict, note=note)
-    done, required = completion(said.record)
-    left = ", ".join(entry.id for entry in open_items(said.record))
-    how = f"signed by {said.signed_as}" if said.signed_as else "not signed by a key"
-    click.echo(f"recorded on run {said.record.run}: {item}: {verdict} ({how})")
-    click.echo(f"checklist {done} of {required}" + (f"; still open: {left}" if left else ""))
 
 
 @click.command()

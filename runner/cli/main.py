@@ -8,7 +8,7 @@ import sys
 import click
 
 from runner import __version__
-from runner.cli import author, execute, inspect, key, report, targets, verify
+from runner.cli import author, execute, inspect, key, report, sign, targets, verify
 from runner.cli.console import fail
 
 
@@ -36,7 +36,7 @@ for command in (
         inspect.show,
         inspect.logs,
         report.report,
-        inspect.sign,
+        sign.sign,
         verify.verify,
         verify.anchor,
         inspect.reindex,

@@ -8,21 +8,27 @@ from __future__ import annotations
 
 from runner.record.checklist import ItemRecord, checklist, completion, open_items
 from runner.record.fold import fold
+from runner.record.review import DELAYS, Review, by_executor, delays, review
 from runner.record.values import Attempt, Batch, HostRecord, RunRecord, StepRecord
 from runner.record.verdict import exit_code, outcome, to_json
 
 __all__ = [
+    "DELAYS",
     "Attempt",
     "Batch",
     "HostRecord",
     "ItemRecord",
+    "Review",
     "RunRecord",
     "StepRecord",
+    "by_executor",
     "checklist",
     "completion",
+    "delays",
     "exit_code",
     "fold",
     "open_items",
     "outcome",
+    "review",
     "to_json",
 ]

@@ -120,8 +120,17 @@ def _begin(record: RunRecord, event: SittingStarted) -> RunRecord:
         declared=event.steps,
         items=event.checklist,
         all_phases=bool(event.policy.get("all_phases")),
+        policy={**event.policy, "review_due": record.policy.get("review_due") or event.policy.get("review_due") or ""},
+        executors=tuple(dict.fromkeys((*record.executors, *names_of(event.who)))),
         left_out=event.left_out,
     )
+
+
+def names_of(who: Mapping[str, Any]) -> list[str]:
+    """By what a person is known: the person or else the OS user, and the name and fingerprint of the key."""
+    signer = who.get("signer")
+    key = [str(signer.get(part) or "") for part in ("principal", "fingerprint")] if isinstance(signer, dict) else []
+    return [name for name in (str(who.get("person") or who.get("user") or ""), *key) if name]
 
 
 def _apply_host(host: HostRecord, steps: dict[str, StepRecord], event: Event) -> HostRecord:

@@ -7,6 +7,7 @@ from typing import Any
 
 from runner.model import Outcome
 from runner.record.checklist import checklist, completion, open_items
+from runner.record.review import delays, review
 from runner.record.values import RunRecord
 
 
@@ -19,7 +20,9 @@ def exit_code(record: RunRecord, *, stopped_by: str | None = None) -> int:
         return 5
     if stopped:
         return 130 if stopped == "SIGINT" else 143
-    if Outcome.FAILED in outcomes or any(item.state == "fail" for item in checklist(record) if item.by):
+    reviewed = review(record).state
+    refused = reviewed == "fail" or any(item.state == "fail" for item in checklist(record) if item.by)
+    if Outcome.FAILED in outcomes or refused:
         return 1
     if record.gates:
         return 8
@@ -30,7 +33,7 @@ def exit_code(record: RunRecord, *, stopped_by: str | None = None) -> int:
         return 7
     if record.not_started:
         return 1
-    return 9 if open_items(record) else 0
+    return 9 if open_items(record) or reviewed == "open" else 0
 
 
 def outcome(record: RunRecord) -> str:
@@ -57,6 +60,8 @@ def to_json(record: RunRecord) -> dict[str, Any]:
         "exit": exit_code(record),
         "phases_ms": record.phases,
         "time_ms": record.time,
+        "review": asdict(review(record)),
+        "delays": list(delays(record)),
         "checklist": [asdict(item) for item in checklist(record)],
         "checklist_done": done,
         "checklist_required": required,

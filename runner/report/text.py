@@ -8,7 +8,18 @@ from zoneinfo import ZoneInfo
 
 from runner.hygiene import one_line, visible
 from runner.model import PHASES, Outcome
-from runner.record import HostRecord, ItemRecord, RunRecord, StepRecord, checklist, completion, exit_code, outcome
+from runner.record import (
+    HostRecord,
+    ItemRecord,
+    RunRecord,
+    StepRecord,
+    checklist,
+    completion,
+    delays,
+    exit_code,
+    outcome,
+    review,
+)
 from runner.report.words import amount, clock_face, local, short, signed_word, spoken
 
 MARKS = {"pass": "☑", "waived": "☑", "na": "☑", "open": "☐", "fail": "☒", "not used": "-"}
@@ -146,6 +157,7 @@ def _end(record: RunRecord, records: str, seals: Sequence[Mapping[str, Any]]) ->
     for item in waiting:
         if item.id not in PHASES or not any(step.get("phase") == item.phase for step in record.declared):
             yield f"    rawat sign {record.run} --item {item.id} --verdict pass --note '...'"
+    yield from _people(record)
     left = [f"{entry.get('host') or entry.get('step')} ({entry.get('why')})" for entry in record.left_out]
     if left:
         yield f"  left out  {', '.join(left[:6])}" + (f" and {len(left) - 6} more" if len(left) > 6 else "")
@@ -167,6 +179,23 @@ def _notes(record: RunRecord) -> Iterator[str]:
         for step in host.steps.values():
             for note in step.attempts[-1].notes if step.attempts else ():
                 yield f"  note  {one_line(host.name)} {step.phase}/{step.id}: {one_line(note)}"
+
+
+def _people(record: RunRecord) -> Iterator[str]:
+    """The review, and what delayed the run: words of people."""
+    reviewed = review(record)
+    if reviewed.state == "open":
+        due = f", due {reviewed.due}" if reviewed.due else ""
+        yield f"  review open{due}   rawat sign {record.run} --review"
+    elif reviewed.by:
+        yield f"  reviewed by {one_line(reviewed.by)}: {reviewed.state}{_noted(reviewed.note)}"
+    for delay in delays(record):
+        said = f"said {one_line(str(delay['by']))}{_noted(str(delay['note'] or ''))}"
+        yield f"  delayed {delay['minutes']} min by {delay['cause']}, {said}"
+
+
+def _noted(note: str) -> str:
+    return f": {one_line(note)}" if note else ""
 
 
 def _item(record: RunRecord, item: ItemRecord) -> str:

@@ -31,7 +31,8 @@ def test_a_run_ends_with_0_and_leaves_a_record_that_can_be_read_back(project: Pr
     assert said.code == 0, said.err
     assert said.out.startswith("✓ t  run ")
     record = project.record()
-    assert record["why"] == {"ticket": "CHG-1", "reason": "because"}
+    said_why = {key: value for key, value in record["why"].items() if value}
+    assert said_why == {"ticket": "CHG-1", "reason": "because", "change": "normal"}
     (step,) = record["hosts"]["h1"]["steps"]
     assert step["attempts"][0]["exit"] == {"code": 0}
     assert step["attempts"][0]["command"] == "echo hello 'it'\"'\"'s $HOME'"

@@ -14,6 +14,8 @@ from runner.journal.ledger import Entry
 from runner.journal.sitting import STATEMENT
 from runner.journal.verify.look import Look, check_signed, read_file, read_object
 from runner.journal.verify.verdict import Finding, altered, not_sealed, not_signed
+from runner.record.fold import names_of
+from runner.record.review import by_executor
 from runner.signing import SIGN_OFF
 
 
@@ -23,7 +25,7 @@ def check_acts(look: Look, run: str, sittings: Sequence[SittingRead]) -> Iterato
     seals = {str(entry.data.get("sums_sha256")): entry.number for entry in look.of_run(run, "SEAL")}
     started = [event for sitting in sittings for event in sitting.events[:1] if isinstance(event, SittingStarted)]
     plans = {event.plan for event in started}
-    executors = [dict(event.who) for event in started]
+    executors = [name for event in started for name in names_of(event.who)]
     keys = [_signer(sitting) for sitting in sittings]
     allowed = any(event.policy.get("self_review") for event in started)
     folder = acts_folder(look.records, run=run)
@@ -34,8 +36,9 @@ def check_acts(look: Look, run: str, sittings: Sequence[SittingRead]) -> Iterato
             yield altered(path, "it speaks of a seal that this run did not have then")
         if not seal and act.get("plan") not in plans:
             yield altered(path, "it speaks of no seal and no plan of this run")
-        if act.get("act") == "review" and not allowed:
-            yield from _reviewer(path, act, executors, keys)
+        if act.get("act") == "review" and not allowed and by_executor(act, executors, keys):
+            message = "reviewed by whoever ran it: a second signature of the same person vouches for nothing"
+            yield not_signed(path, message)
     yield from _findings(look, folder, lines, {"run": run})
 
 
@@ -98,18 +101,6 @@ def _chain(
         act = read_object(path)
         if path.name in lines and act is not None:
             yield path, act
-
-
-def _reviewer(
-    path: Path, act: Mapping[str, Any], executors: Sequence[Mapping[str, Any]], keys: Sequence[Mapping[str, Any]]
-) -> Iterator[Finding]:
-    """Four eyes: another name, and another key under another name."""
-    signer = act.get("signer") or {}
-    mine = {str(value) for value in (signer.get("fingerprint"), signer.get("principal"), act.get("by")) if value}
-    theirs = {str(value) for key in keys for value in (key.get("fingerprint"), key.get("principal")) if value}
-    theirs |= {str(who.get("person") or who.get("user")) for who in executors}
-    if mine & theirs:
-        yield not_signed(path, "reviewed by whoever ran it: a second signature of the same person vouches for nothing")
 
 
 def _signer(sitting: SittingRead) -> Mapping[str, Any]:
