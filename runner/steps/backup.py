@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import re
-import zlib
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
-from runner.errors import InvalidInput
 from runner.seams import Check, Completed, Script, Verdict, Wish
-from runner.steps.dialects.base import Source
-from runner.steps.dialects.databases import CONNECTION, SOURCES, source, unknown
+from runner.steps.dialects.databases import CONNECTION, SOURCES, unknown
 from runner.steps.parts import schema as part
 from runner.steps.parts.answers import Answers, failure
+from runner.steps.parts.copies import Order, order, source_line, stem, subject
 from runner.steps.parts.kind import HostKind
+from runner.steps.parts.places import ENCRYPT, SECOND, second_place, second_shown
 from runner.steps.parts.texts import script
-from runner.units import text_of_size
+from runner.units import duration_s, text_of_size
 
-_FORMATS = ("custom", "plain", "sql", "db", "tar.gz", "tar.zst", "tar")
+_FORMATS = (
+    *("custom", "directory", "plain", "base", "pgbackrest", "sql", "mariabackup", "db"),
+    *("tar.gz", "tar.zst", "tar", "restic", "borg"),
+)
 
 
 class Backup(HostKind):
@@ -29,15 +28,21 @@ class Backup(HostKind):
     schema: ClassVar[Mapping[str, Any]] = part.record(
         "Back up a database or files",
         "Looks for room first, writes under a hidden name, reads the copy to its end, and only then gives it its name "
-        "`NAME-MOMENT.ENDING`, readable by its owner alone, with a manifest `...json` beside it: digest, size, "
-        "moment, and the "
-        "rows of each table. Nothing older is removed unless this copy is in place.\n\n"
-        "Where the rows are counted: PostgreSQL in the snapshot that the dump uses; MariaDB in the dump itself, "
-        "which is of one "
-        "moment where every table is transactional; SQLite in the copy. Values: `path`, `sha256`, `bytes`, "
-        "`started`, `seconds`, "
-        "`engine`, `format`, `tables` (rows by table), `rows`, `counted`, `consistent`, `point` (PostgreSQL: "
-        "LSN), `removed`.",
+        "`NAME-MOMENT.ENDING`, readable by its owner alone, with a manifest `...json` beside it: digest, size, moment, "
+        "and the rows of each table with a checksum of them. Nothing older is removed unless this copy is in place, in "
+        "both places where two were named; the last copy that a `restore_test` proved is never removed.\n\n"
+        "Formats. PostgreSQL: `custom` (usual), `directory` (with `jobs`), `plain`; `base`: the files of the whole "
+        "cluster by pg_basebackup, checked with pg_verifybackup; `pgbackrest`, where it is configured. MariaDB: `sql`; "
+        "`mariabackup`: the files of the whole server, prepared. SQLite: `db`. Files: `tar.gz` (usual), `tar.zst`, "
+        "`tar`, or a repository of `restic` or `borg` that is there. For pgbackrest, restic and borg the file in "
+        "`to` is a note of what lies where in their repository.\n\n"
+        "Where the rows are counted: PostgreSQL in the snapshot that the dump uses; MariaDB in the dump itself, which "
+        "is of one moment where every table is transactional; SQLite in the copy. Copies of a whole server are not "
+        "counted: their proof is the manifest and a start. Values: `path`, `manifest`, `sha256`, `bytes`, "
+        "`plain_bytes` (before packing), `started`, `seconds`, `rate` (bytes a second), `engine`, `format`, `tool`, "
+        "`tables` (rows by table), `rows`, `checksums`, `objects` (how many views, routines and so on), `counted`, "
+        "`consistent`, `point` (LSN, binary log position, GTID), `encryption`, `second`, `reference`, `removed`, "
+        "`kept_proven`, `swept` (left by attempts that were killed).",
         {
             "engine": part.choice("What is saved: a database system, or `files`.", SOURCES),
             "database": part.text("The database's name; for SQLite the absolute path of its file (`~/` is allowed)."),
@@ -50,113 +55,149 @@ class Backup(HostKind):
                 "The first part of the copy's name. Left out: the database's name, or the last part of the path.",
                 pattern="^[A-Za-z0-9_][A-Za-z0-9._-]*$",
             ),
-            "format": part.choice(
-                "PostgreSQL: `custom` (usual) or `plain`; MariaDB: `sql`; SQLite: `db`; files: `tar.gz` "
-                "(usual), `tar.zst` or "
-                "`tar`.",
-                _FORMATS,
+            "format": part.choice("Its form; see above.", _FORMATS),
+            "jobs": part.whole("PostgreSQL, `directory`: how many tables are dumped at once.", minimum=1, maximum=64),
+            "compress": part.choice(
+                "How the copy is packed. Left out: `gzip` for copies of a whole server, else `none` (`custom` and "
+                "`directory` are packed by pg_dump already).",
+                ("none", "gzip", "zstd"),
             ),
+            "encrypt": ENCRYPT,
+            "second": SECOND,
             "keep": part.whole(
-                "How many copies of this source to keep, this one included; 0 keeps all.", minimum=0, default=0
+                "How many copies of this source to keep, this one included; 0 is no rule.", minimum=0, default=0
+            ),
+            "keep_for": part.duration(
+                "Keep copies of this source that are younger. With `keep` as well, a copy goes only when neither rule "
+                "keeps it.",
+                None,
             ),
             "count": part.flag("Count the rows of each table, so that a restore can be compared.", True),
+            "checksum": part.flag("And make a checksum of them; every row is read once more.", True),
+            "stanza": part.text("pgbackrest: the stanza.", pattern="^[A-Za-z0-9_][A-Za-z0-9_-]*$"),
+            "type": part.choice("pgbackrest: the type of its backup.", ("full", "diff", "incr"), "full"),
+            "repository": part.text(
+                "restic and borg: the repository, which is there; `password` is its password.",
+                pattern='^[^\\s"\\\\-][^\\s"\\\\]*$',
+            ),
             **CONNECTION,
         },
         required=["engine", "to"],
         examples=[
             {"engine": "postgresql", "database": "shopintar", "to": "/var/backups/rawat", "keep": 7},
+            {
+                "engine": "postgresql",
+                "database": "shopintar",
+                "to": "/var/backups/rawat",
+                "format": "directory",
+                "jobs": 4,
+                "keep": 7,
+                "keep_for": "30d",
+                "encrypt": {"age": "age1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqs3290gq"},
+                "second": {"host": "vault1", "user": "backup", "path": "/srv/copies"},
+            },
+            {"engine": "postgresql", "format": "base", "to": "/var/backups/rawat"},
             {"engine": "sqlite", "database": "~/credit/credit.db", "to": "~/backups"},
             {"engine": "files", "path": "/etc", "to": "/var/backups/rawat", "exclude": ["*.tmp"]},
         ],
     )
 
     def act(self, wish: Wish, found: Check | None) -> Script:
-        params = wish.params
-        what, form = _fitting(params)
-        values, paths = what.connection(params)
+        params, asked = wish.params, order(wish.params)
+        form = asked.form
+        values, paths = asked.connection
+        second, second_paths = second_place(params)
         plain = {
-            "shown": f"{params['engine']} {_subject(params)}",
-            "stem": _stem(params),
-            "format": form,
-            "extension": what.formats[form],
+            "shown": f"{params['engine']} {subject(params)}",
+            "stem": stem(params),
+            "format": asked.name,
+            "ending": form.ending,
+            "extension": form.extension(asked.compress, asked.encrypt),
+            "compress": asked.compress,
+            "encrypt": asked.encrypt,
+            "recipients": "\n".join(asked.recipients),
+            "times": "1" if form.extension("none", "none") == form.extension(asked.compress, asked.encrypt) else "2",
+            "jobs": str(params.get("jobs") or 1),
             "keep": str(params.get("keep", 0)),
+            "keep_seconds": str(round(duration_s(params.get("keep_for") or 0))),
             "count": "no" if params.get("count") is False else "yes",
-            "source_line": _source_line(wish),
+            "checksum": "no" if params.get("checksum") is False or params.get("count") is False else "yes",
+            "stanza": str(params.get("stanza") or ""),
+            "backup_type": str(params.get("type") or "full"),
+            "repository": str(params.get("repository") or ""),
+            "source_line": source_line(wish.host.name, params),
+            **second,
         }
-        first = what.texts[0]
-        texts = (*what.texts, f"backup_{first}", "backup")
-        return Script(text=script(texts, {**values, **plain}, {**paths, "to": params["to"]}), env=what.env(params))
+        texts = ("marked", *asked.source.texts, "seal", "second", "backup_forget", *form.backup, "retain", "backup")
+        paths = {**paths, **second_paths, "to": params["to"]}
+        return Script(text=script(texts, {**values, **plain}, paths), env=asked.source.env(params))
 
     def read(self, wish: Wish, done: Completed, found: Check | None) -> Verdict:
         said = Answers(done.stdout)
+        values = _values(wish, said)
         if not done.exit.ok:
-            sizes = {"need_bytes": said.number("need"), "room_bytes": said.number("room")}
-            return Verdict(ok=False, problem=failure(done), values=sizes)
-        tables = {str(pair[0]): pair[1] for pair in said.data("table")}
-        values: dict[str, Any] = {
-            "path": said.text("path"),
-            "manifest": said.text("path") + ".json",
-            "sha256": said.text("sha256"),
-            "bytes": said.number("bytes"),
-            "started": said.text("started"),
-            "seconds": said.decimal("seconds"),
-            "engine": wish.params["engine"],
-            "format": _fitting(wish.params)[1],
-            "tool": said.text("tool"),
-            "consistent": said.text("consistent") == "true",
-            "counted": said.text("counted"),
-            "point": (said.data("point") or [{}])[-1],
-            "tables": tables,
-            "rows": sum(tables.values()),
-            "removed": list(said.every("removed")),
-        }
-        counts = f", {len(tables)} tables, {values['rows']:,} rows" if said.text("counted") else ""
+            sizes = {"need_bytes": said.number("need"), "room_bytes": said.number("room"), "swept": values["swept"]}
+            # A copy may be in its place and yet the step has failed: it is not in the second one.
+            return Verdict(ok=False, problem=failure(done), values={**(values if values["path"] else {}), **sizes})
+        counts = f", {len(values['tables'])} tables, {values['rows']:,} rows" if values["counted"] else ""
         summary = f"{text_of_size(values['bytes'] or 0)}{counts}, sha256 {values['sha256'][:12]}"
+        if values["second"]:
+            summary += f", also in {values['second']['place']}"
+            summary += " (on the same disk)" if values["second"]["same_disk"] else ""
         return Verdict(ok=True, changed=True, values=values, summary=summary)
 
     def preview(self, wish: Wish) -> Sequence[str]:
         params = wish.params
         if unknown(params["engine"]):
-            return [f"back up {params['engine']} {_subject(params)} to {params['to']}"]
-        what, form = _fitting(params)
-        what.connection(params)
-        stem, ending, folder = _stem(params), what.formats[form], str(params["to"]).rstrip("/")
-        lines = what.backup_lines(params, form, f"{folder}/.rawat.{{random}}/{stem}.{ending}")
-        lines.append(f"then {folder}/{stem}-{{moment}}.{ending} and its manifest, mode 0600")
-        if params.get("keep"):
-            lines.append(f"then remove all but the newest {params['keep']} copies of this source")
-        return lines
+            return [f"back up {params['engine']} {subject(params)} to {params['to']}"]
+        asked = order(params)
+        first, folder = stem(params), str(params["to"]).rstrip("/")
+        ending = asked.form.extension(asked.compress, asked.encrypt)
+        lines = asked.source.backup_lines(params, asked.name, f"{folder}/.rawat-{{mark}}/{first}.{asked.form.ending}")
+        lines.append(f"then {folder}/{first}-{{moment}}.{ending} and its manifest, mode 0600")
+        if place := second_shown(params):
+            lines.append(f"and both in {place}, with the digest made there")
+        return [*lines, *_retention(params)]
 
 
-def _fitting(params: Mapping[str, Any]) -> tuple[Source, str]:
-    """The source and the format; raises InvalidInput where they do not fit."""
-    what = source(params["engine"])
-    form = str(params.get("format") or next(iter(what.formats)))
-    if form not in what.formats:
-        raise InvalidInput(f"format: {form!r} is none of {params['engine']}; it has {', '.join(what.formats)}")
-    if what.name != "files" and (extra := [key for key in ("path", "exclude") if params.get(key)]):
-        raise InvalidInput(f"{', '.join(extra)}: means nothing with engine: {params['engine']}")
-    return what, form
+def _retention(params: Mapping[str, Any]) -> list[str]:
+    rules = [f"the newest {params['keep']}"] if params.get("keep") else []
+    rules += [f"those younger than {params['keep_for']}"] if params.get("keep_for") else []
+    return [f"then remove all copies of this source but {', '.join(rules)}, and the last one proven"] if rules else []
 
 
-def _subject(params: Mapping[str, Any]) -> str:
-    return str(params.get("database") or params.get("path") or "")
-
-
-def _stem(params: Mapping[str, Any]) -> str:
-    """A name for files that needs no quoting; where the source's own had to be changed, its checksum keeps it apart."""
-    if params.get("name"):
-        return str(params["name"])
-    subject = _subject(params).rstrip("/")
-    last = PurePosixPath(subject).name if params["engine"] in ("sqlite", "files") else subject
-    last = last.removesuffix(".db") if params["engine"] == "sqlite" else last
-    safe = re.sub(r"[^A-Za-z0-9._-]", "_", last).lstrip(".-") or "copy"
-    return safe if safe == last else f"{safe}-{zlib.crc32(last.encode()):08x}"
-
-
-def _source_line(wish: Wish) -> str:
-    """The manifest's line that says what was saved; only copies with the very same line are ever removed."""
-    params = wish.params
-    place = {name: params[key] for key, name in (("host", "server"), ("port", "port")) if params.get(key)}
-    what = {"host": wish.host.name, "engine": params["engine"], "database": _subject(params), **place}
-    return f'  "source": {json.dumps(what)},'
+def _values(wish: Wish, said: Answers) -> dict[str, Any]:
+    tables = {str(line[0]): line[1] for line in said.data("table")}
+    asked: Order = order(wish.params)
+    size, seconds = said.number("bytes"), said.decimal("seconds")
+    second = {
+        "place": said.text("second"),
+        "sha256": said.text("second_sha256"),
+        "same_disk": said.text("second_same_disk") == "true",
+    }
+    return {
+        "path": said.text("path"),
+        "manifest": said.text("path") + ".json",
+        "sha256": said.text("sha256"),
+        "bytes": size,
+        "plain_bytes": said.number("plain_bytes"),
+        "started": said.text("started"),
+        "seconds": seconds,
+        "rate": round((said.number("plain_bytes") or 0) / max(seconds or 0, 0.01)),
+        "engine": wish.params["engine"],
+        "format": asked.name,
+        "tool": said.text("tool"),
+        "consistent": said.text("consistent") == "true",
+        "counted": said.text("counted"),
+        "point": (said.data("point") or [{}])[-1],
+        "objects": (said.data("objects") or [{}])[-1],
+        "tables": tables,
+        "rows": sum(tables.values()),
+        "checksums": {str(line[0]): line[2] for line in said.data("table") if len(line) > 2},
+        "encryption": {"tool": asked.encrypt, "recipients": list(asked.recipients)} if asked.recipients else None,
+        "reference": said.text("reference"),
+        "second": second if second["place"] else None,
+        "removed": list(said.every("removed")),
+        "kept_proven": list(said.every("kept_proven")),
+        "swept": list(said.every("swept")),
+    }

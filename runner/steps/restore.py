@@ -7,30 +7,35 @@ from typing import Any, ClassVar
 
 from runner.errors import InvalidInput
 from runner.seams import Check, Completed, Script, Verdict, Wish
-from runner.steps.dialects.base import Source
+from runner.steps.dialects.base import Source, Values
 from runner.steps.dialects.databases import CONNECTION, SOURCES, source, unknown
-from runner.steps.dialects.folder import FORMATS
+from runner.steps.dialects.forms import form_of
 from runner.steps.parts import schema as part
 from runner.steps.parts.answers import Answers, failure
 from runner.steps.parts.kind import HostKind, several
-from runner.steps.parts.texts import script
+from runner.steps.parts.texts import environment, script
 from runner.units import text_of_duration
+
+Rows = Mapping[str, Sequence[Any]]
 
 
 class RestoreTest(HostKind):
     name: ClassVar[str] = "restore_test"
     family: ClassVar[str] = "database"
-    secret: ClassVar[tuple[str, ...]] = ("password",)
+    secret: ClassVar[tuple[str, ...]] = ("password", "key")
     schema: ClassVar[Mapping[str, Any]] = part.record(
         "Prove that a backup can be restored",
-        "Compares the copy's digest with its manifest, restores it into a scratch database (or folder) with a "
-        "random name, "
-        "checks the result, and compares the rows of every table with those that were saved. The scratch copy "
-        "is removed "
-        "whatever happens; the source is never touched. Values: `tables` (rows restored), `rows`, `equal`, "
-        "`differences`, "
-        "`seconds` (the restore alone: the time to recover), `total_seconds`, `age_s` (age of the data), "
-        "`sha256`, `checked`.",
+        "Compares the copy's digest with its manifest, decrypts and unpacks it, restores it into a scratch "
+        "database, a scratch cluster or a scratch folder, checks the result, and compares rows and checksums of "
+        "every table, and how many views, routines and so on there are, with what was saved. The scratch copy is "
+        "removed whatever happens; what a killed attempt left behind is removed by the next one; the source is "
+        "never touched. It may run on another host to which copy and manifest were brought.\n\n"
+        "A copy of a whole server is checked file by file (pg_verifybackup), started on a socket of its own with "
+        "archiving off, and asked. What was proven is marked by a file `...proven` beside the copy, so that no "
+        "retention removes the last proven one. Values: `tables` (rows restored), `rows`, `equal` (null where "
+        "nothing was counted), `differences`, `seconds` (opening and restoring alone: the time to recover), "
+        "`total_seconds`, `age_s` (age of the data), `sha256`, `checked`, `objects`, `checksums`, `source` (what "
+        "the copy is of), `proven`, `swept`.",
         {
             "engine": part.choice("What the copy is of.", SOURCES),
             "artefact": part.host_path("The copy, as `backup` made it; usually `{{ dump.path }}`."),
@@ -42,16 +47,23 @@ class RestoreTest(HostKind):
                 default="postgres",
             ),
             "scratch": part.host_path(
-                "SQLite and files only: where to make the scratch folder. Left out: beside the copy, else `/var/tmp`."
+                "Where to make a scratch folder, where one is needed. Left out: beside the copy, else `/var/tmp`."
             ),
+            "jobs": part.whole("PostgreSQL: how many tables are restored at once.", minimum=1, maximum=64),
             "amcheck": part.flag(
                 "PostgreSQL only: also run `pg_amcheck` on the restored copy, where it is installed.", False
             ),
+            "identity": part.host_path("Encrypted copies: a file on the host with the private key (age or gpg)."),
+            "key": {
+                "type": ["string", "null"],
+                "description": "Encrypted copies: the private key itself; a secret. age gets it through a pipe.",
+            },
             **CONNECTION,
         },
         required=["engine", "artefact"],
         examples=[
             {"engine": "postgresql", "artefact": "{{ dump.path }}"},
+            {"engine": "postgresql", "artefact": "{{ dump.path }}", "key": "{{ backup_key }}", "amcheck": True},
             {"engine": "sqlite", "artefact": "/var/backups/rawat/credit-20261124T020000Z.db"},
         ],
     )
@@ -59,22 +71,39 @@ class RestoreTest(HostKind):
     def act(self, wish: Wish, found: Check | None) -> Script:
         params = wish.params
         what, values, paths = _fitting(params)
-        plain = {**values, "compare": "no" if params.get("compare") is False else "yes"}
-        first = what.texts[0]
-        texts = (*what.texts, *what.scratch_texts, f"restore_{first}", "restore")
-        return Script(text=script(texts, plain, {**paths, "artefact": params["artefact"]}), env=what.env(params))
+        form = what.forms[form_of(what.forms, params["artefact"])]
+        plain = {
+            **values,
+            "compare": "no" if params.get("compare") is False else "yes",
+            "amcheck": "yes" if params.get("amcheck") is True else "no",
+            "jobs": str(params.get("jobs") or 1),
+            "packing": "yes" if form.packing else "no",
+            "repository": "",
+        }
+        texts = ("marked", "scratch_folder", "open", *what.texts, *form.restore, "restore")
+        paths = {
+            **paths,
+            "artefact": params["artefact"],
+            "below": params.get("scratch", ""),
+            "identity": params.get("identity", ""),
+        }
+        env = {**what.env(params), **environment({"RAWAT_KEY": params.get("key")})}
+        return Script(text=script(texts, plain, paths), env=env)
 
     def read(self, wish: Wish, done: Completed, found: Check | None) -> Verdict:
         said = Answers(done.stdout)
-        was = {str(pair[0]): pair[1] for pair in said.data("was")}
-        now = {str(pair[0]): pair[1] for pair in said.data("now")}
-        compare = wish.params.get("compare") is not False
-        differences = _differences(was, now) if compare and done.exit.ok else []
+        was, now = _rows(said, "was"), _rows(said, "now")
+        compare = wish.params.get("compare") is not False and bool(said.text("counted"))
+        differences = _differences(was, now) + _objects(said) if compare and done.exit.ok else []
+        tables = {name: line[0] for name, line in now.items()}
         values: dict[str, Any] = {
             "artefact": said.text("path"),
             "sha256": said.text("sha256"),
-            "tables": now,
-            "rows": sum(now.values()),
+            "source": (said.data("source") or [{}])[-1],
+            "tables": tables,
+            "rows": sum(tables.values()),
+            "checksums": {name: line[1] for name, line in now.items() if len(line) > 1},
+            "objects": (said.data("objects_now") or [{}])[-1],
             "equal": not differences if compare and done.exit.ok else None,
             "differences": differences,
             "seconds": said.decimal("seconds"),
@@ -82,6 +111,8 @@ class RestoreTest(HostKind):
             "age_s": said.number("age"),
             "checked": said.text("checked"),
             "scratch": said.text("scratch"),
+            "proven": said.text("proven"),
+            "swept": list(said.every("swept")),
         }
         if strays := said.number("foreign_key_violations"):
             values["foreign_key_violations"] = strays
@@ -89,7 +120,10 @@ class RestoreTest(HostKind):
             return Verdict(ok=False, problem=failure(done), values=values)
         if differences:
             return Verdict(ok=False, changed=False, problem=several(differences), values=values)
-        compared = f"{len(now)} tables, {values['rows']:,} rows, equal" if compare else "restored, not compared"
+        rows = f"{len(now)} tables, {values['rows']:,} rows"
+        compared = f"{rows}, equal" if compare else f"restored, {rows}, not compared"
+        if not compare and values["checked"]:
+            compared += f" ({values['checked']})"
         summary = f"{compared}; restored in {text_of_duration(values['seconds'] or 0)}"
         return Verdict(ok=True, changed=False, values=values, summary=summary)
 
@@ -101,48 +135,59 @@ class RestoreTest(HostKind):
         lines = [f"sha256sum {params['artefact']}, against its manifest" if params.get("compare") is not False else ""]
         return [
             *filter(None, lines),
-            *what.restore_lines(params, params["artefact"]),
+            *what.restore_lines(params, form_of(what.forms, params["artefact"]), params["artefact"]),
             "then the scratch copy is removed",
         ]
 
 
-def _fitting(params: Mapping[str, Any]) -> tuple[Source, Mapping[str, str], Mapping[str, str]]:
+_OWN = {"database": ("postgresql",), "amcheck": ("postgresql",), "jobs": ("postgresql",)}
+
+
+def _fitting(params: Mapping[str, Any]) -> tuple[Source, Values, Values]:
     """The source, and the assignments of its texts; raises InvalidInput where the parameters do not fit."""
-    engine = params["engine"]
+    engine, artefact = params["engine"], str(params["artefact"])
     what = source(engine)
-    own = {"postgresql": ("database", "amcheck"), "sqlite": ("scratch",), "files": ("scratch",)}.get(engine, ())
-    unfit = [key for key in ("database", "amcheck", "scratch") if params.get(key) and key not in own]
-    if unfit:
+    if unfit := [key for key, engines in _OWN.items() if params.get(key) and engine not in engines]:
         raise InvalidInput(f"{', '.join(unfit)}: means nothing with engine: {engine}")
+    if params.get("key") and params.get("identity"):
+        raise InvalidInput("key, identity: one of them is enough")
     connection = {key: value for key, value in params.items() if key in CONNECTION}
-    artefact = str(params["artefact"])
     match engine:
         case "postgresql":
             main = str(params.get("database") or "postgres")
             values, paths = what.connection({**connection, "database": main})
-            amcheck = "yes" if params.get("amcheck") is True else "no"
-            return what, {**values, "maintenance": main, "amcheck": amcheck}, paths
+            return what, {**values, "maintenance": main}, paths
         case "sqlite":
             values, paths = what.connection({**connection, "database": artefact})
         case "files":
             values, paths = what.connection({**connection, "path": artefact})
-            form = next((form for form in FORMATS if artefact.endswith(f".{form}")), "tar.gz")
-            return what, {"format": form}, {"below": params.get("scratch", "")}
+            values = {"format": form_of(what.forms, artefact)}
         case _:
             values, paths = what.connection({**connection, "database": "scratch"})
-    return what, values, {**paths, "below": params.get("scratch", "")}
+    return what, values, paths
 
 
-def _differences(was: Mapping[str, int], now: Mapping[str, int]) -> list[str]:
+def _rows(said: Answers, key: str) -> Rows:
+    """By table: how many rows, and their checksum where one was made."""
+    return {str(line[0]): line[1:] for line in said.data(key)}
+
+
+def _differences(was: Rows, now: Rows) -> list[str]:
     """Every table whose rows are not the same on both sides."""
-    if not was and not now:
-        return []
     found = []
     for name in sorted(was.keys() | now.keys()):
         if name not in now:
-            found.append(f"{name}: {was[name]} rows saved, the table is not in the restored copy")
+            found.append(f"{name}: {was[name][0]} rows saved, the table is not in the restored copy")
         elif name not in was:
-            found.append(f"{name}: not among what was saved, {now[name]} rows restored")
-        elif was[name] != now[name]:
-            found.append(f"{name}: {was[name]} rows saved, {now[name]} restored")
+            found.append(f"{name}: not among what was saved, {now[name][0]} rows restored")
+        elif was[name][0] != now[name][0]:
+            found.append(f"{name}: {was[name][0]} rows saved, {now[name][0]} restored")
+        elif list(was[name]) != list(now[name]):
+            sums = [(line[name][1:] or ("none",))[0] for line in (was, now)]
+            found.append(f"{name}: {was[name][0]} rows, but not the same: checksum {sums[0]} saved, {sums[1]} restored")
     return found
+
+
+def _objects(said: Answers) -> list[str]:
+    was, now = ((said.data(key) or [{}])[-1] for key in ("objects_was", "objects_now"))
+    return [f"{name}: {was[name]} saved, {now.get(name)} restored" for name in was if was[name] != now.get(name)]

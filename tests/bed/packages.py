@@ -30,18 +30,9 @@ LAB = (
 """What ring 3 (real hosts) needs."""
 
 EXTRA = (
-    "sudo",
-    "sqlite3",
-    "libfaketime",
-    "tmux",
-    "dnf",
-    "postgresql",
-    "mariadb-server",
-    "busybox",
-    "gawk",
-    "openssl",
-    "tcsh",
-    "fish",
+    *("sudo", "sqlite3", "libfaketime", "tmux", "dnf", "postgresql", "mariadb-server", "busybox", "gawk", "openssl"),
+    *("mariadb-backup", "pgbackrest", "postgresql-15-repack", "restic", "borgbackup", "age", "gnupg", "zstd"),
+    *("tcsh", "fish"),
 )
 """What tests of the runner use on the machine itself."""
 

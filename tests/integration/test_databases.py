@@ -4,187 +4,30 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import socket
 import sqlite3
 import subprocess
-import sys
-import tempfile
 import threading
-import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from runner.redact import Secret
-from tests.unit.steps.driver import Hand, Ran
-
-ROOT = os.getuid() == 0
-_PROGRAMS = (
-    *("awk", "basename", "cat", "chmod", "cp", "cut", "date", "df", "dirname", "grep", "head", "ls", "mkdir", "mktemp"),
-    *("mv", "od", "rm", "sed", "sh", "sha256sum", "sleep", "sort", "sync", "tail", "tr", "uname", "wc", "id", "stat"),
-    *("rmdir", "kill"),
+from tests.integration.databases import (
+    ROOT,
+    WEIRD,
+    ask,
+    backup,
+    cut_in_half,
+    databases,
+    flip_a_byte,
+    forget_digest,
+    restore,
+    small_disk,
+    until,
 )
-WEIRD = "a\"b'$c `d`\n e"
-
-
-def program(name: str, *folders: str) -> str | None:
-    return shutil.which(name, path=":".join([os.environ["PATH"], *folders, "/usr/sbin"]))
-
-
-PG_BIN = next((str(path.parent) for path in sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))), "")
-
-
-@pytest.fixture(scope="module")
-def space() -> Iterator[Path]:
-    """A folder with a short name, for sockets, that every user may enter."""
-    folder = Path(tempfile.mkdtemp(prefix="rawat-", dir="/tmp"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def folder_of(space: Path, name: str, user: str) -> Path:
-    folder = space / name
-    folder.mkdir()
-    if ROOT:
-        shutil.chown(folder, user)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def pg(space: Path) -> Iterator[dict[str, Any]]:
-    """A cluster of its own on a socket and on loopback: parameters that reach it as its owner."""
-    initdb = program("initdb", PG_BIN)
-    if initdb is None:
-        pytest.fail("PostgreSQL is not installed here: python -m tests.bed.setup")
-    user = "postgres" if ROOT else None
-    folder = folder_of(space, "pg", "postgres")
-    with closing(socket.create_server(("127.0.0.1", 0))) as probe:
-        port = probe.getsockname()[1]
-    run(initdb, "-D", str(folder / "data"), "-U", "owner", "-A", "trust", "-E", "UTF8", "--locale=C", user=user)
-    (folder / "data/pg_hba.conf").write_text("local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n")
-    control = Path(initdb).with_name("pg_ctl")
-    options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} -c fsync=off"
-    log = str(folder / "log")
-    run(str(control), "-D", str(folder / "data"), "-o", options, "-l", log, "-w", "start", user=user)
-    try:
-        yield {"engine": "postgresql", "host": str(folder), "port": port, "user": "owner"}
-    finally:
-        run(str(control), "-D", str(folder / "data"), "-m", "immediate", "-w", "stop", user=user)
-
-
-@pytest.fixture(scope="module")
-def maria(space: Path) -> Iterator[dict[str, Any]]:
-    daemon, setup = program("mariadbd"), program("mariadb-install-db")
-    if daemon is None or setup is None:
-        pytest.fail("MariaDB is not installed here: python -m tests.bed.setup")
-    user = "mysql" if ROOT else None
-    folder = folder_of(space, "my", "mysql")
-    run(setup, "--no-defaults", f"--datadir={folder}/data", "--auth-root-authentication-method=normal", user=user)
-    with closing(socket.create_server(("127.0.0.1", 0))) as probe:
-        port = probe.getsockname()[1]
-    words = [daemon, "--no-defaults", f"--datadir={folder}/data", f"--socket={folder}/s", "--bind-address=127.0.0.1"]
-    words += [f"--port={port}", f"--pid-file={folder}/pid", "--innodb-flush-log-at-trx-commit=0"]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(words, stdout=log, stderr=log, user=user)
-    try:
-        until(lambda: (folder / "s").exists() and subprocess.run(
-            ["mariadb", "--no-defaults", "-u", "root", f"--socket={folder}/s", "-e", "select 1"],
-            capture_output=True, check=False).returncode == 0, seconds=60)  # fmt: skip
-        yield {"engine": "mariadb", "host": f"{folder}/s", "user": "root"}
-    finally:
-        process.terminate()
-        process.wait(60)
-
-
-def run(*words: str, user: str | None = None) -> None:
-    subprocess.run(words, check=True, capture_output=True, user=user, cwd="/", timeout=120)
-
-
-def until(good: Any, *, seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not good():
-        assert time.monotonic() < end, "it did not come true in time"
-        time.sleep(0.1)
-
-
-@pytest.fixture
-def hand(tmp_path: Path) -> Hand:
-    return Hand(root=tmp_path)
-
-
-@pytest.fixture
-def copies(tmp_path: Path) -> Path:
-    """Where copies go: a name that must be quoted."""
-    return tmp_path / "b k's $x"
-
-
-def ask(hand: Hand, where: dict[str, Any], query: str, **more: Any) -> Ran:
-    ran = hand.do("sql", {**where, "query": query, **more})
-    assert ran.verdict.ok, ran.problem
-    return ran
-
-
-@pytest.fixture
-def shop(pg: dict[str, Any], hand: Hand) -> Iterator[dict[str, Any]]:
-    """A database whose name and tables must be quoted."""
-    name = "sh op's $db"
-    main = {**pg, "database": "postgres"}
-    ask(hand, main, f'create database "{name}"', change=True)
-    where = {**pg, "database": name}
-    quoted = WEIRD.replace('"', '""')
-    ask(
-        hand,
-        where,
-        f"""create table loans (id int primary key, name text, amount numeric, open bool, code text);
-        insert into loans select g, 'n' || g, g * 1.5, g % 2 = 0, '00' || g from generate_series(1, 1000) g;
-        create schema "we ird"; create table "we ird"."{quoted}" (a int);
-        insert into "we ird"."{quoted}" values (1), (2);
-        create view v as select * from loans; create unlogged table empty (a int)""",
-        change=True,
-    )
-    yield where
-    ask(hand, main, f'drop database "{name}" with (force)', change=True)
-
-
-def databases(hand: Hand, where: dict[str, Any]) -> set[str]:
-    query = "select datname from pg_database" if where["engine"] == "postgresql" else "show databases"
-    database = "postgres" if where["engine"] == "postgresql" else "mysql"
-    return {next(iter(row.values())) for row in ask(hand, {**where, "database": database}, query).values["rows"]}
-
-
-def backup(hand: Hand, where: dict[str, Any], to: Path, **more: Any) -> Ran:
-    return hand.do("backup", {**where, "to": str(to), **more})
-
-
-def restore(hand: Hand, where: dict[str, Any], artefact: str | Path, **more: Any) -> Ran:
-    there = {key: value for key, value in where.items() if key != "database"}
-    return hand.do("restore_test", {**there, "artefact": str(artefact), **more})
-
-
-def cut_in_half(artefact: str) -> None:
-    data = Path(artefact).read_bytes()
-    Path(artefact).write_bytes(data[: len(data) // 2])
-
-
-def flip_a_byte(artefact: str) -> None:
-    data = bytearray(Path(artefact).read_bytes())
-    data[len(data) // 2] ^= 1
-    Path(artefact).write_bytes(data)
-
-
-def forget_digest(artefact: str) -> None:
-    """Make the manifest fit a damaged copy, so that only the restore itself can find the damage."""
-    import hashlib
-
-    path = Path(artefact + ".json")
-    manifest = json.loads(path.read_text())
-    digest = hashlib.sha256(Path(artefact).read_bytes()).hexdigest()
-    path.write_text(path.read_text().replace(manifest["sha256"], digest))
+from tests.unit.steps.driver import Hand
 
 
 class TestPostgreSql:
@@ -364,23 +207,6 @@ class TestPostgreSql:
         assert "VACUUM (ANALYZE) public.busy" in ran.problem
 
 
-@pytest.fixture
-def store(maria: dict[str, Any], hand: Hand) -> Iterator[dict[str, Any]]:
-    name = "sto re's $db"
-    main = {**maria, "database": "mysql"}
-    ask(hand, main, f"create database `{name}`", change=True)
-    where = {**maria, "database": name}
-    sql = """create table loans (id int primary key, name text, amount decimal(10,2), next int as (id + 1) stored);
-    insert into loans (id, name, amount) values (1, 'INSERT INTO `x` VALUES', 1.5), (2, '),\n(3', null), (3, null, 7);
-    create table `we ir``d "x$y` (a int); insert into `we ir``d "x$y` values (1), (2); create table empty (a int);
-    create view v as select * from loans;
-    create trigger tr before insert on loans for each row set new.name = 'x';
-    create procedure p() insert into loans (id) values (9)"""
-    ask(hand, where, sql, change=True)
-    yield where
-    ask(hand, main, f"drop database `{name}`", change=True)
-
-
 class TestMariaDb:
     def test_rows_and_nulls(self, hand: Hand, store: dict[str, Any]) -> None:
         text = "it's $x \\ \n\"é <&> ;"
@@ -495,58 +321,6 @@ class TestMariaDb:
         assert ran.values["freed_bytes"] > 0
 
 
-@contextmanager
-def small_disk(folder: Path, size: str) -> Iterator[Path]:
-    folder.mkdir()
-    run("mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder))
-    try:
-        yield folder
-    finally:
-        run("umount", str(folder))
-
-
-@pytest.fixture
-def without_sqlite3(tmp_path: Path) -> dict[str, str]:
-    """A path with all the programs that the scripts use, but no sqlite3."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    for name in _PROGRAMS:
-        if found := shutil.which(name):
-            (folder / name).symlink_to(found)
-    python = folder / "python3"
-    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
-    python.chmod(0o755)
-    return {"PATH": str(folder)}
-
-
-@pytest.fixture(params=["sqlite3", "python3", "busybox"])
-def lite(request: pytest.FixtureRequest, tmp_path: Path, without_sqlite3: dict[str, str]) -> Hand:
-    """SQLite by its shell, by the host's python3, and with the smallest shell there is."""
-    if request.param == "python3":
-        return Hand(root=tmp_path, env=without_sqlite3)
-    if shutil.which("sqlite3") is None:
-        pytest.fail("the sqlite3 program is not installed here: python -m tests.bed.setup")
-    if request.param == "busybox":
-        if shutil.which("busybox") is None:
-            pytest.fail("busybox is not installed here: python -m tests.bed.setup")
-        return Hand(root=tmp_path, shell=("busybox", "sh"))
-    return Hand(root=tmp_path)
-
-
-@pytest.fixture
-def credit(tmp_path: Path) -> dict[str, Any]:
-    path = tmp_path / "cre dit's $x.db"
-    with closing(sqlite3.connect(path)) as base:
-        base.executescript(
-            """pragma journal_mode = wal; create table loans (id integer primary key, name text, amount real);
-            insert into loans values (1, 'a', 1.5), (2, null, null), (3, 'it''s', 3);"""
-        )
-        base.execute(f'create table "{WEIRD.replace(chr(34), chr(34) * 2)}" (a)')
-        base.execute(f'insert into "{WEIRD.replace(chr(34), chr(34) * 2)}" values (1)')
-        base.commit()
-    return {"engine": "sqlite", "database": str(path)}
-
-
 class TestSqlite:
     def test_rows(self, lite: Hand, credit: dict[str, Any]) -> None:
         text = "it's $x \\ \n\"é ;"
@@ -580,7 +354,7 @@ class TestSqlite:
         assert proof.verdict.ok, proof.problem
         assert proof.values["equal"] is True
         assert Path(made.values["path"]).read_bytes() == before
-        assert len(list(copies.iterdir())) == 2
+        assert {path.suffix for path in copies.iterdir()} == {".db", ".json", ".proven"}
 
     @pytest.mark.parametrize("harm", [cut_in_half, flip_a_byte])
     def test_a_damaged_copy_is_found_and_scratch_goes(
@@ -643,7 +417,7 @@ class TestFiles:
         forget_digest(made.values["path"])
         ran = restore(hand, where, made.values["path"])
         assert not ran.verdict.ok
-        assert len(list(copies.iterdir())) == 2
+        assert len(list(copies.iterdir())) == 3
 
     def test_a_copy_may_not_lie_in_its_own_source(self, hand: Hand, tmp_path: Path) -> None:
         (tmp_path / "source").mkdir()

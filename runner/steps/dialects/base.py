@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Protocol
 
 from runner.errors import InvalidInput
 from runner.redact import Secret
+from runner.steps.dialects.forms import Forms
 
 Values = Mapping[str, str]
 
@@ -15,17 +16,14 @@ class Source(Protocol):
     """
     What `backup` and `restore_test` work on.
 
-    `texts` are the shell texts of `runner/steps/sh/` that define its functions, beside `backup_<first>` and
-    `restore_<first>`; `connection` gives the assignments and `env` the environment that they read.
+    `texts` are the shell texts of `runner/steps/sh/` that define its functions, besides those that a form names;
+    `connection` gives the assignments and `env` the environment that they read.
     """
 
     name: ClassVar[str]
     texts: ClassVar[tuple[str, ...]]
-    scratch_texts: ClassVar[tuple[str, ...]]
-    """Texts besides, for a restore."""
-
-    formats: ClassVar[Mapping[str, str]]
-    """Formats of a backup and the ending of its file; the usual one first."""
+    forms: ClassVar[Forms]
+    """The forms of a backup by their names, the usual one first."""
 
     def connection(self, params: Mapping[str, Any]) -> tuple[Values, Values]:
         """Assignments of plain values, and of paths. Raises InvalidInput where the parameters do not fit."""
@@ -37,7 +35,7 @@ class Source(Protocol):
         """The command lines that matter, for people."""
         ...
 
-    def restore_lines(self, params: Mapping[str, Any], artefact: str) -> list[str]: ...
+    def restore_lines(self, params: Mapping[str, Any], form: str, artefact: str) -> list[str]: ...
 
 
 class Dialect(Source, Protocol):

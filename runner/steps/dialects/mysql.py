@@ -12,6 +12,7 @@ from runner import shell
 from runner.errors import InvalidInput
 from runner.redact import Secret
 from runner.steps.dialects.base import Answer, Values, at_work
+from runner.steps.dialects.forms import Form, Forms
 from runner.steps.dialects.statement import bare, filled, number, single
 from runner.steps.parts.texts import environment
 
@@ -19,13 +20,25 @@ _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _PLAIN = re.compile(r"[A-Za-z0-9 _.,:/@%+=-]*")
 _COUNT = "rawat_row_count"
+_CHECK = ("check_mysql",)
 
 
 class MySql:
     name: ClassVar[str] = "mariadb"
     texts: ClassVar[tuple[str, ...]] = ("mysql",)
-    scratch_texts: ClassVar[tuple[str, ...]] = ()
-    formats: ClassVar[Mapping[str, str]] = {"sql": "sql"}
+    forms: ClassVar[Forms] = {
+        "sql": Form(
+            ending="sql", backup=("mysql_dump", "backup_mysql"), restore=("mysql_dump", *_CHECK, "restore_mysql")
+        ),
+        "mariabackup": Form(
+            ending="mariabackup",
+            backup=("backup_mariabackup",),
+            restore=(*_CHECK, "restore_mariabackup"),
+            folder=True,
+            whole=True,
+            packed="gzip",
+        ),
+    }
 
     def connection(self, params: Mapping[str, Any]) -> tuple[Values, Values]:
         database = str(params.get("database") or "")
@@ -65,11 +78,16 @@ class MySql:
         return Answer(rows, count if count is not None and count >= 0 and not rows else None)
 
     def backup_lines(self, params: Mapping[str, Any], form: str, file: str) -> list[str]:
+        if form == "mariabackup":
+            target = f"--target-dir={shell.quote(file)}"
+            return [f"{at_work(params, 'mariadb-backup')} --backup {target}", f"mariadb-backup --prepare {target}"]
         options = "--single-transaction --quick --routines --triggers --events --hex-blob"
         target = f"--result-file={shell.quote(file)}"
         return [f"{at_work(params, 'mariadb-dump')} {options} {target} {shell.quote(str(params['database']))}"]
 
-    def restore_lines(self, params: Mapping[str, Any], artefact: str) -> list[str]:
+    def restore_lines(self, params: Mapping[str, Any], form: str, artefact: str) -> list[str]:
+        if form == "mariabackup":
+            return ["mariadbd --datadir={scratch} --skip-networking", "check table {every table}"]
         client = at_work(params, "mariadb")
         return [f"{client} -e 'create database {{scratch}}'", f"{client} {{scratch}} < {shell.path(artefact)}"]
 

@@ -14,6 +14,7 @@ from runner import shell
 from runner.errors import InvalidInput
 from runner.redact import Secret
 from runner.steps.dialects.base import Answer, Values, at_work
+from runner.steps.dialects.forms import Form, Forms
 from runner.steps.dialects.statement import bare, filled, number, single
 from runner.steps.parts.texts import environment
 
@@ -24,11 +25,34 @@ _NUMBERS = re.compile(r"(smallint|integer|bigint|oid|real|double precision|numer
 _TYPES, _ROWS, _COUNT = "rawat:types", "rawat:rows", "rawat:count="
 
 
+def _logical(ending: str, *, folder: bool = False) -> Form:
+    return Form(ending=ending, backup=("backup_postgresql",), restore=("restore_postgresql",), folder=folder)
+
+
 class PostgreSql:
     name: ClassVar[str] = "postgresql"
     texts: ClassVar[tuple[str, ...]] = ("postgresql",)
-    scratch_texts: ClassVar[tuple[str, ...]] = ()
-    formats: ClassVar[Mapping[str, str]] = {"custom": "dump", "plain": "sql"}
+    forms: ClassVar[Forms] = {
+        "custom": _logical("dump"),
+        "directory": _logical("dir", folder=True),
+        "plain": _logical("sql"),
+        "base": Form(
+            ending="base",
+            backup=("backup_postgresql_base",),
+            restore=("cluster_postgresql", "restore_postgresql_base"),
+            folder=True,
+            whole=True,
+            packed="gzip",
+        ),
+        "pgbackrest": Form(
+            ending="pgbackrest",
+            backup=("backup_pgbackrest",),
+            restore=("cluster_postgresql", "restore_pgbackrest"),
+            whole=True,
+            reference=True,
+            packing=False,
+        ),
+    }
 
     def connection(self, params: Mapping[str, Any]) -> tuple[Values, Values]:
         if not params.get("database"):
@@ -80,11 +104,23 @@ class PostgreSql:
         return Answer([dict(zip(table[0], map(_typed, row, types), strict=False)) for row in table[1:]], count)
 
     def backup_lines(self, params: Mapping[str, Any], form: str, file: str) -> list[str]:
-        words = [at_work(params, "pg_dump"), f"--format={form}", "--snapshot={snapshot}", f"--file={shell.quote(file)}"]
+        file = shell.quote(file)
+        if form == "base":
+            base = f"{at_work(params, 'pg_basebackup')} -D {file} -X stream -c fast --manifest-checksums=SHA256"
+            return [base, f"pg_verifybackup {file}"]
+        if form == "pgbackrest":
+            back = f"pgbackrest --stanza={shell.quote(str(params['stanza']))}"
+            return [f"{back} --type={params.get('type', 'full')} backup", f"{back} verify"]
+        words = [at_work(params, "pg_dump"), f"--format={form}", "--snapshot={snapshot}", f"--file={file}"]
+        words += [f"--jobs={params['jobs']}"] if params.get("jobs") else []
         lines = [" ".join([*words, shell.quote(str(params["database"]))])]
-        return [*lines, f"pg_restore -f /dev/null {shell.quote(file)}"] if form == "custom" else lines
+        return lines if form == "plain" else [*lines, f"pg_restore -f /dev/null {file}"]
 
-    def restore_lines(self, params: Mapping[str, Any], artefact: str) -> list[str]:
+    def restore_lines(self, params: Mapping[str, Any], form: str, artefact: str) -> list[str]:
+        if form == "base":
+            return ["pg_verifybackup {scratch}", "pg_ctl -D {scratch} -w start"]
+        if form == "pgbackrest":
+            return ["pgbackrest --set={label} --pg1-path={scratch} restore", "pg_ctl -D {scratch} -w start"]
         return [
             at_work(params, "psql") + " -c 'create database \"{scratch}\" template template0'",
             at_work(params, "pg_restore") + f" --exit-on-error --no-owner --dbname={{scratch}} {shell.path(artefact)}",

@@ -11,6 +11,7 @@ from runner import shell
 from runner.errors import InvalidInput
 from runner.redact import Secret
 from runner.steps.dialects.base import Answer, Values, refuse
+from runner.steps.dialects.forms import Form, Forms
 from runner.steps.dialects.statement import bare, filled, single
 
 _COUNT = "rawat_row_count"
@@ -19,8 +20,7 @@ _COUNT = "rawat_row_count"
 class Sqlite:
     name: ClassVar[str] = "sqlite"
     texts: ClassVar[tuple[str, ...]] = ("sqlite",)
-    scratch_texts: ClassVar[tuple[str, ...]] = ("scratch_folder",)
-    formats: ClassVar[Mapping[str, str]] = {"db": "db"}
+    forms: ClassVar[Forms] = {"db": Form(ending="db", backup=("backup_sqlite",), restore=("restore_sqlite",))}
 
     def connection(self, params: Mapping[str, Any]) -> tuple[Values, Values]:
         refuse(params, "sqlite", "host", "port", "user", "password")
@@ -58,7 +58,7 @@ class Sqlite:
             f"sqlite3 {shell.quote(file)} 'pragma integrity_check'",
         ]
 
-    def restore_lines(self, params: Mapping[str, Any], artefact: str) -> list[str]:
+    def restore_lines(self, params: Mapping[str, Any], form: str, artefact: str) -> list[str]:
         return [f"cp {shell.path(artefact)} {{scratch}}/copy.db", "sqlite3 {scratch}/copy.db 'pragma integrity_check'"]
 
 

@@ -9,8 +9,11 @@ started=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 [ -d "$to" ] || mkdir -p -- "$to" || fail "cannot make the folder $to"
 to=$(cd -P -- "$to" && pwd -P) || fail "cannot look into $to"
 [ -w "$to" ] || fail "$(id -un) may not write in $to"
-work=$(mktemp -d "$to/.rawat.XXXXXX") || fail "cannot write in $to"
-pipes=$(mktemp -d "${TMPDIR:-/tmp}/rawat.XXXXXX") || { rmdir "$work"; fail "cannot write in ${TMPDIR:-/tmp}"; }
+temporary=${TMPDIR:-/tmp}
+marked_folder "$to" .rawat-
+work=$to/.rawat-$mark
+marked_folder "$temporary" rawat- || { rmdir "$work"; exit 1; }
+pipes=$temporary/rawat-$mark
 holder=
 leave() {
 	[ -z "$holder" ] || kill "$holder" 2>/dev/null || :
@@ -20,24 +23,35 @@ trap leave EXIT
 trap 'exit 129' HUP INT TERM
 
 need=$(backup_need) || fail "cannot tell how large $shown is"
-room=$(df -Pk -- "$to" | awk 'NR == 2 { printf "%.0f", $4 * 1024 }')
+need=$((need * times))
+room=$(room_in "$to")
 say need "$need"
 say room "$room"
 [ "$room" -ge "$need" ] || fail "expected at least $need bytes free in $to for $shown, found $room: nothing was started"
+seal_ready
+second_ready "$((need / times))"
 
+raw=$work/$stem.$ending
 new=$work/$stem.$extension
 made_by=
 consistent=true
 counted=
 point='{}'
+objects='{}'
 : >"$work/tables"
 backup_dump
-[ -s "$new" ] || fail "the copy of $shown is empty"
-backup_verify "$new"
+if [ -d "$raw" ]; then
+	[ -n "$(ls -A -- "$raw")" ] || fail "the copy of $shown is empty"
+else
+	[ -s "$raw" ] || fail "the copy of $shown is empty"
+fi
+backup_verify "$raw"
+plain=$(size_of "$raw")
+seal
 chmod 600 "$new"
 sync "$new" 2>/dev/null || sync
 digest=$(sha256 <"$new")
-bytes=$(wc -c <"$new" | tr -d ' ')
+bytes=$(size_of "$new")
 
 name=$stem-$(date -u +%Y%m%dT%H%M%SZ).$extension
 while [ -e "$to/$name" ]; do
@@ -53,6 +67,8 @@ seconds=$(since "$began")
 	printf '  "format": "%s",\n' "$format"
 	printf '  "sha256": "%s",\n' "$digest"
 	printf '  "bytes": %s,\n' "$bytes"
+	printf '  "plain_bytes": %s,\n' "$plain"
+	printf '  "encryption": "%s",\n' "$encrypt"
 	printf '  "started": "%s",\n' "$started"
 	printf '  "finished": "%s",\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
 	printf '  "started_unix": %s,\n' "$began_unix"
@@ -60,7 +76,9 @@ seconds=$(since "$began")
 	printf '  "tool": "%s",\n' "$(json "$made_by")"
 	printf '  "consistent": %s,\n' "$consistent"
 	printf '  "counted": "%s",\n' "$counted"
+	printf '  "checksums": "%s",\n' "$checksum"
 	printf '  "point": %s,\n' "$point"
+	printf '  "objects": %s,\n' "$objects"
 	echo '  "tables": ['
 	sed -e 's/^/    /' -e '$!s/$/,/' "$work/tables"
 	echo '  ]'
@@ -71,26 +89,18 @@ mv -- "$new" "$to/$name" || fail "cannot put $to/$name in place"
 mv -- "$work/manifest" "$to/$name.json" || fail "cannot put $to/$name.json in place"
 sync "$to" 2>/dev/null || sync
 
-# Older copies of the very same source, newest first. Only now, that the new one is in place and proven whole.
-if [ "$keep" -gt 0 ]; then
-	cd -P -- "$to"
-	kept=1
-	for old in $(ls -1r -- "$stem"-????????T??????Z."$extension" 2>/dev/null); do
-		[ "$old" != "$name" ] || continue
-		grep -qxF -e "$source_line" -- "$old.json" 2>/dev/null || continue
-		kept=$((kept + 1))
-		[ "$kept" -gt "$keep" ] || continue
-		rm -f -- "$old" && rm -f -- "$old.json" && say removed "$old"
-	done
-fi
-
 say path "$to/$name"
 say sha256 "$digest"
 say bytes "$bytes"
+say plain_bytes "$plain"
 say started "$started"
 say seconds "$seconds"
 say tool "$made_by"
 say consistent "$consistent"
 say counted "$counted"
 say point "$point"
+say objects "$objects"
 sed -e 's/^/rawat:table=/' "$work/tables"
+# Only now, that the new one is whole and in both places, may older ones go.
+second_copy
+retain

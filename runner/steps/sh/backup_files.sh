@@ -9,17 +9,19 @@ backup_dump() {
 	made_by=$(tar --version 2>/dev/null | head -n 1)
 	printf '%s\n' "$exclude" | sed '/^$/d' >"$pipes/exclude"
 	code=0
-	tar -c $pack -f "$new" -C "$(dirname -- "$path")" -X "$pipes/exclude" "./$(basename -- "$path")" || code=$?
+	tar -c $pack -f "$raw" -C "$(dirname -- "$path")" -X "$pipes/exclude" "./$(basename -- "$path")" || code=$?
 	case $code in
 	0) ;;
 	1) consistent=false ;;
 	*) fail "tar ended with $code: $shown was not saved" ;;
 	esac
-	tar -t $pack -f "$new" >"$work/list" || fail "the archive of $shown cannot be read to its end"
+	tar -t $pack -f "$raw" >"$work/list" || fail "the archive of $shown cannot be read to its end"
 	printf '["entries", %s]\n' "$(wc -l <"$work/list" | tr -d ' ')" >"$work/tables"
 	counted=archive
 }
 
+# What was saved is what is there; a file that changed meanwhile is not called of one moment.
 backup_verify() {
-	tar -t $pack -f "$1" >/dev/null || fail "the archive of $shown cannot be read to its end"
+	tar -d $pack -f "$1" -C "$(dirname -- "$path")" >"$pipes/changed" 2>&1 || consistent=false
+	head -n 20 "$pipes/changed" >&2
 }

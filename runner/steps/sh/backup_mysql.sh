@@ -3,62 +3,35 @@ backup_need() {
 }
 
 backup_dump() {
-	if has mariadb-dump; then
-		dumper=mariadb-dump
-	elif has mysqldump; then
-		dumper=mysqldump
-	else
-		fail "neither mariadb-dump nor mysqldump is on this host"
-	fi
-	made_by=$("$dumper" --version)
 	others=$(echo "select count(*) from information_schema.tables t left join information_schema.engines e on e.engine = t.engine
 		where t.table_schema = database() and t.table_type = 'BASE TABLE' and coalesce(e.transactions, 'NO') <> 'YES'" | ask)
 	[ "$others" = 0 ] || {
 		consistent=false
 		echo "$others tables are in no transactional engine: they may change while they are dumped" >&2
 	}
-	# Newer dump programs of MariaDB write a row per line; others are told to, so that rows can be counted.
-	rows=--skip-extended-insert
-	case $made_by in
-	*" 1"[1-9].*MariaDB* | *"from 1"[1-9].* | *" 10."1[1-9]*MariaDB* | *"from 10."1[1-9]*) rows=--extended-insert ;;
-	esac
-	connected "$dumper" --single-transaction --quick --routines --triggers --events --hex-blob --no-tablespaces \
-		--comments "$rows" --result-file="$new" -- "$database" || fail "$dumper ended with $?: $shown was not saved"
+	place=
+	if [ "$(echo 'select @@log_bin' | ask)" = 1 ] && echo 'show master status' | ask >/dev/null 2>&1; then
+		place=--master-data=2
+		! { has mysqldump && mysqldump --help 2>/dev/null | grep -q -e --source-data; } || place=--source-data=2
+	fi
+	dump_database "$database" "$raw" || fail "$dumper ended with $?: $shown was not saved"
+	[ -z "$place" ] || note_point
 	if [ "$count" = yes ]; then
-		count_dump <"$new" >"$work/tables"
+		objects=$(count_objects "$database") || fail "the routines and triggers of $shown cannot be counted"
+		count_dump <"$raw" >"$work/tables"
 		counted=dump
 	fi
 }
 
-# The rows of each table as they stand in a dump, one JSON line per table. Line breaks in values are escaped in it.
-count_dump() {
-	awk '
-	function table(line,  name) {
-		name = line
-		sub(/^[^`]*`/, "", name)
-		gsub(/``/, "\001", name)
-		sub(/`.*/, "", name)
-		gsub(/\001/, "`", name)
-		return name
-	}
-	/^DELIMITER ;;/ { body = 1; next }
-	/^DELIMITER ;$/ { body = 0; next }
-	body { next }
-	inside { if (/^\(/) rows[now]++; if (/;$/) inside = 0; next }
-	/^CREATE TABLE `/ { now = table($0); if (!(now in rows)) { rows[now] = 0; order[++n] = now } next }
-	/^INSERT (IGNORE )?INTO `/ {
-		now = table($0)
-		if (/ VALUES$/) inside = 1
-		else rows[now]++
-	}
-	END {
-		for (i = 1; i <= n; i++) {
-			name = order[i]
-			gsub(/\\/, "\\\\", name)
-			gsub(/"/, "\\\"", name)
-			printf "[\"%s\", %d]\n", name, rows[order[i]]
-		}
-	}'
+# The position in the binary log that the dump itself names, and the GTID that belongs to it.
+note_point() {
+	found=$(head -n 60 -- "$raw" | sed -n "s/^-- CHANGE .* TO [A-Z]*_LOG_FILE='\([^']*\)', [A-Z]*_LOG_POS=\([0-9]*\);.*/\1 \2/p" | head -n 1)
+	[ -n "$found" ] || return 0
+	file=${found% *}
+	gtid=$(echo "select binlog_gtid_pos('$file', ${found#* })" | ask 2>/dev/null) || gtid=
+	point="{\"binlog_file\": \"$file\", \"binlog_position\": ${found#* }"
+	[ -z "$gtid" ] || [ "$gtid" = NULL ] || point="$point, \"gtid\": \"$gtid\""
+	point="$point}"
 }
 
 backup_verify() {

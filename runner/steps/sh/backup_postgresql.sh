@@ -2,7 +2,7 @@ backup_need() {
 	echo 'select pg_database_size(current_database());' | ask
 }
 
-# A session that holds a snapshot open: the dump and the counts see the very same rows.
+# A session that holds a snapshot open: the dump, the counts and the checksums see the very same rows.
 backup_dump() {
 	has pg_dump || fail "pg_dump is not on this host"
 	made_by=$(pg_dump --version)
@@ -20,13 +20,16 @@ backup_dump() {
 	} >&3 || :
 	read -r snapshot <&4 || fail "PostgreSQL: $(tail -n 1 "$work/said")"
 	read -r point <&4 || fail "PostgreSQL: $(tail -n 1 "$work/said")"
-	pg_dump -w --format="$format" --snapshot="$snapshot" --file="$new" --dbname="$(conninfo)" ||
-		fail "pg_dump ended with $?: $shown was not saved"
+	set -- --format="$format" --snapshot="$snapshot" --file="$raw" --dbname="$(conninfo)"
+	[ "$format" != directory ] || set -- --jobs="$jobs" "$@"
+	pg_dump -w "$@" || fail "pg_dump ended with $?: $shown was not saved"
 	if [ "$count" = yes ]; then
 		{
+			count_objects
 			count_rows
 			printf '%s\n' '\echo rawat-end'
 		} >&3 || :
+		read -r objects <&4 || fail "PostgreSQL, while counting: $(tail -n 1 "$work/said")"
 		line=
 		while read -r line <&4 && [ "$line" != rawat-end ]; do printf '%s\n' "$line"; done >"$work/tables"
 		[ "$line" = rawat-end ] || fail "PostgreSQL, while counting: $(tail -n 1 "$work/said")"
@@ -41,7 +44,7 @@ backup_dump() {
 backup_verify() {
 	case $format in
 	# The list of contents (pg_restore -l) reads well from half a file; all of it must be read.
-	custom) pg_restore -f /dev/null -- "$1" || fail "the dump of $shown cannot be read to its end" ;;
+	custom | directory) pg_restore -f /dev/null -- "$1" || fail "the dump of $shown cannot be read to its end" ;;
 	plain)
 		tail -n 8 -- "$1" | grep -q '^-- PostgreSQL database dump complete' ||
 			fail "the dump of $shown has no end: it is not whole"

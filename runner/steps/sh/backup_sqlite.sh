@@ -6,9 +6,9 @@ backup_need() {
 
 # The online copy of SQLite: it waits for writers, and is of one moment.
 backup_dump() {
-	lite_copy "$database" "$new" || fail "SQLite could not copy $shown"
+	lite_copy "$database" "$raw" || fail "SQLite could not copy $shown"
 	[ "$count" != yes ] || {
-		count_rows "$new" >"$work/tables" || fail "the rows of the copy cannot be counted"
+		count_rows "$raw" >"$work/tables" || fail "the rows of the copy cannot be counted"
 		counted=copy
 	}
 	case $tool in sqlite3) made_by="sqlite3 $(sqlite3 --version | cut -d' ' -f1)" ;; *) made_by=$(python3 --version) ;; esac

@@ -14,15 +14,51 @@ conninfo() {
 	printf "dbname='%s'" "$(printf '%s' "${1-$database}" | sed -e "s/\\\\/\\\\\\\\/g" -e "s/'/\\\\'/g")"
 }
 
-# SQL that makes one line per table, as JSON: its name and how many rows it has.
+# A program of PostgreSQL's version $2 (15), by the places where packages keep them, else from the path.
+pg_program() {
+	for folder in "/usr/lib/postgresql/$2/bin" "/usr/pgsql-$2/bin" "/usr/lib/postgresql$2/bin" "/usr/libexec/postgresql$2"; do
+		[ ! -x "$folder/$1" ] || { echo "$folder/$1"; return 0; }
+	done
+	command -v "$1" || fail "$1 of PostgreSQL $2 is not on this host"
+}
+
+# SQL that makes one line per table, as JSON: its name, how many rows it has, and (checksum=yes) a checksum of them that
+# does not depend on their order. Texts of values do not depend on the settings of a user.
 count_rows() {
-	cat <<'RAWAT_SQL'
-select format('select json_build_array(%L, count(*)) from only %I.%I', format('%I.%I', n.nspname, c.relname), n.nspname, c.relname)
+	content=
+	if [ "$checksum" = yes ]; then
+		echo "set datestyle = 'ISO'; set intervalstyle = 'postgres'; set timezone = 'UTC'; set extra_float_digits = 3;"
+		echo "set bytea_output = 'hex'; set lc_monetary = 'C'; set xmlbinary = 'base64'; set quote_all_identifiers = off;"
+		content=", coalesce(sum((''x'' || substr(md5((r.*)::text), 1, 16))::bit(64)::bigint), 0)::text"
+	fi
+	cat <<RAWAT_SQL
+select format('select json_build_array(%L, count(*)$content) from only %I.%I r', format('%I.%I', n.nspname, c.relname), n.nspname, c.relname)
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
  where c.relkind = 'r' and c.relpersistence <> 't' and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
    and not exists (select from pg_depend d
                     where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
  order by 1
-\gexec
+\\gexec
+RAWAT_SQL
+}
+
+# SQL for one line of JSON: how many there are of what is no table. What belongs to an extension is not counted.
+count_objects() {
+	cat <<'RAWAT_SQL'
+with own as (select oid from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema'),
+gone as (select classid, objid from pg_depend where deptype = 'e')
+select json_build_object(
+  'indexes', (select count(*) from pg_class c where relkind in ('i', 'I') and relnamespace in (select oid from own)
+               and not exists (select from pg_index x join gone on classid = 'pg_class'::regclass and objid = x.indrelid where x.indexrelid = c.oid)),
+  'views', (select count(*) from pg_class c where relkind in ('v', 'm') and relnamespace in (select oid from own)
+             and ('pg_class'::regclass::oid, c.oid) not in (select classid, objid from gone)),
+  'sequences', (select count(*) from pg_class c where relkind = 'S' and relnamespace in (select oid from own)
+                 and ('pg_class'::regclass::oid, c.oid) not in (select classid, objid from gone)),
+  'routines', (select count(*) from pg_proc p where pronamespace in (select oid from own)
+                and ('pg_proc'::regclass::oid, p.oid) not in (select classid, objid from gone)),
+  'triggers', (select count(*) from pg_trigger t join pg_class c on c.oid = t.tgrelid
+                where not tgisinternal and c.relnamespace in (select oid from own)),
+  'constraints', (select count(*) from pg_constraint where conrelid <> 0 and contype <> 't' and connamespace in (select oid from own)),
+  'large_objects', (select count(*) from pg_largeobject_metadata));
 RAWAT_SQL
 }

@@ -1,33 +1,38 @@
 made=no
-scratch=
 restore_drop() {
 	[ "$made" = no ] || echo "drop database if exists \`$scratch\`" | ask ""
 }
 
+# Scratch databases that a killed attempt of this user on this host left behind.
+sweep_databases() {
+	echo "show databases like 'rawat\\_scratch\\_%'" | ask "" >"$pipes/scratches" || return 0
+	while IFS= read -r old; do
+		left_behind "${old#rawat_scratch_}" || continue
+		! echo "drop database if exists \`$old\`" | ask "" || say swept "$old"
+	done <"$pipes/scratches"
+}
+
 restore_into() {
-	scratch=rawat_scratch_$suffix
-	tail -c 400 -- "$artefact" | grep -q '^-- Dump completed' || fail "$artefact has no end: it is not whole"
-	! grep -Eiq '^(USE|CREATE DATABASE|DROP DATABASE) ' -- "$artefact" ||
+	sweep_databases
+	scratch=rawat_scratch_$mark
+	tail -c 400 -- "$plain" | grep -q '^-- Dump completed' || fail "$artefact has no end: it is not whole"
+	! grep -Eiq '^(USE|CREATE DATABASE|DROP DATABASE) ' -- "$plain" ||
 		fail "$artefact leads to a database of its own (USE): it cannot be tried in a scratch one"
 	made=yes
 	echo "create database \`$scratch\` character set utf8mb4" | ask "" || { made=no && fail "cannot make the scratch database $scratch"; }
-	connected "$client" --batch -- "$scratch" <"$artefact" >/dev/null || fail "$client ended with $?: $artefact cannot be restored"
+	connected "$client" --batch -- "$scratch" <"$plain" >/dev/null || fail "$client ended with $?: $artefact cannot be restored"
 }
 
 restore_check() {
-	tables "concat('check table \`', replace(table_name, '\`', '\`\`'), '\`;')" | ask "$scratch" >"$pipes/check" || fail "CHECK TABLE failed"
-	awk -F '\t' '$3 == "error" || ($3 == "status" && $4 != "OK") { print; bad = 1 } END { exit bad }' "$pipes/check" >&2 ||
-		fail "CHECK TABLE found damage in the restored copy"
+	check_tables "$scratch"
 	say checked "CHECK TABLE found nothing"
 }
 
-# For each table of the scratch database one line of text, made by an SQL expression.
-tables() {
-	echo "select $1 from information_schema.tables where table_schema = database() and table_type = 'BASE TABLE' order by table_name" |
-		ask "$scratch"
-}
-
+# What the restored copy gives when it is dumped in its turn is what was saved.
 restore_count() {
-	tables "concat('select json_array(', quote(table_name), ', count(*)) from \`', replace(table_name, '\`', '\`\`'), '\`;')" >"$pipes/sql"
-	ask "$scratch" <"$pipes/sql"
+	place=
+	dump_database "$scratch" "$pipes/again.sql" || return 1
+	count_dump <"$pipes/again.sql"
+	rm -f -- "$pipes/again.sql"
+	count_objects "$scratch" >"$pipes/objects"
 }

@@ -1,22 +1,35 @@
 made=no
-scratch=
 restore_drop() {
 	[ "$made" = no ] || echo "drop database if exists \"$scratch\";" | ask "$maintenance"
 }
 
+# Scratch databases that a killed attempt of this user on this host left behind; one that is in use cannot be dropped.
+sweep_databases() {
+	echo "select datname from pg_database where datname ~ '^rawat_scratch_[0-9a-f]+_' order by 1;" | ask "$maintenance" >"$pipes/scratches" || return 0
+	while IFS= read -r old; do
+		left_behind "${old#rawat_scratch_}" || continue
+		! echo "drop database if exists \"$old\";" | ask "$maintenance" || say swept "$old"
+	done <"$pipes/scratches"
+}
+
 restore_into() {
-	scratch=rawat_scratch_$suffix
-	case $(head -c 5 -- "$artefact") in PGDMP) kind=custom ;; *) kind=plain ;; esac
-	[ "$kind" = custom ] || ! grep -Eq '^\\(c|connect)( |$)' -- "$artefact" ||
+	sweep_databases
+	scratch=rawat_scratch_$mark
+	if [ -d "$plain" ]; then
+		kind=directory
+	else
+		case $(head -c 5 -- "$plain") in PGDMP) kind=custom ;; *) kind=plain ;; esac
+	fi
+	[ "$kind" != plain ] || ! grep -Eq '^\\(c|connect)( |$)' -- "$plain" ||
 		fail "$artefact leads to a database of its own (\\connect): it cannot be tried in a scratch one"
 	made=yes
 	echo "create database \"$scratch\" template template0;" | ask "$maintenance" || { made=no && fail "cannot make the scratch database $scratch"; }
-	if [ "$kind" = custom ]; then
-		pg_restore -w --exit-on-error --no-owner --no-privileges --no-publications --no-subscriptions \
-			--dbname="$(conninfo "$scratch")" -- "$artefact" || fail "pg_restore ended with $?: $artefact cannot be restored"
+	if [ "$kind" != plain ]; then
+		pg_restore -w --exit-on-error --no-owner --no-privileges --no-publications --no-subscriptions --jobs="$jobs" \
+			--dbname="$(conninfo "$scratch")" -- "$plain" || fail "pg_restore ended with $?: $artefact cannot be restored"
 	else
-		tail -n 8 -- "$artefact" | grep -q '^-- PostgreSQL database dump complete' || fail "$artefact has no end: it is not whole"
-		ask "$scratch" <"$artefact" >/dev/null || fail "psql ended with $?: $artefact cannot be restored"
+		tail -n 8 -- "$plain" | grep -q '^-- PostgreSQL database dump complete' || fail "$artefact has no end: it is not whole"
+		ask "$scratch" <"$plain" >/dev/null || fail "psql ended with $?: $artefact cannot be restored"
 	fi
 }
 
@@ -25,9 +38,7 @@ restore_check() {
 	[ "$(cat "$pipes/invalid")" = 0 ] || fail "$(cat "$pipes/invalid") indexes of the restored copy are not valid"
 	checked="every index is valid"
 	if [ "$amcheck" = yes ]; then
-		# Debian and the RPMs of PostgreSQL keep it out of the path.
-		program=$(command -v pg_amcheck || ls -1 /usr/lib/postgresql/*/bin/pg_amcheck /usr/pgsql-*/bin/pg_amcheck 2>/dev/null | tail -n 1)
-		[ -n "$program" ] || fail "pg_amcheck is not on this host"
+		program=$(pg_program pg_amcheck "$(($(echo 'show server_version_num;' | ask "$maintenance") / 10000))") || exit 1
 		"$program" -w --install-missing --heapallindexed "$scratch" >&2 || fail "pg_amcheck found damage in the restored copy"
 		checked="pg_amcheck found nothing"
 	fi
@@ -35,5 +46,10 @@ restore_check() {
 }
 
 restore_count() {
-	count_rows | ask "$scratch"
+	{
+		count_objects
+		count_rows
+	} | ask "$scratch" >"$pipes/counted" || return 1
+	head -n 1 "$pipes/counted" >"$pipes/objects"
+	sed 1d "$pipes/counted"
 }

@@ -1,17 +1,20 @@
 restore_into() {
-	scratch_folder
-	cp -- "$artefact" "$scratch/copy.db" || fail "$artefact cannot be copied to $scratch"
-	chmod 600 "$scratch/copy.db"
+	if [ "$plain" = "$artefact" ]; then
+		scratch_folder
+		cp -- "$artefact" "$scratch/copy.db" || fail "$artefact cannot be copied to $scratch"
+		plain=$scratch/copy.db
+	fi
+	chmod 600 "$plain"
 }
 
 restore_check() {
-	said=$(echo 'pragma integrity_check;' | lite list write "$scratch/copy.db") || said="it cannot be read"
+	said=$(echo 'pragma integrity_check;' | lite list write "$plain") || said="it cannot be read"
 	[ "$said" = ok ] || fail "integrity_check of the restored copy: $(printf '%s' "$said" | head -n 1)"
-	strays=$(echo 'pragma foreign_key_check;' | lite list write "$scratch/copy.db" | wc -l | tr -d ' ')
+	strays=$(echo 'pragma foreign_key_check;' | lite list write "$plain" | wc -l | tr -d ' ')
 	say foreign_key_violations "$strays"
 	say checked "integrity_check says ok"
 }
 
 restore_count() {
-	count_rows "$scratch/copy.db"
+	count_rows "$plain"
 }

@@ -68,14 +68,38 @@ lite_copy() {
 	fi
 }
 
-# One JSON line per table: its name and how many rows it has.
+# One JSON line per table: its name, how many rows it has, and (checksum=yes) a digest of what is in them.
 count_rows() {
-	lite list write "$1" <<'RAWAT_SQL' >"$1.counts" && lite list write "$1" <"$1.counts"
+	lite list write "$1" <<'RAWAT_SQL' >"$pipes/sql" && lite list write "$1" <"$pipes/sql" >"$pipes/rows" || return 1
 select 'select json_array(' || quote(name) || ', count(*)) from "' || replace(name, '"', '""') || '";'
   from sqlite_master
  where type = 'table' and name not like 'sqlite\_%' escape '\' and sql not like 'create virtual%' order by name;
 RAWAT_SQL
-	set -- "$1" $?
-	rm -f -- "$1.counts"
-	return "$2"
+	[ "$checksum" = yes ] || { cat "$pipes/rows"; return 0; }
+	line=$(od -An -N8 -tx1 /dev/urandom | tr -d ' \n')
+	lite list write "$1" <<RAWAT_SQL >"$pipes/sql" || return 1
+select 'select ''$line''; select ' || (select group_concat('quote("' || replace(c.name, '"', '""') || '")', '||'',''||') from pragma_table_xinfo(t.name) c
+  where c.hidden <> 1) || ' from "' || replace(name, '"', '""') || '";'
+  from sqlite_master t
+ where type = 'table' and name not like 'sqlite\_%' escape '\' and sql not like 'create virtual%' order by name;
+RAWAT_SQL
+	lite list write "$1" <"$pipes/sql" >"$pipes/content" || return 1
+	summer=sha256sum
+	has sha256sum || summer="openssl dgst -sha256 -r"
+	awk -v mark="$line" -v digest="$summer" -v sums="$pipes/sums" '
+	FNR == NR { counts[FNR] = $0; n = FNR; next }
+	$0 == mark { shut(); at++; next }
+	{ if (!open) { open = 1; taker = digest " >\"" sums "\"" } print | taker }
+	function shut() {
+		if (!open) return
+		close(taker)
+		getline sum[at] < sums
+		close(sums)
+		open = 0
+	}
+	END {
+		shut()
+		for (i = 1; i <= n; i++) { sub(/\]$/, "", counts[i]); print counts[i] ", \"" substr(sum[i], 1, 64) "\"]" }
+	}' "$pipes/rows" "$pipes/content"
+	rm -f -- "$pipes/content" "$pipes/sql" "$pipes/rows"
 }

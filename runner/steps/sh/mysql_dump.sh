@@ -1,0 +1,79 @@
+# A dump of one moment: a database and a file.
+dump_database() {
+	if has mariadb-dump; then
+		dumper=mariadb-dump
+	elif has mysqldump; then
+		dumper=mysqldump
+	else
+		fail "neither mariadb-dump nor mysqldump is on this host"
+	fi
+	made_by=$("$dumper" --version)
+	# Newer dump programs of MariaDB write a row per line; others are told to, so that rows can be counted.
+	rows=--skip-extended-insert
+	case $made_by in
+	*" 1"[1-9].*MariaDB* | *"from 1"[1-9].* | *" 10."1[1-9]*MariaDB* | *"from 10."1[1-9]*) rows=--extended-insert ;;
+	esac
+	connected "$dumper" --single-transaction --quick --routines --triggers --events --hex-blob --no-tablespaces \
+		--comments "$rows" ${place:+"$place"} --result-file="$2" -- "$1"
+}
+
+# What a dump holds of each table, one JSON line each: its rows, and (checksum=yes) a digest of them. Line breaks in values
+# are escaped in a dump, so that a row is a line.
+count_dump() {
+	summer=
+	[ "$checksum" != yes ] || { has sha256sum && summer=sha256sum; } || summer="openssl dgst -sha256 -r"
+	awk -v digest="$summer" -v sums="$pipes/sums" '
+	function table(line,  name) {
+		name = line
+		sub(/^[^`]*`/, "", name)
+		gsub(/``/, "\001", name)
+		sub(/`.*/, "", name)
+		gsub(/\001/, "`", name)
+		return name
+	}
+	# One program at a time takes the rows of a table; they stand together in a dump.
+	function row(line) {
+		rows[now]++
+		if (digest == "") return
+		if (now != open) { shut(); open = now; taker = digest " >\"" sums "\"" }
+		sub(/[,;]$/, "", line)
+		print line | taker
+	}
+	function shut() {
+		if (open == "") return
+		close(taker)
+		getline sum[open] < sums
+		close(sums)
+		open = ""
+	}
+	/^DELIMITER ;;/ { body = 1; next }
+	/^DELIMITER ;$/ { body = 0; next }
+	body { next }
+	inside { if (/^\(/) row($0); if (/;$/) inside = 0; next }
+	/^CREATE TABLE `/ { now = table($0); if (!(now in rows)) { rows[now] = 0; order[++n] = now } next }
+	/^INSERT (IGNORE )?INTO `/ {
+		now = table($0)
+		if (/ VALUES$/) inside = 1
+		else row($0)
+	}
+	END {
+		shut()
+		for (i = 1; i <= n; i++) {
+			name = order[i]
+			gsub(/\\/, "\\\\", name)
+			gsub(/"/, "\\\"", name)
+			printf "[\"%s\", %d", name, rows[order[i]]
+			if (digest != "") printf ", \"%s\"", substr(sum[order[i]], 1, 64)
+			print "]"
+		}
+	}'
+}
+
+# One line of JSON: how many there are of what is no table.
+count_objects() {
+	echo "select json_object(
+		'views', (select count(*) from information_schema.views where table_schema = database()),
+		'triggers', (select count(*) from information_schema.triggers where trigger_schema = database()),
+		'routines', (select count(*) from information_schema.routines where routine_schema = database()),
+		'events', (select count(*) from information_schema.events where event_schema = database()))" | ask "$1"
+}

@@ -1,0 +1,25 @@
+# Older copies of the very same source, newest first. One that any rule keeps is kept, and the last one that was proven is.
+retain() {
+	[ "$keep" -gt 0 ] || [ "$keep_seconds" -gt 0 ] || return 0
+	cd -P -- "$to"
+	place=0
+	proven=
+	for manifest in $(ls -1r -- "$stem"-????????T??????Z.*.json 2>/dev/null); do
+		grep -qxF -e "$source_line" -- "$manifest" || continue
+		old=${manifest%.json}
+		place=$((place + 1))
+		was_proven=no
+		if [ -z "$proven" ] && [ -f "$old.proven" ] && [ -f "$old" ]; then
+			its_digest=$(sed -n 's/^ *"sha256": "\([0-9a-f]*\)".*/\1/p' "$manifest")
+			! grep -qF -e "\"sha256\": \"$its_digest\"" -- "$old.proven" || { proven=$old; was_proven=yes; }
+		fi
+		[ "$old" != "$name" ] || continue
+		[ "$keep" = 0 ] || [ "$place" -gt "$keep" ] || continue
+		made=$(sed -n 's/^ *"started_unix": \([0-9]*\).*/\1/p' "$manifest")
+		[ "$keep_seconds" = 0 ] || [ "$((began_unix - ${made:-$began_unix}))" -gt "$keep_seconds" ] || continue
+		[ "$was_proven" = no ] || { say kept_proven "$old"; continue; }
+		backup_forget "$old" || { echo "$old could not be removed from its repository" >&2; continue; }
+		second_remove "$old"
+		rm -f -- "$old" "$old.proven" && rm -f -- "$manifest" && say removed "$old"
+	done
+}

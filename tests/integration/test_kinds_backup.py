@@ -1,0 +1,402 @@
+"""Copies in every form, for other eyes and other places; and what damage, a wrong key and a kill come to."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.redact import Secret
+from runner.seams import Script
+from tests.integration.databases import (
+    ROOT,
+    ask,
+    backup,
+    cut_in_half,
+    databases,
+    flip_a_byte,
+    folder_of,
+    forget_digest,
+    restore,
+)
+from tests.unit.steps.driver import Hand, kind_of
+
+
+def forget(where: dict[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: value for key, value in where.items() if key not in keys}
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture
+def owner(space: Path) -> Iterator[Hand]:
+    """Who may start a scratch server, with a folder of his own: PostgreSQL does not run as root."""
+    folder = folder_of(space, "own", "postgres")
+    yield Hand(root=folder, user="postgres" if ROOT else None)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """Two pairs of keys of age: `public`, `private`."""
+    made = []
+    for _ in range(2):
+        text = subprocess.run(["age-keygen"], capture_output=True, text=True, check=True).stdout
+        lines = text.splitlines()
+        made.append({"public": lines[1].rpartition(" ")[2], "private": lines[2]})
+    return made[0], made[1]
+
+
+class TestPostgreSql:
+    @pytest.mark.parametrize("compress", ["none", "zstd"])
+    def test_a_directory_is_dumped_and_restored_by_several_at_once(
+        self, hand: Hand, shop: dict[str, Any], copies: Path, compress: str
+    ) -> None:
+        before = databases(hand, shop)
+        made = backup(hand, shop, copies, format="directory", jobs=2, compress=compress)
+        assert made.verdict.ok, made.problem
+        assert made.values["path"].endswith({"none": ".dir.tar", "zstd": ".dir.tar.zst"}[compress])
+        proof = restore(hand, shop, made.values["path"], jobs=2)
+        assert proof.verdict.ok, proof.problem
+        assert proof.values["equal"] is True
+        assert proof.values["checksums"] == made.values["checksums"] != {}
+        assert proof.values["objects"] == made.values["objects"]
+        assert made.values["objects"]["views"] == 1
+        assert databases(hand, shop) == before
+        assert len(names(copies)) == 3
+
+    def test_rows_that_are_other_rows_are_found_by_their_checksum(
+        self, hand: Hand, shop: dict[str, Any], copies: Path
+    ) -> None:
+        path = Path(backup(hand, shop, copies, format="plain").values["path"])
+        text = path.read_text()
+        assert "\tn7\t10.5\t" in text
+        text = text.replace("\tn7\t10.5\t", "\tn7\t10.6\t")
+        path.write_text(re.sub(r"CREATE VIEW .*?;|ALTER TABLE public.v OWNER.*?;", "", text, flags=re.DOTALL))
+        forget_digest(str(path))
+        ran = restore(hand, shop, path)
+        assert "public.loans: 1000 rows, but not the same: checksum" in ran.problem
+        assert "views: 1 saved, 0 restored" in ran.problem
+        assert not path.with_name(path.name + ".proven").exists()
+
+    def test_a_cluster_is_copied_checked_started_and_asked(self, owner: Hand, shop: dict[str, Any]) -> None:
+        copies = owner.root / "b k's $x"
+        made = backup(owner, forget(shop, "database"), copies, format="base")
+        assert made.verdict.ok, made.problem
+        assert made.values["path"].endswith("/postgresql-base-" + made.values["path"].rpartition("-")[2])
+        assert made.values["path"].endswith(".base.tar.gz")
+        assert made.values["point"]["lsn"] > made.values["point"]["start_lsn"]
+        proof = restore(owner, shop, made.values["path"], amcheck=True)
+        assert proof.verdict.ok, proof.problem
+        assert proof.values["tables"][f"{shop['database']}: public.loans"] == 1000
+        assert "pg_verifybackup: every file" in proof.values["checked"]
+        assert "pg_amcheck found nothing" in proof.values["checked"]
+        assert proof.values["equal"] is None
+        assert [name for name in names(copies) if name.startswith(".")] == []
+
+        # One byte of one file, in an archive that is whole and whose digest fits.
+        path, folder = Path(made.values["path"]), copies / "open"
+        folder.mkdir()
+        subprocess.run(["tar", "-xzf", path, "-C", folder], check=True)
+        flip_a_byte(str(next(file for file in sorted(folder.glob("*/base/*/*")) if file.stat().st_size > 8192)))
+        subprocess.run(["tar", "-czf", path, "-C", folder, next(folder.iterdir()).name], check=True)
+        shutil.rmtree(folder)
+        forget_digest(str(path))
+        ran = restore(owner, shop, path)
+        assert "pg_verifybackup found" in ran.problem
+        assert [name for name in names(copies) if name.startswith(".")] == []
+
+    def test_pgbackrest_where_it_is_configured(self, owner: Hand, pg: dict[str, Any], shop: dict[str, Any]) -> None:
+        tmp_path, copies = owner.root, owner.root / "b k's $x"
+        data = ask(owner, {**pg, "database": "postgres"}, "show data_directory").values["value"]
+        repo = tmp_path / "repo"
+        config = tmp_path / "pgbackrest.conf"
+        socket = f"pg1-socket-path={pg['host']}\npg1-port={pg['port']}\npg1-user={pg['user']}"
+        config.write_text(
+            f"[global]\nrepo1-path={repo}\nrepo1-retention-full=2\nlog-level-file=off\nlock-path={tmp_path}/lock\n"
+            f"start-fast=y\narchive-check=n\narchive-copy=n\n[main]\npg1-path={data}\n{socket}\n"
+        )
+        archiver = Hand(root=owner.root, user=owner.user, env={"PGBACKREST_CONFIG": str(config)})
+        where = {"engine": "postgresql", "format": "pgbackrest", "stanza": "main"}
+        failed = backup(archiver, where, copies)
+        assert "not configured well for the stanza main" in failed.problem
+        made_stanza = archiver.run(Script(text="pgbackrest --stanza=main stanza-create >&2"))
+        assert made_stanza.exit.ok, made_stanza.stderr
+        for change in (
+            "alter system set archive_mode = on",
+            f"alter system set archive_command = 'pgbackrest --config={config} --stanza=main archive-push %p'",
+        ):
+            ask(owner, {**pg, "database": "postgres"}, change, change=True)
+        control = Path(shutil.which("initdb", path="/usr/lib/postgresql/15/bin") or "").with_name("pg_ctl")
+        archiver.run(Script(text=f"{control} -D '{data}' -m fast -w -l {pg['host']}/log restart >/dev/null 2>&1"))
+        made = backup(archiver, where, copies)
+        assert made.verdict.ok, made.problem
+        assert made.values["reference"].endswith("F")
+        # pgbackrest writes a path with a quote in it as a setting that cannot be read: its scratch folder has none.
+        there = {"engine": "postgresql", "user": "owner", "scratch": str(owner.root)}
+        proof = restore(archiver, there, made.values["path"])
+        assert proof.verdict.ok, proof.problem
+        assert proof.values["tables"][f"{shop['database']}: public.loans"] == 1000
+
+
+class TestMariaDb:
+    def test_rows_that_are_other_rows_are_found_by_their_digest(
+        self, hand: Hand, store: dict[str, Any], copies: Path
+    ) -> None:
+        # mariadb-dump itself cannot dump an event of a database with a quote in its name.
+        ask(hand, store, "drop database if exists events; create database events", change=True)
+        store = {**store, "database": "events"}
+        for change in (
+            "create table loans (id int primary key, amount dec(9,2)); insert into loans values (1, 2), (2, 3), (3, 7)",
+            "create view v as select * from loans; create trigger t before insert on loans for each row set new.id = 1",
+            "create procedure p() select 1; create event ev on schedule every 1 day do delete from loans",
+        ):
+            ask(hand, store, change, change=True)
+        made = backup(hand, store, copies, compress="gzip")
+        assert made.verdict.ok, made.problem
+        assert made.values["objects"] == {"views": 1, "triggers": 1, "routines": 1, "events": 1}
+        assert made.values["point"]["binlog_position"] > 0
+        assert made.values["point"]["gtid"].startswith("0-")
+        proof = restore(hand, store, made.values["path"])
+        assert proof.verdict.ok, proof.problem
+        assert proof.values["checksums"] == made.values["checksums"] != {}
+        plain = backup(hand, store, copies, name="plain")
+        path = Path(plain.values["path"])
+        text = path.read_text()
+        path.write_text(text.replace("7.00", "8.00"))
+        forget_digest(str(path))
+        ran = restore(hand, store, path)
+        assert "loans: 3 rows, but not the same" in ran.problem
+
+    def test_a_server_is_copied_prepared_started_and_asked(
+        self, hand: Hand, store: dict[str, Any], copies: Path
+    ) -> None:
+        made = backup(hand, forget(store, "database"), copies, format="mariabackup")
+        assert made.verdict.ok, made.problem
+        assert made.values["point"]["lsn"] > 0
+        proof = restore(hand, store, made.values["path"])
+        assert proof.verdict.ok, proof.problem
+        assert proof.values["tables"][f"{store['database']}.loans"] == 3
+        assert [name for name in names(copies) if name.startswith(".")] == []
+        cut_in_half(made.values["path"])
+        forget_digest(made.values["path"])
+        assert "cannot be opened" in restore(hand, store, made.values["path"]).problem
+
+
+class TestEncryption:
+    def test_age_for_two_and_not_for_a_third(
+        self, hand: Hand, shop: dict[str, Any], copies: Path, keys: tuple[dict[str, str], dict[str, str]]
+    ) -> None:
+        mine, other = keys
+        before = databases(hand, shop)
+        made = backup(hand, shop, copies, encrypt={"age": mine["public"]}, compress="zstd", format="plain")
+        assert made.verdict.ok, made.problem
+        assert made.values["encryption"] == {"tool": "age", "recipients": [mine["public"]]}
+        data = Path(made.values["path"]).read_bytes()
+        assert data.startswith(b"age-encryption.org/v1")
+        proof = restore(hand, shop, made.values["path"], key=Secret("key", mine["private"]))
+        assert proof.verdict.ok, proof.problem
+        assert proof.values["equal"] is True
+        wrong = restore(hand, shop, made.values["path"], key=Secret("key", other["private"]))
+        assert "cannot be opened: decrypting" in wrong.problem
+        assert "no identity matched" in wrong.problem
+        assert "cannot be opened" in restore(hand, shop, made.values["path"]).problem
+        flip_a_byte(made.values["path"])
+        forget_digest(made.values["path"])
+        assert (
+            "cannot be opened" in restore(hand, shop, made.values["path"], key=Secret("key", mine["private"])).problem
+        )
+        refused = backup(hand, shop, copies, encrypt={"age": "age1nobody"})
+        assert "could not be packed" in refused.problem
+        assert databases(hand, shop) == before
+        assert [name for name in names(copies) if name.startswith(".")] == []
+
+    def test_gpg_by_a_key_of_the_keyring(
+        self, hand: Hand, credit: dict[str, Any], copies: Path, tmp_path: Path
+    ) -> None:
+        home = tmp_path / "gnupg"
+        home.mkdir(mode=0o700)
+        user = Hand(root=hand.root, env={"GNUPGHOME": str(home)})
+        make = "gpg --batch --passphrase '' --quick-generate-key backup@example.com default default never"
+        assert user.run(Script(text=make)).exit.ok
+        secret = user.run(Script(text="gpg --batch --armor --export-secret-keys backup@example.com")).stdout.decode()
+        try:
+            made = backup(user, credit, copies, encrypt={"gpg": "backup@example.com"})
+            assert made.verdict.ok, made.problem
+            assert restore(user, credit, made.values["path"]).values["equal"] is True
+            stranger = Hand(root=hand.root, env={"GNUPGHOME": str(tmp_path / "nobody")})
+            assert "cannot be opened" in restore(stranger, credit, made.values["path"]).problem
+            proof = restore(stranger, credit, made.values["path"], key=Secret("key", secret))
+            assert proof.verdict.ok, proof.problem
+            refused = backup(user, credit, copies, encrypt={"gpg": "nobody@example.com"})
+            assert "has no key nobody@example.com" in refused.problem
+        finally:
+            user.run(Script(text="gpgconf --kill all"))
+
+
+class TestPlaces:
+    def test_a_copy_goes_to_a_second_place_and_leaves_it_by_the_same_rule(
+        self, hand: Hand, credit: dict[str, Any], copies: Path, tmp_path: Path
+    ) -> None:
+        second = tmp_path / "mounted"
+        place = {"second": {"path": str(second)}, "keep": 1}
+        missing = backup(hand, credit, copies, **place)
+        assert "nothing was started" in missing.problem
+        second.mkdir()
+        first = backup(hand, credit, copies, **place)
+        assert first.verdict.ok, first.problem
+        assert first.values["second"]["sha256"] == first.values["sha256"]
+        assert first.values["second"]["same_disk"] is True
+        assert names(second) == names(copies)
+        proof = restore(hand, credit, first.values["second"]["place"])
+        assert proof.values["equal"] is True
+        again = backup(hand, credit, copies, **place)
+        assert again.values["removed"] == [Path(first.values["path"]).name]
+        assert [name for name in names(second) if not name.endswith(".proven")] == names(copies)
+
+    @pytest.mark.skipif(not ROOT, reason="needs root: a small file system is mounted")
+    def test_a_second_place_that_fills_up_fails_the_step_and_removes_nothing(
+        self, hand: Hand, credit: dict[str, Any], copies: Path, tmp_path: Path
+    ) -> None:
+        from tests.integration.databases import small_disk
+
+        ask(hand, credit, "create table fat (a)", change=True)
+        ask(hand, credit, "insert into fat values (zeroblob(700000))", change=True)
+        with small_disk(tmp_path / "disk", "1m") as disk:
+            first = backup(hand, credit, copies, second={"path": str(disk)}, keep=1)
+            assert first.verdict.ok, first.problem
+            failed = backup(hand, credit, copies, second={"path": str(disk)}, keep=1)
+            assert "nothing was started" in failed.problem
+            assert Path(first.values["path"]).exists()
+            assert Path(first.values["second"]["place"]).exists()
+
+
+class TestRetention:
+    def test_count_age_and_the_last_proven_one(self, hand: Hand, credit: dict[str, Any], copies: Path) -> None:
+        proven = backup(hand, credit, copies)
+        assert restore(hand, credit, proven.values["path"]).values["proven"].endswith(".proven")
+        second = backup(hand, credit, copies)
+        third = backup(hand, credit, copies, keep=1)
+        assert third.values["removed"] == [Path(second.values["path"]).name]
+        assert third.values["kept_proven"] == [Path(proven.values["path"]).name]
+        old = Path(third.values["manifest"])
+        manifest = json.loads(old.read_text())
+        moved = str(manifest["started_unix"] - 3 * 86400)
+        old.write_text(old.read_text().replace(str(manifest["started_unix"]), moved))
+        young = backup(hand, credit, copies, keep=9, keep_for="2d")
+        assert young.values["removed"] == []
+        aged = backup(hand, credit, copies, keep_for="2d")
+        assert aged.values["removed"] == [Path(third.values["path"]).name]
+        assert restore(hand, credit, aged.values["path"]).verdict.ok
+        last = backup(hand, credit, copies, keep=1)
+        assert last.values["kept_proven"] == [Path(aged.values["path"]).name]
+        assert Path(proven.values["path"]).name in last.values["removed"]
+
+    def test_a_mark_of_another_digest_proves_nothing(self, hand: Hand, credit: dict[str, Any], copies: Path) -> None:
+        first = backup(hand, credit, copies)
+        Path(first.values["path"] + ".proven").write_text('{"sha256": "0000"}')
+        assert backup(hand, credit, copies, keep=1).values["removed"] == [Path(first.values["path"]).name]
+
+
+class TestKilled:
+    def begin(self, hand: Hand, kind: str, params: dict[str, Any], seen: Any) -> None:
+        """Start a step and kill its shell, as a deadline does at last, once `seen` says that it is at work."""
+        script = kind_of(kind).act(hand.wish(params), None)
+        env = {**os.environ, **{key: str(value) for key, value in script.env.items()}}
+        process = subprocess.Popen(["sh", "-c", script.text], env=env, start_new_session=True, stderr=subprocess.PIPE)
+        end = time.monotonic() + 20
+        while not seen():
+            assert time.monotonic() < end and process.poll() is None
+            time.sleep(0.005)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if process.stderr:
+            process.stderr.close()
+
+    def test_what_a_killed_attempt_left_is_removed_by_the_next(
+        self, hand: Hand, shop: dict[str, Any], copies: Path
+    ) -> None:
+        ask(
+            hand, shop, "create table fat as select g, repeat('x', 500) s from generate_series(1, 60000) g", change=True
+        )
+        before = databases(hand, shop)
+        self.begin(hand, "backup", {**shop, "to": str(copies)}, lambda: list(copies.glob(".rawat-*/*.dump")))
+        left = [name for name in names(copies) if name.startswith(".rawat-")]
+        assert len(left) == 1
+        made = backup(hand, shop, copies)
+        assert any(path.endswith(left[0]) for path in made.values["swept"])
+        assert [name for name in names(copies) if name.startswith(".")] == []
+        params = {**forget(shop, "database"), "artefact": made.values["path"]}
+        self.begin(hand, "restore_test", params, lambda: len(databases(hand, shop)) > len(before))
+        assert len(databases(hand, shop)) == len(before) + 1
+        proof = restore(hand, shop, made.values["path"])
+        assert proof.verdict.ok, proof.problem
+        assert any(name.startswith("rawat_scratch_") for name in proof.values["swept"])
+        assert databases(hand, shop) == before
+
+    def test_what_somebody_still_works_in_is_not_touched(
+        self, hand: Hand, credit: dict[str, Any], copies: Path
+    ) -> None:
+        made = backup(hand, credit, copies)
+        text = kind_of("backup").act(hand.wish({**credit, "to": str(copies)}), None).text
+        head = text[: text.index("need=$(backup_need)")]
+        with subprocess.Popen(
+            ["sh", "-c", head + "\necho ready; read x"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as alive:
+            assert alive.stdin is not None and alive.stdout is not None
+            while b"ready" not in alive.stdout.readline():
+                pass
+            again = backup(hand, credit, copies)
+            assert again.values["swept"] == []
+            assert len([name for name in names(copies) if name.startswith(".rawat-")]) == 1
+            alive.stdin.close()
+        assert [name for name in names(copies) if name.startswith(".")] == []
+        assert made.verdict.ok
+
+
+class TestRepositories:
+    @pytest.mark.parametrize("tool", ["restic", "borg"])
+    def test_files_in_a_repository(self, hand: Hand, tmp_path: Path, copies: Path, tool: str) -> None:
+        source = tmp_path / "so urce's"
+        (source / "in").mkdir(parents=True)
+        (source / "a b").write_bytes(os.urandom(50_000))
+        (source / "in" / "skip.tmp").write_text("y")
+        repository = tmp_path / "repository"
+        env = {"BORG_BASE_DIR": str(tmp_path / "borg"), "RESTIC_CACHE_DIR": str(tmp_path / "cache")}
+        keeper = Hand(root=tmp_path, env=env)
+        where = {"engine": "files", "path": str(source), "format": tool, "repository": str(repository)}
+        where["password"] = Secret("pw", "right")
+        assert f"is no repository of {tool}" in backup(keeper, where, copies).problem
+        make = {"restic": f"restic -q -r {repository} init", "borg": f"borg init -e repokey {repository}"}[tool]
+        started = keeper.run(Script(text=make, env={"RESTIC_PASSWORD": "right", "BORG_PASSPHRASE": "right"}))
+        assert started.exit.ok, started.stderr
+        made = backup(keeper, where, copies, exclude="*.tmp")
+        assert made.verdict.ok, made.problem
+        assert made.values["tables"] == {"entries": 3}
+        there = {"engine": "files", "password": where["password"]}
+        proof = restore(keeper, there, made.values["path"])
+        assert proof.verdict.ok, proof.problem
+        assert proof.values["equal"] is True
+        wrong = restore(keeper, {**there, "password": Secret("pw", "wrong")}, made.values["path"])
+        assert f"is no repository of {tool} that can be opened" in wrong.problem
+        again = backup(keeper, where, copies, keep=1, exclude="*.tmp")
+        assert again.verdict.ok, again.problem
+        assert again.values["kept_proven"] == [Path(made.values["path"]).name]
+        assert restore(keeper, there, again.values["path"]).verdict.ok
+        last = backup(keeper, where, copies, keep=1)
+        assert last.values["removed"] == [Path(made.values["path"]).name]
+        largest = max((path for path in repository.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+        largest.chmod(0o600)
+        flip_a_byte(str(largest))
+        assert not restore(keeper, there, last.values["path"]).verdict.ok
