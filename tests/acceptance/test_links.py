@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.project import Project, wait_for
+from tests.bed.process import until
 from tests.bed.proxy import Proxy
 from tests.bed.sshd import LoopbackSshd
 
@@ -41,12 +42,14 @@ def output_of(project: Project, step: str) -> list[str]:
 
 def test_a_session_that_is_killed_three_times_changes_nothing(project: Project) -> None:
     assert project.sshd is not None
-    book = project.playbook(COUNTING)
+    sshd = project.sshd
+    book = project.playbook(COUNTING.replace("sleep 0.4", "sleep 0.8"))
     process = project.start("run", book, "-e", f"folder={project.folder}")
     wait_for(project.folder / "begun", process)
     for _ in range(3):
-        time.sleep(0.7)
-        project.sshd.kill_sessions()
+        until("it is connected", lambda: sshd.sessions() > 0, limit_s=10)
+        time.sleep(0.4)
+        sshd.kill_sessions()
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, out + err
     record = project.record()

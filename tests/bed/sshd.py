@@ -110,10 +110,10 @@ class LoopbackSshd:
     def kill_sessions(self) -> int:
         """SIGKILL to the sshd processes of every connection, not to their commands; returns how many connections."""
         served = self.sessions()
-        for pid in descendants(self._listener):
-            if _name(pid).startswith("sshd"):
-                _kill(pid)
-        until("the sessions are gone", lambda: self.sessions() == 0, limit_s=5)
+        killed = {pid for pid in descendants(self._listener) if _name(pid).startswith("sshd")}
+        for pid in killed:
+            _kill(pid)
+        until("the sessions are gone", lambda: not killed & set(descendants(self._listener)), limit_s=5)
         return served
 
     def new_host_key(self, *, trusted: bool = False) -> None:

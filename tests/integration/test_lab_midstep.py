@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,13 @@ import pytest
 from tests.bed import faults, seeds
 from tests.bed.host import Host, HostSpec
 from tests.bed.lab import Lab
-from tests.bed.process import until
+from tests.bed.process import BedError, until
 from tests.integration.lab_project import LabProject, Said, step_of
 
 pytestmark = pytest.mark.lab
 
 BUSY_S = 12
-"""How long apt-get sits in a package's script, and pg_dump before a locked table."""
+"""How long apt-get sits in a package's script, in seconds; pg_dump stands before a locked table."""
 
 JOBS = {"apt": "upgrade", "dump": "dump"}
 PLAYBOOK = """
@@ -125,7 +125,7 @@ def _prepare(host: Host, *, patched: bool) -> None:
 
 
 def _strike(lab: Lab, fault: str, job: str, undo: ExitStack, trouble: list[str]) -> None:
-    """Wait until the job is in the middle of its work, and let the fault happen."""
+    """Wait until the job is in the middle of its work, let the fault happen, and then the work go on."""
     host = lab.host(f"{fault}-{job}")
     process = "bed-slow.postinst" if job == "apt" else "bin/pg_dump"
     try:
@@ -136,17 +136,25 @@ def _strike(lab: Lab, fault: str, job: str, undo: ExitStack, trouble: list[str])
         )
         time.sleep(1)
         FAULTS[fault](host, undo)
+        if job == "dump":
+            time.sleep(BUSY_S / 2)
+            with suppress(BedError):  # it may be off
+                host.exec("touch /tmp/go-on")
     except Exception as error:  # noqa: BLE001 - a thread's failure is the test's
         trouble.append(f"{host.name}: {error}")
 
 
 def _locked(host: Host) -> subprocess.Popen[bytes]:
-    """Somebody holds a table, so that pg_dump stands in the middle of its work."""
-    words = f"begin; lock table loans in access exclusive mode; select pg_sleep({BUSY_S + 6})"
+    """Somebody holds a table until /tmp/go-on is there, so that pg_dump stands in the middle of its work."""
+    wait = "for n in $(seq 600); do [ -e /tmp/go-on ] && break; sleep 0.2; done"
+    words = f"begin;\nlock table loans in access exclusive mode;\n\\! {wait}\ncommit;\n"
     process = subprocess.Popen(
-        host.command(["su", "postgres", "-c", f"psql -q -d shopintar -c '{words}'"]),
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        host.command(["su", "postgres", "-c", "psql -q -d shopintar"]),
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
+    assert process.stdin is not None
+    process.stdin.write(words.encode())
+    process.stdin.close()
     until(
         f"{host.name}: the table is locked",
         lambda: host.exec(
