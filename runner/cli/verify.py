@@ -87,6 +87,8 @@ def verify(
     if as_json:
         show_json(asdict(verdict) | {"code": verdict.code, "verdict": verdict.word})
         return verdict.code
+    from runner.report.words import amount
+
     grouped: dict[tuple[int, str], list[Any]] = {}
     for finding in verdict.findings:
         grouped.setdefault((finding.code, finding.message), []).append(finding)
@@ -95,7 +97,7 @@ def verify(
             click.echo(visible(f"{finding.where}: {message}"))
         if len(findings) > SHOWN:
             click.echo(f"  and {len(findings) - SHOWN} more like it")
-    lines = f"{len(verdict.runs)} runs, {verdict.lines} ledger lines, head {verdict.head}"
+    lines = f"{amount(len(verdict.runs), 'run')}, {amount(verdict.lines, 'ledger line')}, head {verdict.head}"
     click.echo(f"{verdict.word}: {lines}")
     if verdict.signers:
         click.echo(f"signed by {', '.join(verdict.signers)}")

@@ -63,7 +63,7 @@ def test_every_output_says_who_signed(signed: Project) -> None:
     assert "signed by alice@example.com" in signed.rawat("report", "--format", "csv").out
     said = signed.rawat("verify")
     assert said.code == 0, said
-    assert said.out.startswith("intact, signed and trusted: 1 runs, 3 ledger lines, head ")
+    assert said.out.startswith("intact, signed and trusted: 1 run, 3 ledger lines, head ")
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/audit.md", "report"])
