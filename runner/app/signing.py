@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -127,14 +127,15 @@ def add_signer(
 
 def revoke_signer(context: Context, name: str, at: str = "") -> tuple[Signer, ...]:
     """
-    End what a principal, or the key of a fingerprint, may sign: from now on, or from a moment on.
+    End what a principal, or the key of a fingerprint, may sign: from the next second on, or from a moment on.
 
-    What was signed before stays valid. Raises InvalidInput where nobody is meant.
+    What was signed before stays valid, in this second too: times in allowed_signers are whole seconds.
+    Raises InvalidInput where nobody is meant.
     """
     from runner.signing import AllowedSigners, Signer
 
     path, known = allowed(context)
-    end = _when(at) if at else datetime.now(UTC)
+    end = _when(at) if at else datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
     meant = [
         signer
         for signer in known.signers

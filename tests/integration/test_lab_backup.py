@@ -74,7 +74,14 @@ def test_a_copy_is_proven_on_another_host_and_an_unknown_one_gets_nothing(tmp_pa
 
 
 def test_a_deadline_leaves_nothing_that_the_next_attempt_does_not_remove(tmp_path: Path, lab3: Lab) -> None:
-    seed_postgresql(lab3.host("pg"), loans=150_000)
+    seed_postgresql(lab3.host("pg"), loans=5_000)
+    slow = (
+        "create function public.slowly(n int) returns bool language plpgsql as "
+        "'begin perform pg_sleep(0.1); return true; end'; "
+        "create table public.slow (n int check (public.slowly(n))); "
+        "insert into public.slow select generate_series(1, 30)"
+    )
+    lab3.host("pg").exec(["runuser", "-u", "postgres", "--", "psql", "-q", "-d", "shopintar", "-c", slow])
     project = LabProject(tmp_path / "project", lab3)
     backup = {"engine": "postgresql", "database": "shopintar", "to": "~/late", "keep": 1}
     restore = {"engine": "postgresql", "artefact": "{{ dump.path }}"}
