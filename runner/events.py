@@ -67,6 +67,7 @@ class SittingStarted(Event):
     batches: tuple[tuple[str, ...], ...] = ()
     policy: Mapping[str, Any] = field(default_factory=dict)
     request: Mapping[str, Any] = field(default_factory=dict)
+    approvals: tuple[Mapping[str, Any], ...] = ()
 
 
 @frozen

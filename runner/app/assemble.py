@@ -30,6 +30,7 @@ from runner.redact import Redactor, Secret
 from runner.seams import Clock, People, Watcher
 
 if TYPE_CHECKING:
+    from runner.journal.approvals import Approval
     from runner.settings import Settings
 
 
@@ -70,6 +71,7 @@ def assemble(
     ask: Ask | None,
     ask_sudo: bool,
     earlier: Earlier | None,
+    approvals: Sequence[Approval] = (),
 ) -> Assembly:
     """Raises InvalidInput for a secret that is nowhere, JournalError and LockBusy where the record cannot be begun."""
     settings, plan = prepared.settings, prepared.plan
@@ -79,7 +81,7 @@ def assemble(
     records, clock, stop = Records(settings.records), SystemClock(), Stop()
     records.prepare()
     run_id = earlier.run if earlier else new_run_id()
-    sitting = _frozen(settings, plan, run_id, earlier.sitting if earlier else 1, redactor, clock)
+    sitting = _frozen(settings, plan, run_id, earlier.sitting if earlier else 1, redactor, clock, approvals)
     owner = f"run {run_id} of {identity.name_of(identity.who(context.environment))} since {moment(clock.now())}"
     bus = Bus(sitting, redactor, clock, watchers(run_id, plan))
     around = Surroundings(
@@ -111,7 +113,15 @@ def assemble(
     return Assembly(id=run_id, records=records, sitting=sitting, bus=bus, clock=clock, stop=stop, run=run)
 
 
-def _frozen(settings: Settings, plan: Plan, run_id: str, number: int, redactor: Redactor, clock: Clock) -> Sitting:
+def _frozen(
+    settings: Settings,
+    plan: Plan,
+    run_id: str,
+    number: int,
+    redactor: Redactor,
+    clock: Clock,
+    approvals: Sequence[Approval],
+) -> Sitting:
     """The sitting's folder, with what is going to be done in it."""
     sitting = Sitting(settings.records, run_id, number, redactor)
     sitting.freeze(
@@ -119,6 +129,8 @@ def _frozen(settings: Settings, plan: Plan, run_id: str, number: int, redactor: 
         inventory=canonical([asdict(host) for host in plan.hosts]) + b"\n",
         sources={source.path: source.text for source in plan.playbook.sources},
         at=moment(clock.now()),
+        approvals={word.name: word.text for word in approvals}
+        | {f"{word.name}.sig": word.signature for word in approvals},
         summary={"playbook": plan.playbook.name, "plan_sha256": plan.digest},
     )
     return sitting

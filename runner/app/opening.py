@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from runner.app import identity
@@ -12,6 +12,7 @@ from runner.events import SittingStarted
 from runner.model import Step
 
 if TYPE_CHECKING:
+    from runner.journal.approvals import Approval
     from runner.signing.make import KeySigner
 
 
@@ -25,6 +26,7 @@ def started(
     selection: Selection | None = None,
     policy: Mapping[str, Any] | None = None,
     signer: KeySigner | None = None,
+    approvals: Sequence[Approval] = (),
 ) -> SittingStarted:
     """The first event of a sitting: what is going to be done, by whom, why, and what was asked for."""
     return SittingStarted(
@@ -44,6 +46,7 @@ def started(
         steps=tuple(_declared(step) for step in plan.playbook.walk()),
         batches=plan.batches,
         policy={"all_phases": plan.playbook.all_phases, **(policy or {})},
+        approvals=tuple(word.to_json() for word in approvals),
         request={} if selection is None else selection.to_json(),
     )
 

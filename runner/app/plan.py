@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from runner.app.approve import approvals_word
 from runner.app.hole import Hole
 from runner.app.prepare import Prepared
 from runner.app.wiring import KINDS
@@ -40,7 +41,7 @@ def describe(prepared: Prepared, *, live: Mapping[str, Mapping[str, str]] | None
         "owner": plan.playbook.owner,
         "steps": steps,
         "checklist": [item.to_json() for item in plan.playbook.checklist],
-        "approvals": "none needed",
+        "approvals": approvals_word(prepared.settings, plan.digest),
         "left_out": [dict(left) for left in plan.left_out],
         "unknown": [{"name": name, "from": where} for name, where in sorted(unknown.items())],
     }

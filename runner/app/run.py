@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from runner.app.approve import check_approvals
 from runner.app.assemble import Earlier, assemble
 from runner.app.change import check_change, policy_of
 from runner.app.opening import started, statement
@@ -61,15 +62,17 @@ def carry_out(
     departures = check_change(prepared.settings, prepared.plan.playbook.name, reason, now)
     needed = _SIGNATURE if prepared.settings.policy.signature else ""
     signer = signer_of(prepared.settings, context.environment, needed=needed)
+    approvals = check_approvals(prepared, context, reason, signer)
     made = assemble(
-        prepared, context, watchers=watchers, people=people, ask=ask, ask_sudo=ask_sudo, earlier=earlier
+        prepared, context, watchers=watchers, people=people, ask=ask, ask_sudo=ask_sudo, earlier=earlier,
+        approvals=approvals,
     )  # fmt: skip
     with heeded(made.stop, made.run.kill, on_cancel=on_cancel):
         emit = made.bus.emit
         policy = policy_of(prepared.settings, reason, now)
         first = started(
             made.id, prepared.plan, context, reason, sitting=made.sitting.number, selection=prepared.selection,
-            policy=policy, signer=signer,
+            policy=policy, signer=signer, approvals=approvals,
         )  # fmt: skip
         emit(first)
         for deviation in (*departures, *_left_out(prepared.plan), *(earlier.deviations if earlier else ())):

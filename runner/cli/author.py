@@ -49,11 +49,19 @@ def check(files: tuple[str, ...]) -> int:
 @setting_options
 @click.option("--live", is_flag=True, help="Connect and look, changing nothing: what would change, what not.")
 @click.option("--detailed-exitcode", is_flag=True, help="With --live: exit 3 where there is work to do.")
+@click.option("--save", is_flag=True, help="Keep the plan in the records, to be approved: rawat approve.")
 @click.option("--commands", is_flag=True, help="Every line that would be sent.")
 @click.option("--ask-sudo", is_flag=True, help="With --live: ask for the sudo password.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def plan(
-    playbook: str, live: bool, detailed_exitcode: bool, commands: bool, ask_sudo: bool, as_json: bool, **given: Any
+    playbook: str,
+    live: bool,
+    detailed_exitcode: bool,
+    save: bool,
+    commands: bool,
+    ask_sudo: bool,
+    as_json: bool,
+    **given: Any,
 ) -> int:
     """Show what would be done where, and the plan's digest. Touches no host without --live."""
     from runner.app.plan import describe
@@ -70,6 +78,10 @@ def plan(
         looks = look(prepared, context, ask=ask_hidden if ask_sudo and context.terminal else None)
         code = looks.exit_code(detailed=detailed_exitcode)
     described = describe(prepared, live=looks.said if looks else None)
+    if save:
+        from runner.app.approve import save_plan
+
+        click.echo(f"kept as {save_plan(prepared, context)}", err=True)
     described["next"] = f"rawat run {playbook}" + "".join(f" -i {path}" for path in given["inventory"])
     if as_json:
         show_json(described | ({"refused": dict(looks.refused)} if looks else {}))

@@ -10,19 +10,29 @@ from runner.cli.carrying import carry_out_live, carrying_context, carrying_optio
 from runner.cli.change import change_options, reason_of
 from runner.cli.console import context_of, selection_of, selection_options, setting_options
 
+_SELECTING = ("inventory", "hosts", "variable", "start_at", "only", "skip")
+
 
 @click.command()
-@click.argument("playbook", type=click.Path())
+@click.argument("playbook", type=click.Path(), required=False)
+@click.option("--plan", metavar="PLAN", help="Instead of a playbook: only this plan, by its file or digest.")
 @selection_options
 @setting_options
 @change_options
 @carrying_options
-def run(playbook: str, **given: Any) -> int:
+def run(playbook: str | None, plan: str | None, **given: Any) -> int:
     """Carry out a playbook, and leave a record."""
+    from runner.app.approve import prepare_saved
     from runner.app.prepare import prepare
+    from runner.errors import InvalidInput
 
     context = carrying_context(given)
-    prepared = prepare(selection_of(playbook, given), context)
+    if plan is None and playbook is not None:
+        prepared = prepare(selection_of(playbook, given), context)
+    elif plan is not None and playbook is None and not any(given[name] for name in _SELECTING):
+        prepared = prepare_saved(context, plan)
+    else:
+        raise InvalidInput("say either a playbook, with what selects hosts and steps, or --plan alone")
     for note in prepared.inventory.notes:
         click.echo(f"note: {note}", err=True)
     return carry_out_live(prepared, context, reason_of(given), given)

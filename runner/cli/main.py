@@ -8,7 +8,7 @@ import sys
 import click
 
 from runner import __version__
-from runner.cli import author, execute, inspect, key, report, sign, targets, verify
+from runner.cli import approve, author, execute, inspect, key, report, sign, targets, verify
 from runner.cli.console import fail
 
 
@@ -30,18 +30,10 @@ def cli() -> None:
 
 
 for command in (
-    *(author.init, author.check, author.plan, execute.run, execute.resume, execute.cancel, execute.answer),
-    *(
-        inspect.runs,
-        inspect.show,
-        inspect.logs,
-        report.report,
-        sign.sign,
-        verify.verify,
-        verify.anchor,
-        inspect.reindex,
-    ),
-    key.key,
+    *(author.init, author.check, author.plan, approve.approve),
+    *(execute.run, execute.resume, execute.cancel, execute.answer),
+    *(inspect.runs, inspect.show, inspect.logs, report.report),
+    *(sign.sign, verify.verify, verify.anchor, key.key, inspect.reindex),
     *(targets.hosts, targets.trust, targets.settings, author.kinds, author.schema, execute.demo),
 ):
     cli.add_command(command)

@@ -45,12 +45,20 @@ class Sitting:
         self._lock: int | None = None
 
     def freeze(
-        self, *, plan: bytes, inventory: bytes, sources: Mapping[str, str], at: str, summary: Mapping[str, Any]
+        self,
+        *,
+        plan: bytes,
+        inventory: bytes,
+        sources: Mapping[str, str],
+        at: str,
+        summary: Mapping[str, Any],
+        approvals: Mapping[str, bytes] | None = None,
     ) -> None:
         """
         Put what is going to be done on disk, then the ledger's OPEN line, before the first connection.
 
-        `sources` maps names to the texts of playbook and includes. Raises JournalError.
+        `sources` maps names to the texts of playbook and includes, `approvals` names to the bytes of what was signed.
+        Raises JournalError.
         """
         try:
             make_folder(self.folder.parent)
@@ -65,6 +73,9 @@ class Sitting:
             path = self.folder / "playbook" / name
             make_folder(path.parent)
             write_new(path, text.encode())
+        for name, data in (approvals or {}).items():
+            make_folder(self.folder / "approvals")
+            write_new(self.folder / "approvals" / name, data)
         for folder in (self.folder, self.folder.parent, self.records):
             sync_folder(folder)
         self._opened = ledger.add(self.records, "OPEN", at, run=self.run, sitting=self.number, **summary)

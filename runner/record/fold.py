@@ -121,6 +121,7 @@ def _begin(record: RunRecord, event: SittingStarted) -> RunRecord:
         items=event.checklist,
         all_phases=bool(event.policy.get("all_phases")),
         policy={**event.policy, "review_due": record.policy.get("review_due") or event.policy.get("review_due") or ""},
+        approvals=event.approvals or record.approvals,
         executors=tuple(dict.fromkeys((*record.executors, *names_of(event.who)))),
         left_out=event.left_out,
     )

@@ -154,6 +154,7 @@ class RunRecord:
     people: tuple[Mapping[str, str], ...] = ()
     troubles: tuple[str, ...] = ()
     acts: tuple[Mapping[str, Any], ...] = ()
+    approvals: tuple[Mapping[str, Any], ...] = ()
     policy: Mapping[str, Any] = field(default_factory=dict)
     executors: tuple[str, ...] = ()
     not_started: tuple[str, ...] = ()

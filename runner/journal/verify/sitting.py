@@ -12,6 +12,7 @@ from runner.events import SittingStarted, StepFinished
 from runner.journal.folder import SittingRead
 from runner.journal.ledger import Entry
 from runner.journal.sitting import SIGNATURE, STATEMENT, SUMS, listed
+from runner.journal.verify.approvals import check_approvals
 from runner.journal.verify.look import Look, check_signed, digest_of, read_file, read_object
 from runner.journal.verify.verdict import Finding, altered, not_sealed, not_signed
 from runner.signing import RUN
@@ -29,6 +30,7 @@ def check_sitting(look: Look, run: str, sitting: SittingRead, before: SittingRea
     yield from _events(run, sitting, opened)
     yield from _plan(sitting, opened)
     yield from _outputs(sitting)
+    yield from check_approvals(look, sitting)
     if sealed is None:
         if (sitting.folder / SUMS).exists():
             message = "its seal is not in the ledger: interrupted while it was sealed, or the ledger was cut"
