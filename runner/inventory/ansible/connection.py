@@ -86,7 +86,11 @@ def _setting(done: Translated, name: str, written: Written) -> Written | None:
         wrong = "" if text.isdecimal() and 0 < int(text) < 65536 else f"{show(value)} is no port"
         value = int(text) if not wrong else value
     elif key == "transport":
-        wrong = "" if value in _TRANSPORTS else f"{show(value)} is no connection that rawat has: ssh, local"
+        wrong = (
+            ""
+            if isinstance(value, str) and value in _TRANSPORTS
+            else f"{show(value)} is no connection that rawat has: ssh, local"
+        )
         wrong += likely(str(value), _TRANSPORTS) if wrong else ""
         value = _TRANSPORTS.get(value, value) if not wrong else value
     else:
