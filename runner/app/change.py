@@ -49,6 +49,8 @@ def policy_of(settings: Settings, reason: Reason, now: datetime) -> Mapping[str,
     due = now + timedelta(seconds=settings.policy.emergency_review_s)
     return {
         "signature": settings.policy.signature,
+        "approvals": settings.policy.approvals if reason.change == "normal" else 0,
+        "approvers": list(settings.policy.approvers),
         "review": review,
         "self_review": settings.policy.self_review,
         "review_due": moment(due) if emergency else "",

@@ -91,6 +91,17 @@ SCHEMA: Mapping[str, Any] = {
                     "enum": ["required", "optional"],
                     "description": "Whether a run needs a key that signs its record. Default: optional.",
                 },
+                "approvals": {
+                    "type": ["integer", "string"],
+                    "pattern": "^[0-9]+$",
+                    "minimum": 0,
+                    "description": "How many people have to approve a normal change, the executor not counted. "
+                    "Default: 0.",
+                },
+                "approvers": {
+                    **_PATHS,
+                    "description": "Whose approvals count, as named in allowed_signers. Default: everybody's there.",
+                },
                 "standard": {
                     **_PATHS,
                     "description": "Playbooks that may run as standard changes: approved once and for all. "

@@ -87,6 +87,8 @@ def _settings(root: Path, path: Path | None, entries: dict[str, Entry]) -> Setti
         anchor_authority=values["anchor.authority"],
         policy=Policy(
             signature=values["policy.signature"] == "required",
+            approvals=values["policy.approvals"],
+            approvers=values["policy.approvers"],
             standard=values["policy.standard"],
             review=values["policy.review"] == "required",
             self_review=values["policy.self_review"] == "allow",
@@ -127,6 +129,8 @@ def _defaults(root: Path, folder: Path, environment: Mapping[str, str]) -> Itera
         "policy.ticket": "optional",
         "policy.same_machine": "refuse",
         "policy.signature": "optional",
+        "policy.approvals": 0,
+        "policy.approvers": (),
         "policy.standard": (),
         "policy.review": "optional",
         "policy.self_review": "refuse",
@@ -296,6 +300,8 @@ _READ: Mapping[str, Callable[[Any, Path], Any]] = {
     "policy.ticket": _text,
     "policy.same_machine": _text,
     "policy.signature": _text,
+    "policy.approvals": lambda value, base: int(value),
+    "policy.approvers": _texts,
     "policy.standard": _texts,
     "policy.review": _text,
     "policy.self_review": _text,
@@ -306,4 +312,4 @@ _READ: Mapping[str, Callable[[Any, Path], Any]] = {
     "reconnect_timeout": _span,
     "lock_timeout": _span,
 }
-_LISTS = frozenset({"inventory", "known_hosts", "policy.standard"})
+_LISTS = frozenset({"inventory", "known_hosts", "policy.approvers", "policy.standard"})

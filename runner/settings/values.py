@@ -27,6 +27,8 @@ class Policy:
     """What a run has to keep to, beside its ticket; for the record it is written down as it held."""
 
     signature: bool = False
+    approvals: int = 0
+    approvers: tuple[str, ...] = ()
     standard: tuple[str, ...] = ()
     review: bool = False
     self_review: bool = False
