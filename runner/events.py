@@ -234,6 +234,19 @@ class GateRefused(Event):
 
 
 @frozen
+class GateOpened(Event):
+    """A gate that an earlier run opened: `run` restored the copy `sha256`, made at `copied_at`, of `database`."""
+
+    host: str
+    step: str
+    gate: str
+    database: str
+    run: str
+    copied_at: str
+    sha256: str = ""
+
+
+@frozen
 class Deviated(Event):
     """Every skip, override, force: `what` names it."""
 
@@ -287,7 +300,7 @@ _TYPES: Mapping[str, type[Event]] = {
     for cls in (
         SittingStarted, HostConnected, HostRefused, LinkDropped, BatchStarted, BatchFinished, HostStarted, StepSkipped,
         StepStarted, StepRecalled, CommandSent, StepFinished, Waited, RollbackStarted, PersonAsked, PersonAnswered,
-        GateRefused, Deviated, HostFinished, WatcherFailed, StopAsked, SittingEnded,
+        GateRefused, GateOpened, Deviated, HostFinished, WatcherFailed, StopAsked, SittingEnded,
     )
 }  # fmt: skip
 _NAMES = {name: frozenset(f.name for f in fields(cls)) for name, cls in _TYPES.items()}

@@ -64,9 +64,16 @@ class Watch:
 
 @frozen
 class Requirement:
-    """A checklist item that must be proven on this host first."""
+    """
+    A checklist item that must be proven on this host first.
+
+    With `within_s` an earlier run counts that proved it so many seconds ago at most, by restoring a copy of the
+    `database` (a template; empty: the one that the step works on).
+    """
 
     item: str
+    within_s: float | None = None
+    database: str = ""
 
 
 @frozen

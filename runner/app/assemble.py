@@ -72,6 +72,7 @@ def assemble(
     ask_sudo: bool,
     earlier: Earlier | None,
     approvals: Sequence[Approval] = (),
+    opened: frozenset[tuple[str, str, str]] = frozenset(),
 ) -> Assembly:
     """Raises InvalidInput for a secret that is nowhere, JournalError and LockBusy where the record cannot be begun."""
     settings, plan = prepared.settings, prepared.plan
@@ -96,6 +97,7 @@ def assemble(
         reconnect_s=settings.reconnect_timeout_s,
         lock_s=settings.lock_timeout_s,
         resources=Resources(settings.records / "locks"),
+        opened=opened,
         owner=owner,
         until=clock.monotonic() + plan.playbook.rollout.timeout_s,
     )

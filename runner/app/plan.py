@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from runner.app.approve import approvals_word
+from runner.app.gates import gates_of
 from runner.app.hole import Hole
 from runner.app.prepare import Prepared
 from runner.app.wiring import KINDS
+from runner.engine.clock import SystemClock
 from runner.engine.naming import host_names, render_params, user_of
 from runner.engine.plan import Plan
 from runner.model import Facts, Host, Step
@@ -26,8 +28,9 @@ def describe(prepared: Prepared, *, live: Mapping[str, Mapping[str, str]] | None
     `live` maps hosts and steps to what a look said of them.
     """
     plan = prepared.plan
+    gates = gates_of(prepared, SystemClock().now())
     steps = [
-        _step(plan, step, live or {})
+        {**_step(plan, step, live or {}), "gates": [gate.text for gate in gates if gate.step == step.id]}
         for step in plan.playbook.walk()
         if step.kind != "group" and step.id not in plan.skip
     ]

@@ -21,6 +21,8 @@ class Selection:
     start_at: str = ""
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
+    override: tuple[str, ...] = ()
+    """Checklist items whose gates are opened by a person, with a reason."""
 
     def to_json(self) -> dict[str, Any]:
         """With absolute paths, so that it can be asked again from anywhere."""
@@ -32,6 +34,7 @@ class Selection:
             "start_at": self.start_at,
             "only": list(self.only),
             "skip": list(self.skip),
+            "override": list(self.override),
         }
 
     @classmethod
@@ -44,6 +47,7 @@ class Selection:
             start_at=str(data["start_at"]),
             only=tuple(data["only"]),
             skip=tuple(data["skip"]),
+            override=tuple(data.get("override", ())),
         )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from runner.app.approve import check_approvals
 from runner.app.assemble import Earlier, assemble
 from runner.app.change import check_change, policy_of
+from runner.app.gates import check_gates
 from runner.app.opening import started, statement
 from runner.app.prepare import Prepared
 from runner.app.request import Context, Reason
@@ -60,12 +61,14 @@ def carry_out(
     """
     now = SystemClock().now()
     departures = check_change(prepared.settings, prepared.plan.playbook.name, reason, now)
+    opening = check_gates(prepared, reason, now)
     needed = _SIGNATURE if prepared.settings.policy.signature else ""
     signer = signer_of(prepared.settings, context.environment, needed=needed)
     approvals = check_approvals(prepared, context, reason, signer)
     made = assemble(
         prepared, context, watchers=watchers, people=people, ask=ask, ask_sudo=ask_sudo, earlier=earlier,
         approvals=approvals,
+        opened=opening.opened,
     )  # fmt: skip
     with heeded(made.stop, made.run.kill, on_cancel=on_cancel):
         emit = made.bus.emit
@@ -75,7 +78,14 @@ def carry_out(
             policy=policy, signer=signer, approvals=approvals,
         )  # fmt: skip
         emit(first)
-        for deviation in (*departures, *_left_out(prepared.plan), *(earlier.deviations if earlier else ())):
+        for proof in opening.proofs:
+            emit(proof)
+        for deviation in (
+            *departures,
+            *opening.deviations,
+            *_left_out(prepared.plan),
+            *(earlier.deviations if earlier else ()),
+        ):
             emit(deviation)
         code = made.run.execute()
         made.bus.close()

@@ -69,6 +69,7 @@ def selection_of(playbook: str, given: dict[str, Any]) -> Selection:
         start_at=given["start_at"] or "",
         only=given["only"],
         skip=given["skip"],
+        override=given.get("override") or (),
     )
 
 

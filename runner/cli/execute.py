@@ -17,6 +17,7 @@ _SELECTING = ("inventory", "hosts", "variable", "start_at", "only", "skip")
 @click.argument("playbook", type=click.Path(), required=False)
 @click.option("--plan", metavar="PLAN", help="Instead of a playbook: only this plan, by its file or digest.")
 @selection_options
+@click.option("--override", multiple=True, metavar="ITEM", help="Open the gate of a checklist item; needs a --reason.")
 @setting_options
 @change_options
 @carrying_options

@@ -190,11 +190,23 @@ class Errand:
             summary=result.summary,
             notes=tuple(self.notes),
             tail="" if good or self.step.no_output else self.output.tail(),
-            values=kept_values(result.values) if self.step.register and not self.step.no_output else {},
+            values=self._kept(result),
             register=self.step.register or "",
             output=kept,
             last=last,
         )
+
+    def _kept(self, result: StepResult) -> dict[str, Any]:
+        """What the record keeps of a result: what is registered, else the kind's own values where they are proof."""
+        if self.step.no_output:
+            return {}
+        if self.step.register:
+            return kept_values(result.values)
+        proof = getattr(self.kind, "evidence", False)
+        return kept_values({key: result.values[key] for key in result.values if key not in _PLAIN}) if proof else {}
+
+
+_PLAIN = ("ok", "changed", "exit", "stdout", "stderr")
 
 
 def _quiet(stream: Stream, data: bytes) -> None:

@@ -240,13 +240,16 @@ class HostRun:
         """Checklist items that must be proven on this host first."""
         items = {item.id: item for item in self._around.playbook.checklist}
         for requirement in step.requires:
-            item = items[requirement.item]
-            missing = [name for name in item.proof if not self._proven(name)]
-            if item.by_hand and not self._signed(item.id):
+            if (self.host.name, step.id, requirement.item) in self._around.opened:
+                continue
+            item = items.get(requirement.item)
+            missing = [name for name in item.proof if not self._proven(name)] if item else ["an earlier run"]
+            if item and item.by_hand and not self._signed(item.id):
                 missing = ["a person's word"]
             if missing:
-                message = f"{instance} needs '{item.id}' proven first; not yet: {', '.join(missing)}"
-                self._around.bus.emit(GateRefused(host=self.host.name, step=instance, gate=item.id, message=message))
+                gate = requirement.item
+                message = f"{instance} needs '{gate}' proven first; not yet: {', '.join(missing)}"
+                self._around.bus.emit(GateRefused(host=self.host.name, step=instance, gate=gate, message=message))
                 raise _Halt(message, Outcome.REFUSED)
 
     def _proven(self, name: str) -> bool:

@@ -49,6 +49,8 @@ class Surroundings:
     lock_s: float = 0.0
     """How long to wait for a host that another run holds, at most."""
     resources: Resources | None = None
+    opened: frozenset[tuple[str, str, str]] = frozenset()
+    """Gates that an earlier run opened, or a person: host, step, checklist item."""
     owner: str = ""
     """One line that says who holds what this run holds."""
     until: float = float("inf")

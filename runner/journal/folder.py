@@ -7,6 +7,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,14 @@ def new_run_id() -> str:
     """26 characters that sort by time: 48 bits of milliseconds, 80 random (ULID)."""
     number = (int(time.time() * 1000) << 80) | int.from_bytes(os.urandom(10), "big")
     return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
+
+
+def begun(run: str) -> datetime:
+    """When a run was begun, by its id: UTC, to the millisecond. What is no id was begun in 1970."""
+    number = 0
+    for letter in run[:10]:
+        number = number << 5 | max(0, _ALPHABET.find(letter))
+    return datetime.fromtimestamp((number & (1 << 48) - 1) / 1000, UTC)
 
 
 @frozen

@@ -199,7 +199,11 @@ class _Loader:
                     found.append(document.problem((*at, "proof", index), message))
         for step in playbook.walk():
             for requirement in step.requires:
-                if requirement.item not in items:
+                own = step.params.get("database") if isinstance(step.params, Mapping) else None
+                if requirement.within_s is not None and not (requirement.database or own):
+                    message = f"'{step.id}' requires '{requirement.item}' of which database? say so beside 'within'"
+                    found.append(Problem(message=message, where=step.location))
+                if requirement.item not in items and requirement.within_s is None:
                     message = f"'{step.id}' requires '{requirement.item}', which is no checklist item"
                     message += likely(requirement.item, items)
                     found.append(Problem(message=message, where=step.location))

@@ -66,8 +66,24 @@ STEP_KEYS: Mapping[str, Any] = {
     "output_limit": {"type": ["integer", "string"], "description": "The step fails once it wrote more than this."},
     "requires": {
         "type": "array",
-        "items": {"type": "string", "pattern": ID},
-        "description": "Checklist items that must be proven on this host before the step may start.",
+        "items": {
+            "anyOf": [
+                {"type": "string", "pattern": ID},
+                {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "required": ["item", "within"],
+                    "properties": {
+                        "item": {"type": "string", "pattern": ID},
+                        "within": DURATION,
+                        "database": {"type": "string", "minLength": 1},
+                    },
+                },
+            ]
+        },
+        "description": "Checklist items that must be proven on this host before the step may start. "
+        "`{item: restore-proven, within: 24h}` accepts an earlier run as well, which restored a copy of the same "
+        "`database` (left out: the one that the step works on) at most so long ago.",
     },
     "idempotent": {"type": "boolean", "description": "It is safe to repeat when nobody knows how it ended."},
     "check": {"type": "string", "description": "A command that only reads: exit 0 = done already, 1 = not done."},

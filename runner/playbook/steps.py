@@ -122,13 +122,20 @@ class StepReader:
             expects_reboot=item.get("expects_reboot") is True,
             lock=item.get("lock"),
             output_limit=_bytes(item.get("output_limit")),
-            requires=tuple(Requirement(item=str(name)) for name in item.get("requires", ())),
+            requires=tuple(_requirement(name) for name in item.get("requires", ())),
             idempotent=item.get("idempotent") is True,
             check=item.get("check"),
             no_output=item.get("no_output") is True,
             once=item.get("once") is True,
             local=item.get("local") is True,
         )
+
+
+def _requirement(asked: Any) -> Requirement:
+    if not isinstance(asked, Mapping):
+        return Requirement(item=str(asked))
+    within = _seconds(asked.get("within"), 0.0)
+    return Requirement(item=str(asked.get("item")), within_s=within, database=str(asked.get("database") or ""))
 
 
 def _seconds(value: Any, standard: Any) -> Any:

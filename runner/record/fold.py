@@ -12,6 +12,7 @@ from runner.events import (
     CommandSent,
     Deviated,
     Event,
+    GateOpened,
     GateRefused,
     HostConnected,
     HostFinished,
@@ -48,7 +49,7 @@ def fold(sittings: Sequence[Iterable[Event]], acts: Iterable[Mapping[str, Any]] 
     hosts: dict[str, HostRecord] = {}
     steps: dict[str, dict[str, StepRecord]] = {}
     for events in sittings:
-        record = replace(record, sealed=False, exit_code=None, stopped_by="", not_started=(), gates=())
+        record = replace(record, sealed=False, exit_code=None, stopped_by="", not_started=(), gates=(), opened=())
         at, last, before = record.ended_at, 0, record.took_ms
         for event in events:
             event = replace(event, mono_ms=event.mono_ms + before) if before else event
@@ -87,6 +88,10 @@ def _apply(record: RunRecord, event: Event) -> RunRecord:
         case GateRefused():
             note = {"host": event.host, "step": event.step, "gate": event.gate, "message": event.message}
             return replace(record, gates=(*record.gates, note))
+        case GateOpened():
+            message = f"opened by run {event.run}, which restored a copy of {event.database} of {event.copied_at}"
+            note = {"host": event.host, "step": event.step, "gate": event.gate, "message": message}
+            return replace(record, opened=(*record.opened, note))
         case PersonAnswered():
             note = {"host": event.host, "step": event.step, "answer": event.answer, "by": event.by, "how": event.how}
             return replace(record, people=(*record.people, note))

@@ -151,6 +151,7 @@ class RunRecord:
     batches: tuple[Batch, ...] = ()
     deviations: tuple[Mapping[str, str], ...] = ()
     gates: tuple[Mapping[str, str], ...] = ()
+    opened: tuple[Mapping[str, str], ...] = ()
     people: tuple[Mapping[str, str], ...] = ()
     troubles: tuple[str, ...] = ()
     acts: tuple[Mapping[str, Any], ...] = ()

@@ -53,6 +53,7 @@ def _step(step: dict[str, Any], commands: bool) -> Iterator[str]:
         marks.append(f"when {step['when']}")
     if step.get("requires"):
         marks.append(f"locked until {', '.join(step['requires'])} is proven")
+    marks += step.get("gates", ())
     if step.get("proves"):
         marks.append(f"proves {', '.join(step['proves'])}")
     if step.get("live"):

@@ -24,6 +24,7 @@ _FORMATS = (
 class Backup(HostKind):
     name: ClassVar[str] = "backup"
     family: ClassVar[str] = "database"
+    evidence: ClassVar[bool] = True
     secret: ClassVar[tuple[str, ...]] = ("password",)
     schema: ClassVar[Mapping[str, Any]] = part.record(
         "Back up a database or files",

@@ -28,6 +28,7 @@ Objects = Mapping[str, Mapping[str, Any]]
 class Optimize(HostKind):
     name: ClassVar[str] = "optimize"
     family: ClassVar[str] = "database"
+    evidence: ClassVar[bool] = True
     idempotent: ClassVar[bool] = True
     secret: ClassVar[tuple[str, ...]] = ("password",)
     schema: ClassVar[Mapping[str, Any]] = part.record(

@@ -20,6 +20,7 @@ _PATTERN = {"type": "string", "pattern": "^[A-Za-z0-9*?\\[][A-Za-z0-9+._:*?\\[\\
 class Patch(HostKind):
     name: ClassVar[str] = "patch"
     family: ClassVar[str] = "system"
+    evidence: ClassVar[bool] = True
     idempotent: ClassVar[bool] = True
     schema: ClassVar[Mapping[str, Any]] = part.record(
         "Updates of packages, listed or applied",

@@ -22,6 +22,7 @@ Rows = Mapping[str, Sequence[Any]]
 class RestoreTest(HostKind):
     name: ClassVar[str] = "restore_test"
     family: ClassVar[str] = "database"
+    evidence: ClassVar[bool] = True
     secret: ClassVar[tuple[str, ...]] = ("password", "key")
     schema: ClassVar[Mapping[str, Any]] = part.record(
         "Prove that a backup can be restored",

@@ -16,6 +16,8 @@ class HostKind:
     shell: ClassVar[tuple[str, ...]] = ()
     secret: ClassVar[tuple[str, ...]] = ()
     reboots: ClassVar[bool] = False
+    evidence: ClassVar[bool] = False
+    """Whether its values are proof: the record keeps them though no step registers them."""
 
     def reads_only(self, params: Any) -> bool:
         return False
