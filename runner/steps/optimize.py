@@ -21,6 +21,11 @@ _USUAL: Mapping[str, Any] = {
     "index_size": "8MB",
     "free_percent": 20,
     "free_size": "16MB",
+    "table_size": "64MB",
+    "table_bloat_percent": 50,
+    "transaction_age": "1h",
+    "xid_age": 500_000_000,
+    "cache_hit_percent": 90,
 }
 Objects = Mapping[str, Mapping[str, Any]]
 
@@ -39,10 +44,14 @@ class Optimize(HostKind):
         "PostgreSQL: `VACUUM (ANALYZE)` of tables with dead rows, `ANALYZE` of tables with stale statistics, then "
         "`REINDEX CONCURRENTLY` of B-trees whose estimated bloat is beyond the limit. VACUUM makes room for new rows "
         "inside the table; it does not make the file smaller, and no figure here says so. MariaDB: `ANALYZE TABLE` of "
-        "all, then `OPTIMIZE TABLE` of those with free space inside. SQLite: `VACUUM` of a file with free pages, "
+        "all, then tables with free space inside are written anew, InnoDB while they are in use, others only with "
+        "`blocking`. SQLite: `VACUUM` of a file with free pages, "
         "`ANALYZE`, `integrity_check`.\n\n"
         "Values: `before` and `after` (figures by object), `jobs` (what is beyond the limits now), `did`, `failed`, "
-        "`dead_before`, `dead_after`, `bytes_before`, `bytes_after`, `freed_bytes` (measured, may be negative).",
+        "`dead_before`, `dead_after`, `bytes_before`, `bytes_after`, `freed_bytes` (measured, may be negative), `took` "
+        "(seconds by statement), `left` (what was left for another time), `findings` (what a person should know: "
+        "unused, duplicate and invalid indexes, bloated tables, long transactions, transaction ids, cache, settings "
+        "against memory; they are never changed), each as `what`, `object`, `detail`.",
         {
             "engine": ENGINE,
             "database": part.text("The database's name; for SQLite the absolute path of its file (`~/` is allowed)."),
@@ -64,6 +73,19 @@ class Optimize(HostKind):
                         "default": 40,
                         "description": "PostgreSQL: and its estimated empty share, in percent.",
                     },
+                    "table_size": part.size("PostgreSQL: size of a table that may be told as bloated.", default="64MB"),
+                    "table_bloat_percent": {
+                        **_PERCENT,
+                        "default": 50,
+                        "description": "PostgreSQL: and its estimated empty share, in percent.",
+                    },
+                    "transaction_age": part.duration("How long a transaction may be open untold.", "1h"),
+                    "xid_age": part.whole("PostgreSQL: age of the oldest transaction id untold.", default=500_000_000),
+                    "cache_hit_percent": {
+                        **_PERCENT,
+                        "default": 90,
+                        "description": "Share of reads from memory below which it is told.",
+                    },
                     "free_size": part.size("MariaDB, SQLite: free space inside a table or file.", default="16MB"),
                     "free_percent": {
                         **_PERCENT,
@@ -72,6 +94,22 @@ class Optimize(HostKind):
                     },
                 },
             },
+            "budget": part.duration("After so much time no further object is begun; what is left is told.", None),
+            "repack": part.flag(
+                "PostgreSQL: write bloated tables anew with pg_repack, which must be installed on the host and in the "
+                "database.",
+                False,
+            ),
+            "blocking": part.flag(
+                "MariaDB: use OPTIMIZE TABLE, which may lock a table while it is written anew.", False
+            ),
+            "statements": part.whole(
+                "How many of the slowest statements to tell, by the server's own count (pg_stat_statements, "
+                "performance_schema).",
+                minimum=0,
+                maximum=50,
+                default=0,
+            ),
             "lock_timeout": part.duration("How long one statement waits for a lock.", "5s"),
             "statement_timeout": part.duration("How long one statement may take (PostgreSQL and MariaDB).", "1h"),
             **CONNECTION,
@@ -109,6 +147,8 @@ class Optimize(HostKind):
         did = [str(statement) for statement in said.data("did")]
         failed = list(said.every("failed"))
         values: dict[str, Any] = {"after": after, "jobs": jobs, "did": did, "failed": failed, **_sums(after, "after")}
+        values |= {"findings": said.data("finding"), "left": [str(job) for job in said.data("left")]}
+        values["took"] = [{"statement": str(job), "seconds": seconds} for job, seconds in said.data("took")]
         if not looking:
             values |= {"before": before, **_sums(before, "before")}
             values["freed_bytes"] = values["bytes_before"] - values["bytes_after"]
@@ -116,8 +156,10 @@ class Optimize(HostKind):
             return Verdict(ok=False, problem=failure(done), changed=bool(did) if not looking else False, values=values)
         if looking:
             summary = f"beyond the limits: {several(jobs)}" if jobs else "nothing is beyond the limits"
-            return Verdict(ok=True, changed=False, values=values, summary=summary)
-        summary = _summary(values)
+            return Verdict(ok=True, changed=False, values=values, summary=summary + _told(values["findings"]))
+        summary = _summary(values) + _told(values["findings"])
+        if values["left"]:
+            summary += f"; left for another time: {several(values['left'])}"
         if failed:
             problem = f"{len(failed)} of {len(did)} statements failed: {several(failed)}; tried: {several(did)}"
             return Verdict(ok=False, changed=bool(did), problem=problem, values=values, summary=summary)
@@ -131,9 +173,18 @@ class Optimize(HostKind):
             case "postgresql":
                 dead = f"over {limits['dead_rows']} and {limits['dead_percent']} % dead rows"
                 bloat = f"over {limits['index_size']} and {limits['index_bloat_percent']} % bloat"
-                work = [f"VACUUM (ANALYZE) {{tables with {dead}}}", f"REINDEX INDEX CONCURRENTLY {{indexes {bloat}}}"]
+                work = ["DROP INDEX CONCURRENTLY {invalid indexes that an interrupted REINDEX left}"]
+                work += [f"VACUUM (ANALYZE) {{tables with {dead}}}", f"REINDEX INDEX CONCURRENTLY {{indexes {bloat}}}"]
+                if params.get("repack"):
+                    work.append(
+                        f"pg_repack {{tables over {limits['table_size']}, {limits['table_bloat_percent']} % empty}}"
+                    )
             case "mysql" | "mariadb":
-                work = ["ANALYZE TABLE {every table}", f"OPTIMIZE TABLE {{tables {free}}}"]
+                online = f"ALTER TABLE {{tables of InnoDB {free}}} FORCE, ALGORITHM=INPLACE, LOCK=NONE"
+                work = [
+                    "ANALYZE TABLE {every table}",
+                    f"OPTIMIZE TABLE {{tables {free}}}" if params.get("blocking") else online,
+                ]
             case "sqlite":
                 work = [f"VACUUM {{where the file is {free}}}", "ANALYZE", "PRAGMA integrity_check"]
             case _:
@@ -155,10 +206,19 @@ def _script(params: Mapping[str, Any], *, apply: bool) -> Script:
         "index_bloat_percent": str(limits["index_bloat_percent"]),
         "free_size": str(size_bytes(limits["free_size"])),
         "free_percent": str(limits["free_percent"]),
+        "table_size": str(size_bytes(limits["table_size"])),
+        "table_bloat_percent": str(limits["table_bloat_percent"]),
+        "transaction_age": str(round(duration_s(limits["transaction_age"]))),
+        "xid_age": str(limits["xid_age"]),
+        "cache_hit_percent": str(limits["cache_hit_percent"]),
+        "statements": str(params.get("statements", 0)),
+        "budget": str(round(duration_s(params.get("budget") or 0) * 1000)),
+        "repack": "yes" if params.get("repack") is True else "no",
+        "blocking": "yes" if params.get("blocking") is True else "no",
         "lock_timeout": str(round(duration_s(params.get("lock_timeout", "5s")) * 1000)),
         "statement_timeout": str(round(duration_s(params.get("statement_timeout", "1h")) * 1000)),
     }
-    texts = (*tongue.texts, f"optimize_{tongue.texts[0]}", "optimize")
+    texts = (*tongue.texts, "optimize_jobs", f"optimize_{tongue.texts[0]}", "optimize")
     return Script(text=script(texts, {**values, **plain}, paths), env=tongue.env(params))
 
 
@@ -172,6 +232,13 @@ def _figures(said: Answers, moment: str) -> tuple[Objects, list[str]]:
         else:
             objects[f"{item['kind']} {item['name']}"] = known
     return objects, jobs
+
+
+def _told(findings: Sequence[Mapping[str, Any]]) -> str:
+    """How much there is for a person to read."""
+    kinds = [str(finding["what"]) for finding in findings if finding["what"] != "note"]
+    counts = [f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)]
+    return f"; to look at: {', '.join(counts)}" if counts else ""
 
 
 def _sums(objects: Objects, moment: str) -> dict[str, int]:

@@ -70,6 +70,7 @@ def pg(space: Path) -> Iterator[dict[str, Any]]:
     )
     control = Path(initdb).with_name("pg_ctl")
     options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} -c fsync=off"
+    options += " -c shared_preload_libraries=pg_stat_statements"
     log = str(folder / "log")
     run(str(control), "-D", str(folder / "data"), "-o", options, "-l", log, "-w", "start", user=user)
     try:

@@ -1,4 +1,4 @@
-# Figures, then the work where it was asked for, then figures again.
+# Figures, then the work where it was asked for, then figures again. What people should know is told with the last of them.
 if [ "$apply" = yes ]; then
 	prepare
 	measure before
@@ -8,3 +8,4 @@ if [ "$apply" = yes ]; then
 else
 	measure after
 fi
+report

@@ -14,9 +14,22 @@ RAWAT_SQL
 }
 
 run() {
-	printf 'rawat:did="%s"\n' "$1"
+	in_budget "\"$1\"" || return 0
+	say_did "\"$1\""
 	said=$(printf 'pragma busy_timeout = %s;\n%s;\n' "$lock_timeout" "$1" | lite list write "$database" 2>&1) ||
-		printf 'rawat:failed=%s: %s\n' "$1" "$(printf '%s' "$said" | tail -n 1)"
+		printf '%s: %s\n' "$1" "$(printf '%s' "$said" | tail -n 1)" >"$failures"
+	say_took "\"$1\""
+}
+
+report() {
+	lite list read "$database" <<RAWAT_SQL || note no_report "SQLite gave no report"
+select 'rawat:finding=' || json_object('what', 'duplicate index', 'object', a.name, 'detail', 'the same columns as ' || b.name)
+  from (select m.tbl_name, m.name, m.rowid as number, (select group_concat(coalesce(i.cid, 'x') || i.desc || i.coll) from pragma_index_xinfo(m.name) i where i.key) as columns
+          from sqlite_master m where m.type = 'index' and m.sql is not null and m.sql not like '% where %') a
+  join (select m.tbl_name, m.name, m.rowid as number, (select group_concat(coalesce(i.cid, 'x') || i.desc || i.coll) from pragma_index_xinfo(m.name) i where i.key) as columns
+          from sqlite_master m where m.type = 'index' and m.sql is not null and m.sql not like '% where %') b
+    on a.tbl_name = b.tbl_name and a.columns = b.columns and a.number > b.number and a.columns not like '%-2%';
+RAWAT_SQL
 }
 
 prepare() {
