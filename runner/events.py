@@ -269,6 +269,13 @@ class WatcherFailed(Event):
 
 
 @frozen
+class ClockJumped(Event):
+    """Somebody set the controller's clock by more than two seconds. Durations go by another clock, and stay right."""
+
+    by_ms: int
+
+
+@frozen
 class StopAsked(Event):
     """A signal or a command asked the run to stop: `how` is SIGINT, SIGTERM, SIGHUP, failure-limit."""
 
@@ -300,7 +307,7 @@ _TYPES: Mapping[str, type[Event]] = {
     for cls in (
         SittingStarted, HostConnected, HostRefused, LinkDropped, BatchStarted, BatchFinished, HostStarted, StepSkipped,
         StepStarted, StepRecalled, CommandSent, StepFinished, Waited, RollbackStarted, PersonAsked, PersonAnswered,
-        GateRefused, GateOpened, Deviated, HostFinished, WatcherFailed, StopAsked, SittingEnded,
+        GateRefused, GateOpened, Deviated, HostFinished, WatcherFailed, ClockJumped, StopAsked, SittingEnded,
     )
 }  # fmt: skip
 _NAMES = {name: frozenset(f.name for f in fields(cls)) for name, cls in _TYPES.items()}

@@ -65,6 +65,10 @@ class FakeClock:
         with self._lock:
             self._passed_s += max(0.0, seconds)
 
+    def set_by(self, seconds: float) -> None:
+        """Somebody sets the clock of the day; the monotonic one does not notice."""
+        self._start += timedelta(seconds=seconds)
+
     def wait(self, stop: threading.Event, seconds: float) -> bool:
         """Passes at once, and says how long was asked for in `waits`."""
         if stop.is_set():

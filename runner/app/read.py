@@ -17,7 +17,7 @@ from runner.engine.bus import moment
 from runner.engine.clock import SystemClock
 from runner.errors import DamagedRecord, InvalidInput, JournalError
 from runner.frozen import frozen
-from runner.index.sqlite import open_index
+from runner.index.sqlite import open_index, remove_broken
 from runner.journal.folder import Records
 from runner.record import RunRecord, completion, exit_code, outcome
 from runner.settings import Settings
@@ -99,6 +99,7 @@ def reindex(context: Context) -> tuple[int, list[str]]:
     records = records_of(settings)
     damaged = []
     number = 0
+    remove_broken(settings.index)
     with open_index(settings.index) as index:
         index.clear()
         for run in records.runs():

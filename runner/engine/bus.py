@@ -11,11 +11,13 @@ from dataclasses import replace
 from datetime import datetime
 
 from runner.errors import JournalError
-from runner.events import Event, WatcherFailed, from_json
+from runner.events import ClockJumped, Event, WatcherFailed, from_json
 from runner.redact import Redactor
 from runner.seams import Clock, Journal, Stream, Watcher
 
 TELL_EVERY_S = 0.01
+JUMP_S = 2.0
+"""How far the clock of the day may part from the monotonic one between two events, before that goes on record."""
 
 
 def moment(when: datetime) -> str:
@@ -39,6 +41,7 @@ class Bus:
         self._journal = journal
         self._clock = clock
         self._began = clock.monotonic()
+        self._apart_s = clock.now().timestamp() - self._began
         self._lock = threading.Lock()
         self._seq = after
         self._closed = False
@@ -55,19 +58,28 @@ class Bus:
         with self._lock:
             if self._closed:
                 raise JournalError("this sitting is sealed; nothing more is written to it")
-            self._seq += 1
-            mono_ms = int((self._clock.monotonic() - self._began) * 1000)
-            event = replace(event, seq=self._seq, at=moment(self._clock.now()), mono_ms=mono_ms)
-            line = event.to_json()
-            if self.redactor:
-                line = self.redactor.value(line)
-                event = from_json(line)
-            number = self._journal.write(line)
-            self._waiting.append((number, event))
-            self.events.append(event)
+            now, monotonic = self._clock.now(), self._clock.monotonic()
+            jump_s = now.timestamp() - monotonic - self._apart_s
+            if abs(jump_s) > JUMP_S:
+                self._apart_s += jump_s
+                self._write(ClockJumped(by_ms=round(jump_s * 1000)), now, monotonic)
+            number, event = self._write(event, now, monotonic)
         if not later:
             self._settle(number)
         return event
+
+    def _write(self, event: Event, now: datetime, monotonic: float) -> tuple[int, Event]:
+        """With the lock held. The line's number, and the event as it stands there."""
+        self._seq += 1
+        event = replace(event, seq=self._seq, at=moment(now), mono_ms=int((monotonic - self._began) * 1000))
+        line = event.to_json()
+        if self.redactor:
+            line = self.redactor.value(line)
+            event = from_json(line)
+        number = self._journal.write(line)
+        self._waiting.append((number, event))
+        self.events.append(event)
+        return number, event
 
     def settle(self) -> None:
         """All that was said is on disk, and told."""

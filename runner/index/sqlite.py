@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +97,22 @@ def open_index(url: str) -> Iterator[SqliteIndex]:
     finally:
         if connection is not None:
             connection.close()
+
+
+def remove_broken(url: str) -> None:
+    """Where the file is no database any more, it goes, to be made anew. One that is only busy stays."""
+    path = Path(url.removeprefix("sqlite:"))
+    if not path.exists():
+        return
+    with closing(sqlite3.connect(path, timeout=10.0)) as connection:
+        try:
+            broken = connection.execute("pragma quick_check").fetchone() != ("ok",)
+        except sqlite3.OperationalError:
+            return
+        except sqlite3.DatabaseError:
+            broken = True
+    for name in (path.name, f"{path.name}-wal", f"{path.name}-shm") if broken else ():
+        path.with_name(name).unlink(missing_ok=True)
 
 
 def _migrate(connection: sqlite3.Connection) -> None:

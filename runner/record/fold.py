@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from runner.events import (
     BatchFinished,
     BatchStarted,
+    ClockJumped,
     CommandSent,
     Deviated,
     Event,
@@ -33,6 +34,8 @@ from runner.events import (
 from runner.model import Outcome
 from runner.record.values import Attempt, Batch, HostRecord, RunRecord, StepRecord
 
+CLOCK_OFF_MS = 5_000
+"""From where a host's clock is worth a note."""
 OF_A_HOST = (
     HostConnected, HostRefused, HostStarted, HostFinished, LinkDropped, RollbackStarted, StepSkipped, StepStarted,
     CommandSent, StepFinished, Waited,
@@ -64,7 +67,15 @@ def fold(sittings: Sequence[Iterable[Event]], acts: Iterable[Mapping[str, Any]] 
             at, last = event.at or at, max(last, event.mono_ms)
         record = replace(record, ended_at=at, took_ms=max(before, last))
     done = {name: replace(host, steps=steps.get(name, {})) for name, host in hosts.items()}
-    return replace(record, hosts=done, acts=tuple(acts))
+    return replace(record, hosts=done, acts=tuple(acts), troubles=(*record.troubles, *_clocks(done.values())))
+
+
+def _clocks(hosts: Iterable[HostRecord]) -> Iterator[str]:
+    for host in hosts:
+        if abs(host.clock_offset_ms) >= CLOCK_OFF_MS:
+            way = "ahead of" if host.clock_offset_ms > 0 else "behind"
+            off_s = abs(host.clock_offset_ms) / 1000
+            yield f"{host.name}: its clock is {off_s:.0f} s {way} the controller's, and so are the times that it writes"
 
 
 def _apply(record: RunRecord, event: Event) -> RunRecord:
@@ -97,6 +108,10 @@ def _apply(record: RunRecord, event: Event) -> RunRecord:
             return replace(record, people=(*record.people, note))
         case WatcherFailed():
             return replace(record, troubles=(*record.troubles, f"{event.watcher}: {event.message}"))
+        case ClockJumped():
+            way = "forward" if event.by_ms > 0 else "back"
+            note = f"the controller's clock was set {way} by {abs(event.by_ms) / 1000:g} s; durations are right all the same"
+            return replace(record, troubles=(*record.troubles, note))
         case StopAsked():
             return replace(record, stopped_by=event.how if event.how.startswith("SIG") else record.stopped_by)
         case SittingEnded():

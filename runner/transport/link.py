@@ -35,6 +35,8 @@ _LISTEN_S = 0.25
 _WINDOW_BYTES = 1 << 22
 _PACKET_BYTES = 1 << 17
 """Twice and four times what paramiko asks for: outputs of many megabytes take a tenth less time."""
+_NO_GREETING = "Error reading SSH protocol banner"
+"""paramiko has no class of its own for it."""
 _FABRIC_LOCK = threading.Lock()
 # it has no types that can be relied on
 _fabric_config: Any = config.Config
@@ -48,6 +50,10 @@ class Limits:
     login_s: float = 30.0
     channel_s: float = 15.0
     silence_s: float = 15.0
+
+
+class Dropped(Unreachable):
+    """the server ended the connection before it said that it is SSH; too many logins at once (MaxStartups)?"""
 
 
 class Link:
@@ -245,4 +251,6 @@ def translated(target: Target, doing: str, timeout_s: float) -> Iterator[None]:
         raise ProtocolError(message, host=name) from error
     except (paramiko.SSHException, OSError, EOFError) as error:
         words = str(error) or type(error).__name__
+        if words.startswith(_NO_GREETING):
+            raise Dropped(f"{target}: {Dropped.__doc__}", host=name) from error
         raise Unreachable(f"{target}: the server ended the connection while {doing}: {words}", host=name) from error

@@ -6,7 +6,9 @@ Fabric and paramiko are imported while the TCP connection to the first host is u
 
 from __future__ import annotations
 
+import random
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from runner.transport.link import Limits, Link
 
 OPENED_AT_ONCE = 12
+DROPPED_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
+"""Seconds before a server that lets only so many log in at once is tried again: growing, and never two alike."""
 
 
 class SshTransport:
@@ -85,16 +89,28 @@ class SshTransport:
             self._forget(link)
 
     def _linked(self, host: Host) -> Link:
-        targets = self.route(host)
-        first = dial(targets[0], timeout_s=self._connect_s, silence_s=self._silence_s)
-        import_paramiko()
-        from runner.transport import link as links
-
-        link = links.connect(targets, first, self.limits())
+        link = self._opened(self.route(host))
         with self._lock:
             self._links.add(link)
         self._watchdog.watch(link.transport)
         return link
+
+    def _opened(self, targets: Sequence[Target]) -> Link:
+        """All hops open. A server that drops us before it greets is asked again until the time to connect is over."""
+        until = time.monotonic() + self._connect_s
+        pause_s = DROPPED_PAUSE_S
+        while True:
+            first = dial(targets[0], timeout_s=self._connect_s, silence_s=self._silence_s)
+            import_paramiko()
+            from runner.transport import link as links
+
+            try:
+                return links.connect(targets, first, self.limits())
+            except links.Dropped:
+                if time.monotonic() + pause_s > until:
+                    raise
+            time.sleep(pause_s * random.uniform(0.5, 1.5))
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     def _forget(self, link: Link) -> None:
         with self._lock:

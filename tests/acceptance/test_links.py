@@ -124,3 +124,42 @@ def test_a_host_that_does_not_come_back_is_unknown_within_the_limit(project: Pro
     assert "is unknown" in out
     assert "not reached again in 2 s" in out
     assert project.record()["in_doubt"] == [["h1", "slow"]]
+
+
+def test_a_jump_host_that_goes_and_comes_back_changes_nothing(
+    project: Project, start_sshd: Callable[..., LoopbackSshd]
+) -> None:
+    """The link through it is made again once it is back; the step ran on behind it."""
+    assert project.sshd is not None
+    jump = start_sshd()
+    with Proxy(jump.address, jump.port) as proxy:
+        jump.trust(proxy.host, proxy.port)
+        with project.sshd.known_hosts.open("a", encoding="utf-8") as known:
+            known.write(jump.known_hosts.read_text(encoding="utf-8"))
+        text = (project.folder / "inventory.yml").read_text().replace("h1: {", "h1: {jump: bastion, ")
+        bastion = f"address: {proxy.host}, port: {proxy.port}, user: {jump.user}, identity_file: {jump.key}"
+        project.write("inventory.yml", f"{text}  bastion: {{{bastion}}}\n")
+        words = ("--hosts", "h1", "-e", f"folder={project.folder}")
+        process = project.start("run", project.playbook(COUNTING), *words)
+        wait_for(project.folder / "begun", process)
+        proxy.refuse(True)
+        assert jump.kill_sessions() == 1
+        time.sleep(1.5)
+        proxy.refuse(False)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, out + err
+    assert project.record()["hosts"]["h1"]["links_lost"] == 1
+    assert (project.folder / "count").read_text() == "x"
+    assert output_of(project, "slow") == LINES
+
+
+def test_a_server_that_throttles_new_connections_is_asked_again(
+    tmp_path: Path, start_sshd: Callable[..., LoopbackSshd]
+) -> None:
+    """MaxStartups: it drops what comes while another is still logging in."""
+    sshd = start_sshd(options=("MaxStartups 3:100:3",))
+    project = Project(tmp_path / "project", sshd, hosts=12)
+    book = project.playbook("rollout: {parallel: 12}\nphases:\n  implement:\n    - {id: a, command: 'true'}\n")
+    said = project.rawat("run", book)
+    assert said.code == 0, said
+    assert "drop connection" in sshd.log.read_text(), "it did throttle"

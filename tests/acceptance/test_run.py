@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -270,16 +272,17 @@ def test_sigint_twice_leaves_at_once(project: Project) -> None:
     assert project.record()["sealed"]
 
 
-def test_sigterm_seals_within_two_seconds(project: Project) -> None:
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP])
+def test_sigterm_and_sighup_seal_within_two_seconds(project: Project, how: signal.Signals) -> None:
     process = project.start("run", slow(project, 20))
     wait_for(project.folder / "begun", process)
     began = time.monotonic()
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(how)
     out, err = process.communicate(timeout=30)
     assert process.returncode == 143, (out, err)
     assert time.monotonic() - began < 4
     record = project.record()
-    assert record["sealed"] and record["stopped_by"] == "SIGTERM"
+    assert record["sealed"] and record["stopped_by"] == how.name
     assert record["in_doubt"] == [["h1", "slow"]]
 
 
@@ -367,9 +370,19 @@ def test_reindex_makes_the_index_anew(project: Project) -> None:
     said = project.rawat("run", book)
     assert said.code == 0
     assert "the index cannot be used" in said.err
-    index.unlink()
     assert project.rawat("reindex").out == "3 runs indexed\n"
     assert len(project.rawat("runs").out.splitlines()) == len(before.splitlines()) + 1
+
+
+def test_an_index_that_another_program_holds_stops_nothing(project: Project) -> None:
+    book = project.playbook(ONE)
+    assert project.rawat("run", book).code == 0
+    with contextlib.closing(sqlite3.connect(project.folder / "records" / "index.db")) as holder:
+        holder.execute("pragma locking_mode = exclusive")
+        holder.execute("begin exclusive")
+        said = project.rawat("run", book)
+        assert said.code == 0 and "the index cannot be used" in said.err, said
+    assert project.rawat("reindex").out == "2 runs indexed\n"
 
 
 def test_init_gives_a_project_that_works(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from tests.bed.packages import ensure
 from tests.bed.process import alive, until
 from tests.bed.sshd import LoopbackSshd, account
 
-SHELLS = {"dash": ("dash",), "bash": ("bash", "--posix"), "busybox": ("sh",)}
+SHELLS = {"dash": ("dash",), "bash": ("bash", "--posix"), "busybox": ("sh",), "bare": ("sh",)}
 REAL = ("ssh", *SHELLS)
 DEAD = ("proven", "no trace left")
 """What a kill may say that reached everything: the first where root runs the tests on a machine with systemd."""
@@ -93,6 +93,16 @@ def busybox_only(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {"PATH": str(folder), "HOME": os.environ["HOME"], "USER": "root", "LOGNAME": "root"}
 
 
+@pytest.fixture(scope="module")
+def bare_only(tmp_path_factory: pytest.TempPathFactory, busybox_only: dict[str, str]) -> dict[str, str]:
+    """The same without setsid."""
+    folder = tmp_path_factory.mktemp("bare")
+    for entry in Path(busybox_only["PATH"]).iterdir():
+        if entry.name != "setsid":
+            (folder / entry.name).symlink_to(os.readlink(entry))
+    return {**busybox_only, "PATH": str(folder)}
+
+
 @pytest.fixture(params=REAL)
 def bed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bed]:
     made = real(request.param, request, tmp_path)
@@ -104,6 +114,8 @@ def real(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> Bed:
     if name == "ssh":
         return over_ssh(request.getfixturevalue("sshd"))
     env = request.getfixturevalue("busybox_only") if name == "busybox" else None
+    if name == "bare":
+        env = request.getfixturevalue("bare_only")
     transport = LocalTransport(shell=SHELLS[name], env=env, spool=str(tmp_path / "spool"))
     return Bed(transport, Host(name="here", address="localhost", transport="local"))
 
@@ -364,11 +376,11 @@ def test_a_step_starts_as_a_login_would(bed: Bed) -> None:
 STUBBORN = """
 trap '' TERM
 (trap '' TERM; exec sleep 300) & echo $!
-setsid sh -c 'trap "" TERM; echo $$; exec sleep 300' &
+SETSID sh -c 'trap "" TERM; echo $$; exec sleep 300' &
 sleep 0.2
-env -i setsid sh -c 'echo $$; exec sleep 300' &
+env -i SETSID sh -c 'echo $$; exec sleep 300' &
 wait
-"""
+""".replace("SETSID", shutil.which("setsid") or "setsid")
 
 
 @pytest.mark.parametrize("read_only", [False, True])

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from runner.engine.bus import Bus
 from runner.errors import Unreachable
+from runner.events import ClockJumped, SittingStarted, Waited
 from runner.model import Exit
-from runner.record import checklist
+from runner.record import checklist, fold
+from runner.redact import Redactor
 from runner.report.text import summary
-from runner.testing import FakeHost, done
-from tests.unit.engine.support import run
+from runner.testing import FACTS, FakeClock, FakeHost, done
+from tests.unit.engine.support import MemoryJournal, run
 
 ONE = "phases: {implement: [{id: s1, command: w}]}\n"
 
@@ -20,6 +23,35 @@ def test_a_note_on_how_a_step_was_carried_out_is_kept_and_told(tmp_path: Path) -
     outcome = run(tmp_path, ONE, {"a": FakeHost(answers={"w": noted})})
     assert outcome.record.hosts["a"].steps["s1"].attempts[0].notes == ("its output was cut at 10 bytes",)
     assert "note  a implement/s1: its output was cut at 10 bytes" in summary(outcome.record)
+
+
+def test_a_clock_that_is_set_while_it_runs_is_noted_and_spoils_no_duration(tmp_path: Path) -> None:
+    clock, journal = FakeClock(), MemoryJournal(tmp_path, Redactor())
+    bus = Bus(journal, Redactor(), clock)
+    bus.emit(SittingStarted(run="r", sitting=1, playbook="p", title="", kind="other", plan="", hosts=("a",)))
+    for by_s in (86_400, -7_200, 1.5, 0):
+        clock.advance(10)
+        clock.set_by(by_s)
+        bus.emit(Waited(host="a", step="s", cause="retry", took_ms=1))
+    bus.close()
+    jumps = [event for event in bus.events if isinstance(event, ClockJumped)]
+    assert [event.by_ms for event in jumps] == [86_400_000, -7_200_000]
+    assert [event.seq for event in bus.events] == list(range(1, 8))
+    record = fold([bus.events])
+    assert record.took_ms == 40_000
+    assert [note.partition(";")[0] for note in record.troubles] == [
+        "the controller's clock was set forward by 86400 s", "the controller's clock was set back by 7200 s",
+    ]  # fmt: skip
+
+
+def test_a_host_whose_clock_is_wrong_is_noted(tmp_path: Path) -> None:
+    now = FakeClock().now().timestamp()
+    hosts = {name: FakeHost(facts=replace(FACTS, clock=now + by_s, machine_id=name)) for name, by_s in
+             {"a": 3600, "b": -60, "c": 3}.items()}  # fmt: skip
+    said = summary(run(tmp_path, ONE, hosts).record)
+    assert "note  a: its clock is 3600 s ahead of the controller's" in said
+    assert "note  b: its clock is 60 s behind the controller's" in said
+    assert "note  c" not in said
 
 
 def test_a_phase_whose_step_nobody_saw_the_end_of_is_open_and_not_failed(tmp_path: Path) -> None:
