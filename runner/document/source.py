@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,12 @@ class Place:
     key_width: int = 0
 
 
+@lru_cache(maxsize=4)
+def _lines(text: str) -> Sequence[str]:
+    """Every value of a long inventory asks for its line."""
+    return text.splitlines()
+
+
 @frozen
 class Document:
     """A file's data and the place of each value by its path, e.g. ("phases", "test", 0, "id"); () is the whole."""
@@ -50,7 +57,7 @@ class Document:
     places: Mapping[At, Place]
 
     def line(self, number: int) -> str:
-        lines = self.text.splitlines()
+        lines = _lines(self.text)
         return lines[number - 1] if 0 < number <= len(lines) else ""
 
     def location(self, at: At) -> Location:

@@ -109,6 +109,7 @@ def expression_problem(expression: str) -> str:
     return ""
 
 
+@lru_cache(maxsize=4096)
 def names_in(text: str, *, expression: bool = False) -> frozenset[str]:
     """The names a template (or a bare expression) asks for; empty where it cannot be parsed."""
     try:

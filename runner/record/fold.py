@@ -70,6 +70,11 @@ def fold(sittings: Sequence[Iterable[Event]], acts: Iterable[Mapping[str, Any]] 
     return replace(record, hosts=done, acts=tuple(acts), troubles=(*record.troubles, *_clocks(done.values())))
 
 
+def _jump(by_s: float) -> str:
+    way = "forward" if by_s > 0 else "back"
+    return f"the controller's clock was set {way} by {abs(by_s):g} s; durations are right all the same"
+
+
 def _clocks(hosts: Iterable[HostRecord]) -> Iterator[str]:
     for host in hosts:
         if abs(host.clock_offset_ms) >= CLOCK_OFF_MS:
@@ -109,9 +114,7 @@ def _apply(record: RunRecord, event: Event) -> RunRecord:
         case WatcherFailed():
             return replace(record, troubles=(*record.troubles, f"{event.watcher}: {event.message}"))
         case ClockJumped():
-            way = "forward" if event.by_ms > 0 else "back"
-            note = f"the controller's clock was set {way} by {abs(event.by_ms) / 1000:g} s; durations are right all the same"
-            return replace(record, troubles=(*record.troubles, note))
+            return replace(record, troubles=(*record.troubles, _jump(event.by_ms / 1000)))
         case StopAsked():
             return replace(record, stopped_by=event.how if event.how.startswith("SIG") else record.stopped_by)
         case SittingEnded():

@@ -178,7 +178,8 @@ class LoopbackSshd:
         listen = "".join(f"ListenAddress {address}:{self.port}\n" for address in self.addresses)
         # of most options the first line counts, of MaxStartups the last
         return (
-            f"MaxStartups 200:30:400\n{extra}{listen}{authorized}HostKey {self.folder / 'host_key'}\nPidFile none\nUsePAM no\nStrictModes no\n"
+            f"MaxStartups 200:30:400\n{extra}{listen}{authorized}"
+            f"HostKey {self.folder / 'host_key'}\nPidFile none\nUsePAM no\nStrictModes no\n"
             "PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\nUseDNS no\nPrintMotd no\n"
             "PrintLastLog no\nLogLevel VERBOSE\nSubsystem sftp internal-sftp\n"
             f"SetEnv {' '.join((self._token, *self._environment))}\n"

@@ -99,7 +99,7 @@ def bare_only(tmp_path_factory: pytest.TempPathFactory, busybox_only: dict[str, 
     folder = tmp_path_factory.mktemp("bare")
     for entry in Path(busybox_only["PATH"]).iterdir():
         if entry.name != "setsid":
-            (folder / entry.name).symlink_to(os.readlink(entry))
+            (folder / entry.name).symlink_to(entry.readlink())
     return {**busybox_only, "PATH": str(folder)}
 
 

@@ -10,10 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from runner.app.plan import describe
+from runner.app.prepare import prepare
+from runner.app.request import Context, Selection
+from runner.document import source
 from runner.errors import InvalidInput, Location
 from runner.inventory.draft import Draft, Mark, Written
 from runner.inventory.groups import Membership, check_groups
 from runner.inventory.load import load
+from runner.playbook import evaluation
 
 NAMES = st.sampled_from(["a", "b", "db1", "all", "x y", "-o", "d\u0430ta", "w[1:3]", "me@gate:22", "{{ x }}", ""])
 KEYS = st.sampled_from(
@@ -143,3 +148,22 @@ def test_an_empty_file(tmp_path: Path, name: str) -> None:
             load([path], ssh_config=None)
     else:
         assert load([path], ssh_config=None).hosts == ()
+
+
+def test_a_plan_for_many_hosts_reads_each_line_and_each_template_once(tmp_path: Path) -> None:
+    """Both were done anew for every host: 10,000 of them took a minute."""
+    hosts = "".join(f"  h{number}: {{vars: {{n: {number}}}}}\n" for number in range(300))
+    (tmp_path / "inventory.yml").write_text(f"rawat: 1\nhosts:\n{hosts}")
+    (tmp_path / "rawat.yml").write_text("rawat: 1\nssh_config: /dev/null\n")
+    book = tmp_path / "p.yml"
+    book.write_text(
+        "rawat: 1\nname: t\nkind: other\nhosts: all\nvars: {n: {required: true}}\nphases:\n  implement:\n"
+        "    - {id: a, command: 'echo {{ n }}'}\n    - {id: b, when: n >= 0, command: 'echo {{ host.name }}'}\n"
+    )
+    for cache in (source._lines, evaluation.names_in):
+        cache.cache_clear()
+    prepared = prepare(Selection(playbook=book), Context(folder=tmp_path, environment={}))
+    described = describe(prepared)
+    assert len(described["hosts"]) == 300
+    assert source._lines.cache_info().misses <= 3
+    assert evaluation.names_in.cache_info().misses < 30

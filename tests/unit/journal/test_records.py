@@ -281,6 +281,16 @@ def test_the_ledger_is_numbered_and_chained_over_several_writers(tmp_path: Path)
     assert entries[0].data["type"] == "LEDGER"
 
 
+def test_a_file_system_on_which_everybody_gets_the_lock_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger.fcntl, "flock", lambda descriptor, how: None)
+    with pytest.raises(JournalError, match="locks do not work") as caught:
+        ledger.add(tmp_path, "OPEN", AT, run="a")
+    assert "--records" in caught.value.hint
+    assert (tmp_path / "ledger.jsonl").read_bytes() == b""
+
+
 def test_secrets_are_in_no_file(tmp_path: Path) -> None:
     secret = Secret("pw", "hunter2-hunter2")
     sitting = Sitting(tmp_path, "R", 1, Redactor([secret]))
