@@ -208,6 +208,10 @@ class StepKind(Protocol):
     from it. What `reads_only` changes nothing and may always be asked again; `idempotent` kinds may be repeated
     when nobody knows how they ended. `shell` names the parameters whose templates are shell-quoted ("" is the
     whole of the parameters, where they are a plain text), `secret` those that may hold a secret.
+
+    A kind may have three things more. `within`: names of kinds whose parameters stand within its own, in a list of
+    mappings. `mistakes(params)`: what is wrong with parameters that are not rendered yet, as `(where, what, word)`.
+    `together(wish, seen)`: a verdict over the values of all the answers that a `watch` got.
     """
 
     name: ClassVar[str]

@@ -74,6 +74,10 @@ class _Names:
         if step.watch is not None and not self._may_watch(step):
             message = "'watch' repeats a step that only reads; this kind changes something"
             yield document.problem((*at, "watch"), message, on_key=True)
+        kind = None if step.kind == "group" else self.kinds.get(step.kind)
+        if mistakes := getattr(kind, "mistakes", None):
+            for inner, message, word in mistakes(kind(), step.params):
+                yield self._at(document, (*at, step.kind, *inner), message, word)
         for text in self._texts(step):
             for message in self._problems(text):
                 yield self._at(document, (*at, *text.at), message)
@@ -140,22 +144,27 @@ class _Names:
         if step.kind != "group":
             yield from self._walk((step.kind,), step.params, self.kinds.get(step.kind))
 
-    def _walk(self, at: At, value: Any, kind: Any) -> Iterator[Text]:
+    def _walk(self, at: At, value: Any, kind: Any, base: int = 1) -> Iterator[Text]:
+        """`kind` takes the value at `at[:base]`: a step's, or one that stands within another's."""
+        within = getattr(kind, "within", ())
         if isinstance(value, dict):
             for key, item in value.items():
-                yield from self._walk((*at, key), item, kind)
+                if key in within and len(at) > base:
+                    yield from self._walk((*at, key), item, self.kinds.get(key), len(at) + 1)
+                else:
+                    yield from self._walk((*at, key), item, kind, base)
         elif isinstance(value, list):
             for number, item in enumerate(value):
-                yield from self._walk((*at, number), item, kind)
+                yield from self._walk((*at, number), item, kind, base)
         elif isinstance(value, str):
-            name = next((key for key in at[1:] if isinstance(key, str)), "")
+            name = next((key for key in at[base:] if isinstance(key, str)), "")
             expression = name in getattr(kind, "expressions", ())
             if expression or "{{" in value:
                 yield Text(
                     at=at,
                     text=value,
                     expression=expression,
-                    shell=name in getattr(kind, "shell", ()) and len(at) <= 2,
+                    shell=name in getattr(kind, "shell", ()) and len(at) <= base + 1,
                     secrets=name in getattr(kind, "secret", ()),
                 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
 from runner import shell
@@ -11,7 +12,7 @@ from runner.redact import Secret
 from runner.seams import Check, Completed, Script, Verdict, Wish
 from runner.steps.parts import schema as part
 from runner.steps.parts.answers import failure
-from runner.steps.parts.kind import HostKind, cannot_tell
+from runner.steps.parts.kind import HostKind, Mistake, cannot_tell
 from runner.steps.parts.local import project_file
 
 _ENV: part.Schema = {
@@ -26,6 +27,7 @@ _STDIN = {
     "type": "string",
     "description": "Text that the command reads from its standard input. A secret may stand here.",
 }
+_SHELLS = ("sh", "dash", "bash", "ash", "busybox", "ksh", "mksh", "zsh")
 _ARGV = {"type": "array", "items": {"type": "string"}, "minItems": 1}
 
 
@@ -151,6 +153,19 @@ class ScriptStep(HostKind):
             },
         ],
     }
+
+    def mistakes(self, params: Any) -> Sequence[Mistake]:
+        """What a schema cannot see: a value in a text that is no shell's would be quoted as if it were."""
+        if not isinstance(params, Mapping) or "{{" not in str(params.get("text", "")):
+            return []
+        interpreter = str(params.get("interpreter", "sh"))
+        if PurePosixPath(interpreter.split()[0]).name in _SHELLS:
+            return []
+        message = (
+            f"a {{{{ value }}}} in a script for {interpreter} would be quoted as for a shell: "
+            "give it through 'env' or 'args', and read it there"
+        )
+        return [(("text",), message, "{{")]
 
     def act(self, wish: Wish, found: Check | None) -> Script:
         params: dict[str, Any] = {"text": wish.params} if isinstance(wish.params, str) else dict(wish.params)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from runner.seams import Check, Completed, Script, Wish
+from runner.seams import Check, Completed, Script, Verdict, Wish
 from runner.steps.parts.answers import failure
+
+Mistake = tuple[tuple[str | int, ...], str, str]
+"""What is wrong with parameters that are not rendered yet: where in them, what, and the word it is about ("": none)."""
 
 
 class HostKind:
@@ -21,6 +24,12 @@ class HostKind:
 
     def reads_only(self, params: Any) -> bool:
         return False
+
+    def mistakes(self, params: Any) -> Sequence[Mistake]:
+        return []
+
+    def together(self, wish: Wish, seen: Sequence[Mapping[str, Any]]) -> Verdict | None:
+        return None
 
     def look(self, wish: Wish) -> Script | None:
         return None

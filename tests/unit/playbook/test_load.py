@@ -157,3 +157,33 @@ def test_an_include_may_not_lead_out_by_a_link(tmp_path: Path) -> None:
     inside.mkdir()
     (inside / "link.yml").symlink_to(outside)
     assert "outside the project's root" in refused(inside, one("{include: link.yml}"))[0]
+
+
+def test_a_value_in_a_script_that_is_no_shell_is_refused_where_it_stands(tmp_path: Path) -> None:
+    text = "vars: {n: 3}\nphases:\n  test:\n    - id: count\n      script:\n        interpreter: %s\n"
+    text += "        text: |\n          import os\n          print({{ n }})\n"
+    found = refused(tmp_path, text % "python3 -u")
+    assert found == [
+        "13:17 a {{ value }} in a script for python3 -u would be quoted as for a shell: "
+        "give it through 'env' or 'args', and read it there"
+    ]
+    for shell in ("sh", "bash", "/bin/dash"):
+        loaded(tmp_path, text % shell)
+    loaded(tmp_path, (text % "perl").replace("print({{ n }})", "print $ENV{N}"))
+
+
+def test_an_output_that_is_opened_by_name_is_noted(tmp_path: Path) -> None:
+    from runner.app.check import notes_on
+
+    lines = {
+        "echo a >/dev/stdout": True,
+        "echo a | tee /dev/stderr": True,
+        "curl -o /proc/self/fd/1 http://shop/": True,
+        "dd of=/dev/fd/2": True,
+        "echo a >>/dev/stderr": False,
+        "echo a >&2; echo b >/dev/null": False,
+    }
+    for line, noted in lines.items():
+        notes = list(notes_on(loaded(tmp_path, one(f"{{id: say, command: '{line}'}}"))))
+        assert bool(notes) is noted, line
+        assert all("p.yml:7:8: note: 'say' opens " in note for note in notes), notes
