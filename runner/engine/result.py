@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Any
 
 from runner.engine.naming import found_text, result_values
@@ -53,6 +53,17 @@ def judged(step: Step, names: Mapping[str, Any], verdict: Verdict, done: Complet
         values=values,
         summary=verdict.summary,
         host_ms=host_ms(done),
+    )
+
+
+def of_all(last: StepResult, whole: Verdict) -> StepResult:
+    """The last answer of a watch, with the verdict over all of them on top."""
+    return replace(
+        last,
+        outcome=last.outcome if whole.ok else Outcome.FAILED,
+        problem=whole.problem,
+        values={**last.values, "ok": whole.ok, **whole.values},
+        summary=f"{last.summary}; {whole.summary}" if whole.summary else last.summary,
     )
 
 

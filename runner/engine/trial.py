@@ -10,7 +10,7 @@ from runner.engine.past import Before
 from runner.engine.people import RecordingPeople
 from runner.engine.reboot import booted
 from runner.engine.recovery import NeverStarted
-from runner.engine.result import StepResult, ended_otherwise, judged
+from runner.engine.result import StepResult, ended_otherwise, judged, of_all
 from runner.engine.surroundings import Surroundings
 from runner.errors import InvalidInput, JournalError, TransportError
 from runner.events import StepFinished, StepStarted, Waited
@@ -142,20 +142,22 @@ class Trial:
         """Ask again until the time is over; the first bad answer decides."""
         assert self.step.watch is not None
         watch, clock = self.step.watch, self.around.clock
-        end, asked, bad = clock.monotonic() + watch.for_s, 1, result
+        end, bad, seen = clock.monotonic() + watch.for_s, result, [result.values]
         while (left := end - clock.monotonic()) > 0:
             if wait(self.around, wish.host.name, wish.step, "watch", min(watch.every_s, left)):
                 break
             done = self.errand.launch(wish, script, read_only=True)
-            asked += 1
             bad = self._read(wish, done, found)
+            seen.append(bad.values)
             if bad.outcome is not Outcome.OK:
                 return bad
-        note = f"asked {asked} times in {watch.for_s:g} s, good every time"
-        return StepResult(
+        note = f"asked {len(seen)} times in {watch.for_s:g} s, good every time"
+        last = StepResult(
             outcome=bad.outcome, changed=False, exit=bad.exit, values=bad.values, host_ms=bad.host_ms,
             summary=f"{bad.summary}; {note}" if bad.summary else note,
         )  # fmt: skip
+        whole = self.kind.together(wish, seen) if hasattr(self.kind, "together") else None
+        return last if whole is None else of_all(last, whole)
 
 
 def refuse(around: Surroundings, host: Host, step: Step, instance: str, problem: str) -> None:

@@ -74,9 +74,9 @@ class _Names:
         if step.watch is not None and not self._may_watch(step):
             message = "'watch' repeats a step that only reads; this kind changes something"
             yield document.problem((*at, "watch"), message, on_key=True)
-        kind = None if step.kind == "group" else self.kinds.get(step.kind)
-        if mistakes := getattr(kind, "mistakes", None):
-            for inner, message, word in mistakes(kind(), step.params):
+        kind: Any = None if step.kind == "group" else self.kinds.get(step.kind)
+        if hasattr(kind, "mistakes"):
+            for inner, message, word in kind().mistakes(step.params):
                 yield self._at(document, (*at, step.kind, *inner), message, word)
         for text in self._texts(step):
             for message in self._problems(text):
@@ -158,7 +158,8 @@ class _Names:
                 yield from self._walk((*at, number), item, kind, base)
         elif isinstance(value, str):
             name = next((key for key in at[base:] if isinstance(key, str)), "")
-            expression = name in getattr(kind, "expressions", ())
+            claim = bool(within) and at[-1] == "expect"
+            expression = claim or name in getattr(kind, "expressions", ())
             if expression or "{{" in value:
                 yield Text(
                     at=at,
@@ -166,6 +167,7 @@ class _Names:
                     expression=expression,
                     shell=name in getattr(kind, "shell", ()) and len(at) <= base + 1,
                     secrets=name in getattr(kind, "secret", ()),
+                    result=claim,
                 )
 
     @staticmethod

@@ -102,8 +102,24 @@ def test_verification_finds_what_is_well_and_all_that_is_not(project: LabProject
         "-e",
         "ports=[8080]",
     )
-    said = project.rawat("run", PLAYBOOKS["verification"], *page)
+    said = project.rawat("run", PLAYBOOKS["verification"], *page, "-e", "save_baseline=/tmp/before.json")
     assert said.code == 0, said.all
+    changed = "systemctl stop bed-app; systemctl start bad; systemd-run --unit=extra -q sh -c 'sleep 600'; true"
+    unit = "[Service]\nType=oneshot\nExecStart=/bin/false\n"
+    seeded.host("plain").exec(f"printf '{unit}' >/etc/systemd/system/bad.service; systemctl daemon-reload; {changed}")
+    try:
+        words = ("--hosts", "plain", "-e", "compare_with=/tmp/before.json", "-e", "work_as=root")
+        said = project.rawat("run", PLAYBOOKS["verification"], *words)
+    finally:
+        back = "systemctl start bed-app; systemctl stop extra; rm /etc/systemd/system/bad.service"
+        seeded.host("plain").exec(f"{back}; systemctl daemon-reload; systemctl reset-failed; rm /tmp/before.json")
+    assert said.code == 1, said.all
+    unchanged = step_of(project.record(), "plain", "unchanged")
+    assert unchanged["problem"] == (
+        "3 failed: service bed-app.service: expected running, found not running; "
+        "unit bad.service: expected not failed, found failed; "
+        "port 8080/tcp on 0.0.0.0: expected listening, found closed"
+    )
     seeded.host("pg").exec(["systemctl", "stop", "postgresql"])
     try:
         said = project.rawat(
@@ -114,9 +130,63 @@ def test_verification_finds_what_is_well_and_all_that_is_not(project: LabProject
     assert said.code == 1, said.all
     record = project.record()
     failed = {step["id"] for step in record["hosts"]["pg"]["steps"] if step["outcome"] == "failed"}
-    assert {"answers", "service.2", "port.1", "steady"} <= failed
+    assert {"answers", "well", "steady"} <= failed
     failed = {step["id"] for step in record["hosts"]["maria"]["steps"] if step["outcome"] == "failed"}
-    assert failed == {"service.2", "port.1"}
+    assert failed == {"well"}
+    problem = step_of(record, "maria", "well")["problem"]
+    assert problem.startswith("2 failed: there is no service nope on this host")
+    assert problem.endswith("expected 127.0.0.1:1 open, found closed after 0 s (1 looks)")
+
+
+def test_what_only_root_may_look_at_is_told_or_refused(project: LabProject, seeded: Lab) -> None:
+    project.write(
+        "look.yml",
+        """rawat: 1
+name: look
+kind: verification
+hosts: plain
+vars: {who: root}
+become: "{{ who }}"
+phases:
+  implement:
+    - id: work
+      command: logger -t app ERROR of the work; systemctl start bad || true; sleep 0.2
+  test:
+    - id: look
+      verify:
+        probes:
+          - logs: {journal: true, none: 'ERROR of the', some: never written}
+          - logs: {journal: true, none: before the work}
+          - logs: {journal: true, units: ssh, priority: emerg, none: .}
+          - system: {failed_units: []}
+          - security: {failed_logins: 0, ports: [22]}
+          - security: {failed_logins: 10, within: 1m}
+""",
+    )
+    host = seeded.host("plain")
+    unit = "[Service]\nType=oneshot\nExecStart=/bin/false\n"
+    host.exec(f"printf '{unit}' >/etc/systemd/system/bad.service; systemctl daemon-reload")
+    host.exec(
+        "logger -t sshd 'Failed password for root from 10.0.0.9 port 1 ssh2'; logger -t app before the work; sleep 1.1"
+    )
+    try:
+        said = project.rawat("run", "look.yml")
+        assert said.code == 1, said.all
+        step = step_of(project.record(), "plain", "look")
+    finally:
+        host.exec("rm /etc/systemd/system/bad.service; systemctl daemon-reload; systemctl reset-failed")
+
+    for words in (
+        "3 failed: log: expected no line with 'ERROR of the', found 1, the last: ",
+        "log: expected a line with 'never written', found none in ",
+        "unit bad.service: expected not failed, found failed",
+        "port 8080/tcp on 0.0.0.0: expected only 22 to be open, found it listening",
+        "failed logins: expected at most 0 within 1h, found 1, the last: Failed password for root from 10.0.0.9",
+    ):
+        assert words in step["problem"]
+    assert "before the work" not in step["problem"]
+    said = project.rawat("run", "look.yml", "-e", "who=")
+    assert "maint cannot read the journal of this host: say become: root" in said.all
 
 
 def test_patching_looks_by_itself_and_upgrades_when_asked(

@@ -77,5 +77,6 @@ say tool "$tool"
 say status "$status"
 say ms "$ms"
 say bytes "$(wc -c <"$work/body" | tr -d ' ')"
+[ "$certificate" = no ] || certificate_end
 echo rawat:body=
 head -c 65536 "$work/body"

@@ -24,7 +24,7 @@ from runner.model import Exit
 from runner.redact import Redactor, Secret
 from runner.seams import Completed, Launch, Settled
 from runner.testing import FakeClock, FakeHost, RecordingWatcher, done
-from tests.unit.engine.support import Answers, MemoryJournal, run
+from tests.unit.engine.support import Answers, MemoryJournal, Outcome, run
 
 DISK = "rawat:kilobytes=1000\t500\nrawat:mount=/\n"
 """What a probe that went well prints."""
@@ -518,6 +518,36 @@ def test_watch_asks_again_until_the_time_is_over_and_the_first_bad_answer_decide
     ended = run(tmp_path, text, {"a": bad})
     assert ended.code == 1
     assert len(bad.launches) == 3
+
+
+def test_a_watch_judges_all_its_answers_together(tmp_path: Path) -> None:
+    def page(times: list[int], percentiles: str) -> Outcome:
+        turns = iter(times)
+        answers = FakeHost(answers=lambda launch: done(f"rawat:status=200\nrawat:ms={next(turns)}\nrawat:body=\n"))
+        step = f"http: {{url: 'http://a/', percentiles: {percentiles}}}, watch: {{for: 9s, every: 1s}}, register: r"
+        return run(tmp_path, f"phases: {{monitor: [{{id: up, {step}}}]}}\n", {"a": answers})
+
+    times = [10, 20, 30, 40, 50, 60, 70, 80, 90, 900]
+    assert page(times, "{p50: 50, p90: 90}").code == 0
+    slow = page(times, "{p50: 49, p95: 800}")
+    assert slow.code == 1
+    step = slow.record.hosts["a"].steps["up"].attempts[-1]
+    assert step.problem == (
+        "http://a/: expected p50 of at most 49 ms, found 50 ms in 10 answers; "
+        "http://a/: expected p95 of at most 800 ms, found 900 ms in 10 answers"
+    )
+    assert [step.values[name] for name in ("asked", "p50_ms", "p95_ms", "max_ms")] == [10, 50, 900, 900]
+    text = (
+        "phases: {monitor: [{id: up, verify: {probes: [{load: {}}, {http: {url: 'http://a/', percentiles: {p99: 5}}}]},"
+    )
+    part = "rawat:status=200\nrawat:ms=6\nrawat:body=\n"
+    load = "rawat:MemTotal=1\n"
+    framed = f"rawat:bundled=0\t0\t{len(load)}\t0\n{load}\nrawat:bundled=1\t0\t{len(part)}\t0\n{part}\n"
+    ended = run(
+        tmp_path, f"{text} watch: {{for: 3s, every: 1s}}}}]}}\n", {"a": FakeHost(answers=lambda _: done(framed))}
+    )
+    assert ended.code == 1
+    assert "expected p99 of at most 5 ms, found 6 ms in 4" in ended.record.hosts["a"].steps["up"].attempts[-1].problem
 
 
 def test_only_what_reads_can_be_watched(tmp_path: Path) -> None:

@@ -187,3 +187,21 @@ def test_an_output_that_is_opened_by_name_is_noted(tmp_path: Path) -> None:
         notes = list(notes_on(loaded(tmp_path, one(f"{{id: say, command: '{line}'}}"))))
         assert bool(notes) is noted, line
         assert all("p.yml:7:8: note: 'say' opens " in note for note in notes), notes
+
+
+def test_probes_are_checked_where_they_stand(tmp_path: Path) -> None:
+    head = HEAD + "secrets: [word]\n"
+    text = "phases:\n  test:\n    - id: well\n      verify:\n        probes:\n          - %s\n"
+    good = "{sql: {engine: sqlite, database: /a, query: q, password: '{{ word }}'}, expect: result.value == 1}"
+    loaded(tmp_path, text % good, head)
+    for probe, said in {
+        "{sql: {engine: sqlite, database: '{{ word }}', query: q}}": "the secret 'word' may not stand here",
+        "{sql: {engine: sqlite, database: /a, query: q}, expect: reslt.value}": "'reslt' is not declared",
+        "{sql: {engine: sqlite, database: /a, query: q, change: true}}": "11:19 this would change the host",
+        "{service: {name: a, state: restarted}}": "11:23 this would change the host",
+        "{http: {url: 'http://a/', certificate: 3d}}": "11:52 a certificate is looked at where the url begins",
+        "{disk: {path: /}, load: {}}": "",
+        "{disk: {pth: /}}": "'pth'",
+        "{command: ls}": "'command'",
+    }.items():
+        assert said in "; ".join(refused(tmp_path, text % probe, head)), probe

@@ -1,0 +1,77 @@
+"""A host as it is at a moment, and how it differs from an earlier one: expected and found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from runner.model import Facts
+from runner.seams import Script
+from runner.steps.dialects.packages import none_known, packages
+from runner.steps.parts.answers import Answers
+from runner.steps.parts.sockets import listening
+from runner.steps.parts.texts import script
+
+PARTS = ("services", "failed_units", "ports", "packages", "mounts")
+DIFFERENCES = (
+    *("stopped-services", "new-failed-units", "closed-ports", "new-ports"),
+    *("removed-packages", "changed-packages", "new-packages", "gone-mounts"),
+)
+"""What may be different. A service that is new is none of them."""
+
+
+def taking(parts: Sequence[str], facts: Facts | None) -> Script:
+    """A script that tells of the host what `parts` ask for."""
+    dialect = packages(facts)
+    if "packages" in parts and dialect is None:
+        return Script(text=none_known(facts))
+    values = {"asked": " ".join(parts), "family": dialect.text if dialect else ""}
+    return Script(text=script(("units", "listening", "baseline"), values))
+
+
+def taken(parts: Sequence[str], said: Answers) -> dict[str, Any]:
+    """What that script told: lists of names, and versions by package."""
+    found: dict[str, Any] = {}
+    for name, key in (("services", "service"), ("failed_units", "failed_unit"), ("mounts", "mount")):
+        if name in parts:
+            found[name] = sorted(set(said.every(key)))
+    if "ports" in parts:
+        found["ports"] = [str(each) for each in listening(said)]
+    if "packages" in parts:
+        found["packages"] = {row[0]: row[1] for row in said.fields("package") if len(row) == 2}
+    return found
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Each as one of DIFFERENCES and a sentence; what was not taken both times is left out."""
+
+    def both(part: str) -> tuple[Any, Any]:
+        there = part in before and part in now
+        return (before[part], now[part]) if there else ((), ())
+
+    was, found = both("services")
+    for name in _without(was, found):
+        yield "stopped-services", f"service {name}: expected running, found not running"
+    was, found = both("failed_units")
+    for name in _without(found, was):
+        yield "new-failed-units", f"unit {name}: expected not failed, found failed"
+    was, found = both("ports")
+    for name in _without(was, found):
+        yield "closed-ports", f"port {name}: expected listening, found closed"
+    for name in _without(found, was):
+        yield "new-ports", f"port {name}: expected closed, found listening"
+    was, found = both("mounts")
+    for name in _without(was, found):
+        yield "gone-mounts", f"{name}: expected mounted, found not mounted"
+    was, found = both("packages")
+    for name in _without(was, found):
+        yield "removed-packages", f"package {name}: expected {was[name]}, found it gone"
+    for name in sorted(set(was) & set(found)):
+        if was[name] != found[name]:
+            yield "changed-packages", f"package {name}: expected {was[name]}, found {found[name]}"
+    for name in _without(found, was):
+        yield "new-packages", f"package {name}: expected none, found {found[name]}"
+
+
+def _without(some: Any, others: Any) -> list[str]:
+    return sorted(set(some) - set(others))

@@ -1,0 +1,213 @@
+"""The probes and `verify` against what is real here: a server with a certificate, logs that rotate, two databases."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.redact import Secret
+from tests.integration.databases import PG_BIN, ROOT, folder_of, run, until
+from tests.integration.test_kinds_probes import Page, with_only
+from tests.unit.steps.driver import Hand
+
+
+@contextmanager
+def serving(certificate: Path | None = None) -> Iterator[int]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as httpd:
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            httpd.socket = context.wrap_socket(httpd.socket, server_side=True)
+        threading.Thread(target=httpd.serve_forever, daemon=True).start()
+        yield httpd.server_address[1]
+        httpd.shutdown()
+
+
+@pytest.fixture(params=["sh", "bash", "busybox"])
+def shells(request: pytest.FixtureRequest, tmp_path: Path) -> Hand:
+    words = {"busybox": ("busybox", "sh")}.get(request.param, (request.param,))
+    return Hand(root=tmp_path, shell=words)
+
+
+def test_all_probes_are_made_in_one_script_and_all_failures_named(shells: Hand, credit: dict[str, Any]) -> None:
+    folder = shells.root / "a b's"
+    folder.mkdir(mode=0o750)
+    with serving() as port, closing(socket.create_server(("127.0.0.1", 0))) as closed:
+        dead = closed.getsockname()[1]
+        closed.close()
+        url = f"http://127.0.0.1:{port}"
+        probes = [
+            {
+                "title": "rows",
+                "sql": {**credit, "query": "select count(*) as n from loans"},
+                "expect": "result.value == 4",
+            },
+            {"sql": {**credit, "query": "select 'it''s $HOME `x`' as text", "rows": 1}},
+            {"http": {"url": f"{url}/broken", "headers": {"X-Key": Secret("key", "one")}}},
+            {"http": {"url": f"{url}/", "headers": {"X-Key": Secret("key", "tw'o")}, "body": "key: tw'o"}},
+            {"disk": {"path": "/", "free": "100%"}},
+            {"file": {"path": str(folder), "state": "directory", "mode": "0700"}},
+            {"package": {"name": "no-such-package-here"}},
+            {"patch": {"apply": "list"}, "expect": "result.broken == []"},
+            {"load": {"available": "100%"}},
+            {"sql": {**credit, "database": "/not/there.db", "query": "select 1"}},
+        ]
+        ran = shells.do("verify", {"ports": [port, dead], "pages": [url], "probes": probes})
+    good = [probe["ok"] for probe in ran.values["probes"]]
+    assert good == [True, False, True, False, True, False, True, False, False, False, True, False, False], ran.problem
+    assert ran.problem.startswith("8 failed: ")
+    for words in (
+        f"expected 127.0.0.1:{dead} open, found closed",
+        "rows: expected result.value == 4, found value 3",
+        "expected status 200, found 503",
+        "expected at least 100 % free on /",
+        "mode 0750 instead of 0700",
+        "no-such-package-here",
+        "memory: expected at least 100 % available",
+        "/not/there.db is not there",
+    ):
+        assert words in ran.problem
+    assert ran.values["probes"][4]["values"]["value"] == "it's $HOME `x`"
+    assert "tw'o" not in ran.done.stderr.decode()
+
+
+def test_a_baseline_tells_what_became_different(tmp_path: Path, credit: dict[str, Any]) -> None:
+    hand = Hand(root=tmp_path)
+    count = {"loans": {"sql": {**credit, "query": "select count(*) as n from loans"}, "may": "grow"}}
+    asked: dict[str, Any] = {"baseline": ["ports", "packages", "mounts"], "rows": count}
+    with closing(socket.create_server(("127.0.0.1", 0))) as one:
+        before = hand.do("verify", asked).values["baseline"]
+        assert f"{one.getsockname()[1]}/tcp on 127.0.0.1" in before["ports"]
+        assert before["rows"] == {"loans": 3}
+        assert before["packages"]["dash"]
+        # Other tests listen meanwhile: only what is known of these two ports counts here.
+        alone = {**before, "ports": []}
+        same = hand.do("verify", {**asked, "against": alone, "allow": ["new-ports"]})
+        assert same.verdict.ok, same.problem
+        gone = one.getsockname()[1]
+    hand.do("sql", {**credit, "query": "delete from loans where id = 1", "change": True})
+    older = {**before, "packages": {**before["packages"], "dash": "0", "lost": "1"}}
+    with closing(socket.create_server(("127.0.0.1", 0))) as other:
+        ran = hand.do("verify", {**asked, "against": older})
+        assert f"port {gone}/tcp on 127.0.0.1: expected listening, found closed" in ran.problem
+        assert f"port {other.getsockname()[1]}/tcp on 127.0.0.1: expected closed, found listening" in ran.problem
+    assert "rows loans: expected at least 3, found 2" in ran.problem
+    assert "package lost: expected 1, found it gone" in ran.problem
+    assert "dash" not in ran.problem
+    assert any("package dash: expected 0, found " in text for text in ran.values["differences"])
+
+
+def test_logs_are_read_on_from_their_mark_through_a_rotation(shells: Hand) -> None:
+    log = shells.root / "a b's.log"
+    log.write_text("ERROR of yesterday\n")
+    marks = shells.do("logs", {"files": str(log)}).values["marks"]
+    asked = {"files": [str(log)], "after": marks, "none": ["ERROR|panic", "it's"], "some": "ready", "except": "ERROR 7"}
+    ran = shells.do("logs", asked)
+    assert ran.problem == "log: expected a line with 'ready', found none in 0"
+    with log.open("a") as file:
+        file.write("ERROR in \\t the old file\nERROR 7 is known\n")
+    log.rename(f"{log}.1")
+    log.write_text("ready\nit's so\n")
+    ran = shells.do("logs", asked)
+    assert ran.values["lines"] == 4
+    assert ran.problem == (
+        "log: expected no line with 'ERROR|panic', found 1, the last: ERROR in \\t the old file; "
+        "log: expected no line with \"it's\", found 1, the last: it's so"
+    )
+    assert "is not one that grep reads" in shells.do("logs", {"files": str(log), "none": "["}).problem
+    assert "no file that" in shells.do("logs", {"files": "/not/there", "none": "x"}).problem
+    assert shells.do("logs", {"files": str(log), "none": "panic"}).values["lines"] == 2
+
+
+@pytest.mark.parametrize("tool", ["openssl", "python3"])
+def test_how_long_a_certificate_is_good(tmp_path: Path, tool: str) -> None:
+    words = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "10", "-subj", "/CN=127.0.0.1")
+    more = ("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", f"{tmp_path}/key", "-out", f"{tmp_path}/cert")
+    run(*words, *more)
+    (tmp_path / "both").write_text((tmp_path / "key").read_text() + (tmp_path / "cert").read_text())
+    hand = Hand(root=tmp_path, env=with_only(tmp_path / "bin", *({"curl", tool} if tool == "openssl" else {tool})))
+    with serving(tmp_path / "both") as port:
+        asked = {"url": f"https://127.0.0.1:{port}/", "ca": str(tmp_path / "cert")}
+        good = hand.do("http", {**asked, "certificate": "9d"})
+        assert good.verdict.ok, good.problem
+        assert 9.9 < good.values["certificate_days"] <= 10
+        problem = hand.do("http", {**asked, "certificate": "14d"}).problem
+        assert "expected a certificate that is good for 14 days still, found 9.9" in problem or "found 10" in problem
+
+
+def test_open_ports_are_found_and_loopback_is_not(tmp_path: Path) -> None:
+    hand = Hand(root=tmp_path)
+    with closing(socket.create_server(("0.0.0.0", 0))) as open_, closing(socket.create_server(("127.0.0.1", 0))) as own:
+        found = hand.do("security", {"ports": []})
+        assert f"{open_.getsockname()[1]}/tcp on 0.0.0.0" in found.values["surplus"]
+        assert str(own.getsockname()[1]) not in found.problem
+        allowed = [each["port"] for each in found.values["open"]]
+        assert f"port {open_.getsockname()[1]}/" not in hand.do("security", {"ports": allowed}).problem
+
+
+def test_load_and_kernel_are_what_the_kernel_says(tmp_path: Path) -> None:
+    hand = Hand(root=tmp_path)
+    values = hand.do("load", {}).values
+    assert values["cpus"] == os.cpu_count()
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert values["memory_bytes"] == pytest.approx(pages, rel=0.01)
+    assert 0 < values["available_bytes"] < values["memory_bytes"]
+    running = os.uname().release
+    assert hand.do("system", {"kernel": running}).verdict.ok
+    assert f"kernel: expected 1.0 to run, found {running}" in hand.do("system", {"kernel": "1.0"}).problem
+
+
+def test_a_replica_that_follows_lags_and_loses_its_primary(pg: dict[str, Any], space: Path, tmp_path: Path) -> None:
+    hand = Hand(root=tmp_path)
+    user = "postgres" if ROOT else None
+    folder = folder_of(space, "standby", "postgres")
+    control = f"{PG_BIN}/pg_ctl"
+    assert "expected at least 1 replicas, found 0" in hand.do("replication", {**pg, "role": "primary"}).problem
+    assert hand.do("replication", pg).problem == "postgresql: expected a replica, found a primary"
+    words = ("-h", pg["host"], "-p", str(pg["port"]), "-U", "owner", "-D", str(folder / "data"), "-R", "-c", "fast")
+    run(f"{PG_BIN}/pg_basebackup", *words, user=user)
+    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off -c port={pg['port']}"
+    run(control, "-D", str(folder / "data"), "-o", options, "-l", str(folder / "log"), "-w", "start", user=user)
+    there = {**pg, "host": str(folder)}
+    try:
+        until(lambda: hand.do("replication", there).verdict.ok, seconds=10)
+        assert hand.do("replication", {**pg, "role": "primary"}).values["replicas"] == 1
+        hand.do("sql", {**pg, "database": "postgres", "query": "create table early (a int)", "change": True})
+        arrived = {
+            **there,
+            "database": "postgres",
+            "query": "select 1 where to_regclass('early') is not null",
+            "rows": 1,
+        }
+        until(lambda: hand.do("sql", arrived).verdict.ok, seconds=10)
+        hand.do("sql", {**there, "database": "postgres", "query": "select pg_wal_replay_pause()", "change": True})
+        hand.do("sql", {**pg, "database": "postgres", "query": "create table late (a int)", "change": True})
+        time.sleep(1.1)
+        ran = hand.do("replication", {**there, "lag": "1s"})
+        assert re.fullmatch(r"postgresql: expected at most 1 s behind, found [0-9.]+ s", ran.problem)
+        hand.do("sql", {**there, "database": "postgres", "query": "select pg_wal_replay_resume()", "change": True})
+        conf = folder / "data" / "postgresql.auto.conf"
+        conf.write_text(conf.read_text() + "primary_conninfo = 'host=/not/there'\n")
+        run(control, "-D", str(folder / "data"), "reload", user=user)
+        lost = "postgresql: expected a connection to the primary, found none"
+        until(lambda: hand.do("replication", {**there, "lag": "1h"}).problem == lost, seconds=10)
+    finally:
+        run(control, "-D", str(folder / "data"), "-m", "immediate", "-w", "stop", user=user)
+        hand.do("sql", {**pg, "database": "postgres", "query": "drop table if exists early, late", "change": True})
+
+
+def test_every_text_of_shell_is_one_that_busybox_reads() -> None:
+    for path in sorted((Path(__file__).parents[2] / "runner/steps/sh").glob("*.sh")):
+        subprocess.run(["busybox", "sh", "-n", str(path)], check=True, capture_output=True)
