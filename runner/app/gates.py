@@ -18,7 +18,6 @@ from runner.events import Deviated, GateOpened
 from runner.frozen import frozen
 from runner.journal.folder import Records, begun
 from runner.model import Host, Requirement, Step
-from runner.playbook.evaluation import names_in
 from runner.playbook.template import TemplateFailed, render
 from runner.redact import Secret
 from runner.units import text_of_duration
@@ -150,15 +149,18 @@ def _wanted(plan: Plan, host: Host, step: Step, asked: Requirement) -> tuple[str
     names = host_names(host, plan.variables[host.name], masks, run_id="")
     try:
         if asked.database:
-            return "", str(render(asked.database, _filled(names, names_in(asked.database)))), None
-        params = render_params(KINDS.get(step.kind)(), step.params, _filled(names, names_in(str(step.params))))
+            return "", str(render(asked.database, _filled(names, asked.database))), None
+        params = render_params(KINDS.get(step.kind)(), step.params, _filled(names, str(step.params)))
     except (TemplateFailed, InvalidInput):
         return "", "{unknown}", None
     return _engine(params.get("engine")), str(params.get("database")), str(params.get("host") or "")
 
 
-def _filled(names: Mapping[str, Any], used: Any) -> dict[str, Any]:
-    return {**names, **{name: Hole(name) for name in used if name not in names}}
+def _filled(names: Mapping[str, Any], text: str) -> dict[str, Any]:
+    """With a hole for each name that the text uses and nobody knows yet."""
+    from runner.playbook.evaluation import names_in
+
+    return {**names, **{name: Hole(name) for name in names_in(text) if name not in names}}
 
 
 def _engine(name: object) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import runner
+from runner.installed import installed
 
 _PERSONS = (
     ("GITHUB_ACTOR", "GITHUB_ACTOR"),
@@ -73,26 +74,10 @@ def controller(environment: Mapping[str, str], *, terminal: bool) -> dict[str, A
 
 def tool() -> dict[str, Any]:
     """Versions of what did the work."""
-    installed = _installed()
+    there = installed()
     return {"rawat": runner.__version__, "python": ".".join(map(str, sys.version_info[:3]))} | {
-        name: installed.get(name, "") for name in ("fabric", "paramiko", "jinja2", "pyyaml", "jsonschema")
+        name: there.get(name, "") for name in ("fabric", "paramiko", "jinja2", "pyyaml", "jsonschema")
     }
-
-
-def _installed() -> dict[str, str]:
-    """
-    Distributions and their versions, as pip names their folders on the path; the first of a name is what is imported.
-
-    importlib.metadata reads every one of them, which takes longer than connecting to a host.
-    """
-    found: dict[str, str] = {}
-    for folder in map(Path, sys.path):
-        with suppress(OSError):
-            for info in folder.iterdir():
-                if info.suffix in (".dist-info", ".egg-info"):
-                    name, _, version = info.stem.partition("-")
-                    found.setdefault(name.lower(), version.partition("-")[0])
-    return found
 
 
 def _read(path: str) -> str:

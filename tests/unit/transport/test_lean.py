@@ -19,19 +19,38 @@ def test_the_connection_loads_no_asyncio_and_leaves_nothing_behind(tmp_path: Pat
         "from runner.transport.lean import import_paramiko; import_paramiko(); import runner.transport.link", tmp_path
     )
     assert {"paramiko", "fabric.connection", "invoke.context"} <= there
-    assert not {"unittest.mock", "asyncio", "ssl"} & there
-    assert "unittest.mock" in loaded(
+    assert not {"unittest.mock", "asyncio", "ssl", "importlib.metadata", "email", "invoke.vendor.yaml"} & there
+    afterwards = loaded(
         "from runner.transport.lean import import_paramiko; import_paramiko()\n"
-        "from unittest import mock; mock.Mock().x()",
+        "from unittest import mock; mock.Mock().x()\n"
+        "from importlib import metadata; import paramiko, yaml\n"
+        "assert metadata.version('paramiko') == paramiko.__version__ and metadata.files('paramiko')\n"
+        "from invoke.vendor.yaml import safe_load; assert safe_load is not yaml.safe_load",
         tmp_path,
     )
+    assert {"unittest.mock", "importlib.metadata", "email", "invoke.vendor.yaml"} <= afterwards
+
+
+def test_who_asks_for_the_real_module_meanwhile_gets_it(tmp_path: Path) -> None:
+    """By an import hook, since another thread would hardly ever come at this very moment."""
+    code = (
+        "import sys\n"
+        "class Meanwhile:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'paramiko.transport':\n"
+        "            from importlib import metadata\n"
+        "            assert metadata.files('paramiko') and metadata.version('pytest')\n"
+        "sys.meta_path.insert(0, Meanwhile())\n"
+        "from runner.transport.lean import import_paramiko; import_paramiko()"
+    )
+    assert "importlib.metadata" in loaded(code, tmp_path)
 
 
 def test_a_playbook_without_templates_is_read_without_jinja(tmp_path: Path) -> None:
     playbook = tmp_path / "p.yml"
     code = (
         "from pathlib import Path; from runner.app.wiring import KINDS; from runner.playbook.load import load\n"
-        "load(Path('p.yml'), kinds=KINDS); import runner.engine.host"
+        "load(Path('p.yml'), kinds=KINDS); import runner.engine.host, runner.cli.execute, runner.app.run, runner.app.prepare"
     )
     head = "rawat: 1\nname: p\nkind: other\nhosts: all\nphases:\n  implement:\n"
     playbook.write_text(head + "    - {id: a, command: 'true'}\n", encoding="utf-8")
