@@ -108,8 +108,11 @@ class SshChannel:
         self._transport = transport
         self._host = host
         self._said = bytearray()
+        self._heard = False
+        transport.defer_acknowledging()
 
     def send(self, data: bytes) -> None:
+        self._heard = False
         self._channel.settimeout(None)
         try:
             self._channel.sendall(data)
@@ -118,6 +121,9 @@ class SshChannel:
 
     def recv(self, timeout_s: float) -> bytes:
         until = time.monotonic() + timeout_s
+        if self._heard and not self._channel.recv_ready():
+            self._transport.more_wanted()
+        self._heard = True
         while True:
             self._channel.settimeout(max(0.0, min(_LISTEN_S, until - time.monotonic())))
             try:

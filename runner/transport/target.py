@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import socket
+import struct
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -62,10 +63,11 @@ def _target(host: Host, known_hosts: Sequence[str]) -> Target:
 
 class PromptSocket(socket.socket):
     """
-    Acknowledges at once, and reads ahead where little is asked for.
+    Reads ahead where little is asked for: paramiko asks for the head of each packet alone.
 
     sshd leaves Nagle's algorithm on where there is no terminal: its second small packet waits for our acknowledgement
-    of the first, which the kernel would hold back for 40 ms. paramiko asks for the head of each packet alone.
+    of the first, which the kernel would hold back for 40 ms. So whoever waits for more calls `acknowledge`; what is
+    answered at once is acknowledged by the answer.
     """
 
     _ahead = memoryview(b"")
@@ -73,19 +75,29 @@ class PromptSocket(socket.socket):
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
         if not self._ahead:
-            data = super().recv(max(size, self._asking), flags)
-            much = len(data) >= AHEAD_BYTES
-            self._asking = MUCH_BYTES if much else AHEAD_BYTES
-            if not much:
-                with suppress(OSError):
-                    # the kernel takes this back by itself
-                    self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+            try:
+                data = super().recv(max(size, self._asking), flags)
+            except BlockingIOError as error:  # what the kernel's own limit of `wake_every` comes as
+                raise TimeoutError from error
+            self._asking = MUCH_BYTES if len(data) >= AHEAD_BYTES else AHEAD_BYTES
             if len(data) <= size:
                 return data
             self._ahead = memoryview(data)
         found = bytes(self._ahead[:size])
         self._ahead = self._ahead[size:]
         return found
+
+    def wake_every(self, seconds: float) -> None:
+        """As `settimeout`, kept by the kernel: Python would ask `poll` before each `recv` and each `send`."""
+        self.settimeout(None)
+        limit = struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000))
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            self.setsockopt(socket.SOL_SOCKET, option, limit)
+
+    def acknowledge(self) -> None:
+        """Tell the other side now what has come, and the next that comes; the kernel takes this back by itself."""
+        with suppress(OSError):
+            self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
 def dial(target: Target, *, timeout_s: float, silence_s: float) -> socket.socket:
@@ -110,7 +122,7 @@ def dial(target: Target, *, timeout_s: float, silence_s: float) -> socket.socket
             link.settimeout(max(0.05, until - time.monotonic()))
             link.connect(address)
             link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+            link.acknowledge()
             link.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(silence_s * 1000))
         except OSError as error:
             link.close()

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, cast
 
 import paramiko
 from fabric import connection
+from paramiko.common import MSG_CHANNEL_DATA
 from paramiko.packet import Packetizer
+
+from runner.transport.target import PromptSocket
 
 WAKE_S = 1.0
 """How often the thread of a silent link looks whether it was closed; it is woken when we close it ourselves."""
@@ -33,11 +37,19 @@ class _HeardPacketizer(Packetizer):
     """Notes when something came; any message is a sign of life. Its time limit for the handshake needs no thread."""
 
     heard_at = 0.0
+    defers = False
+    """Whether data of a channel is acknowledged by whoever reads it there, instead of here."""
     _until: float | None = None
+
+    def __init__(self, sock: Any) -> None:
+        super().__init__(sock)
+        self.acknowledge: Callable[[], None] = sock.acknowledge if isinstance(sock, PromptSocket) else lambda: None
 
     def read_message(self) -> Any:
         message = super().read_message()
         self.heard_at = time.monotonic()
+        if not self.defers or message[0] != MSG_CHANNEL_DATA:
+            self.acknowledge()
         return message
 
     def start_handshake(self, timeout: float) -> None:
@@ -62,7 +74,10 @@ class LinkTransport(paramiko.Transport):
 
     def __init__(self, sock: Any) -> None:
         super().__init__(sock, packetizer_class=_HeardPacketizer)
-        cast(Any, self).sock.settimeout(WAKE_S)
+        if isinstance(sock, PromptSocket):
+            sock.wake_every(WAKE_S)
+        else:  # a channel of the hop before
+            sock.settimeout(WAKE_S)
 
     @property
     def preferred_keys(self) -> tuple[str, ...]:
@@ -74,7 +89,19 @@ class LinkTransport(paramiko.Transport):
 
     @property
     def heard_at(self) -> float:
-        return float(cast(_HeardPacketizer, self.packetizer).heard_at)
+        return self._packets.heard_at
+
+    @property
+    def _packets(self) -> _HeardPacketizer:
+        return cast(_HeardPacketizer, self.packetizer)
+
+    def defer_acknowledging(self) -> None:
+        """From now on data of channels is acknowledged by `more_wanted`, or by the next that is sent."""
+        self._packets.defers = True
+
+    def more_wanted(self) -> None:
+        """Somebody has read what came, and waits for more instead of answering."""
+        self._packets.acknowledge()
 
     def ask_for_life(self) -> None:
         """A request that every server answers, if only with no. Never waits, for an answer or a key exchange."""
