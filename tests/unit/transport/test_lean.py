@@ -50,7 +50,8 @@ def test_a_playbook_without_templates_is_read_without_jinja(tmp_path: Path) -> N
     playbook = tmp_path / "p.yml"
     code = (
         "from pathlib import Path; from runner.app.wiring import KINDS; from runner.playbook.load import load\n"
-        "load(Path('p.yml'), kinds=KINDS); import runner.engine.host, runner.cli.execute, runner.app.run, runner.app.prepare"
+        "load(Path('p.yml'), kinds=KINDS)\n"
+        "import runner.engine.host, runner.cli.execute, runner.app.run, runner.app.prepare"
     )
     head = "rawat: 1\nname: p\nkind: other\nhosts: all\nphases:\n  implement:\n"
     playbook.write_text(head + "    - {id: a, command: 'true'}\n", encoding="utf-8")
