@@ -283,6 +283,8 @@ class Supervisor:
                             return words[1:]
                         if current == str(number) and kind == "r":
                             raise self._refused(item)
+                        if current == str(number) and kind == "z":
+                            raise LinkLost(f"{self._host}: the supervisor on the host was killed", host=self._host)
                         if current == str(number) and kind == "t" and len(words) > 1:
                             sink.truncated(_STREAMS.get(words[1], "stdout"))
                     case Content(kind="o" | "e" as kind, data=data) if current == str(number):

@@ -392,7 +392,9 @@ r_follow() {
         r_ck=$r_oc; r_pump o out "$r_o"; r_o=$r_at r_oc=$r_ck
         r_ck=$r_ec; r_pump e err "$r_eo"; r_eo=$r_at r_ec=$r_ck
         [ -z "$r_end" ] || break
-        kill -0 $$ || exit 0
+        # the main shell is gone; if only it was killed, the channel is still held open by the step's parent
+        kill -0 $$ || { printf '%s z %s\n' "$r_mark" "$r_id"; exit 0; }
+        ! r_late || (r_slay timeout)
         if r_over; then
             r_end=lost r_t=$r_t0
             break
@@ -401,6 +403,14 @@ r_follow() {
         r_i=$((r_i + 1))
     done
     printf '%s x %s %s %s %s\n' "$r_mark" "$r_id" "$r_end" "$r_t0" "$r_t"
+}
+
+r_late() {
+    # A step of an earlier session that its own watcher should have ended by now, and did not: it was killed too.
+    [ "$r_claim" != "$r_ses" ] && [ ! -e "$r_d.kill" ] || return
+    read -r r_x r_until r_x r_x r_v <"$r_dir/cur.$r_claim" && [ "$r_v" = "$r_d" ] || return
+    r_now
+    [ $((${r_t%.*} - r_until)) -ge 3 ]
 }
 
 r_over() {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import threading
 import time
@@ -25,7 +26,7 @@ from runner.transport.session import SupervisedSession
 from runner.transport.ssh import SshTransport
 from tests.bed.fixtures import shared_sshd, start_sshd
 from tests.bed.packages import ensure
-from tests.bed.process import BedError, run, until
+from tests.bed.process import BedError, alive, run, until
 from tests.bed.proxy import Proxy
 from tests.bed.sshd import ACCOUNT, LoopbackSshd, account, free_port
 
@@ -276,6 +277,36 @@ def test_a_supervisor_that_was_killed_with_all_its_children_leaves_an_unknown_en
         with pytest.raises(LinkLost):
             session.run(launch, ignore)
         assert ended(bed, launch)[0] == "free"
+
+
+@pytest.mark.parametrize("watcher", [False, True])
+def test_a_deadline_is_kept_though_the_supervisor_was_killed(start_sshd: Start, *, watcher: bool) -> None:
+    """By its watcher where that lives; by whoever comes back and asks, otherwise."""
+    with reached(start_sshd()) as bed:
+        launch = bed.launch(
+            "trap '' TERM; read -r x </proc/$PPID/stat; set -- ${x##*) }; echo $$ $PPID $2; sleep 60 & sleep 60",
+            deadline_s=3,
+        )
+        session = bed.session()
+        seen: list[bytes] = []
+        told = threading.Event()
+
+        def strike() -> None:
+            told.wait(10)
+            step, parent, supervisor = map(int, seen[0].split())
+            for pid in {supervisor, *(shells(bed) - {step, parent} if watcher else ())}:
+                os.kill(pid, signal.SIGKILL)
+
+        worker = threading.Thread(target=strike)
+        worker.start()
+        with pytest.raises(LinkLost):
+            session.run(launch, lambda _, data: (seen.append(data), told.set()))
+        worker.join(10)
+        found = ended(bed, launch, (len(b"".join(seen)), 0))[1]
+        assert found is not None and found.exit.timeout_s == 3
+        assert found.exit.killed in DEAD
+        step, parent, _ = map(int, seen[0].split())
+        assert not alive(step) and not alive(parent)
 
 
 def test_a_parent_that_was_killed_is_noticed_while_following(start_sshd: Start) -> None:
@@ -550,15 +581,21 @@ def test_forgetting_a_run_removes_its_folder(start_sshd: Start) -> None:
 
 
 def left_over(bed: Reached) -> int:
-    """How many shells still work on this host's runs: each has its own word in the environment from sshd."""
+    """How many shells still work on this host's runs."""
+    return len(shells(bed))
+
+
+def shells(bed: Reached) -> set[int]:
+    """Those away from the channel: each has its own word in the environment from sshd."""
     word = bed.word.encode()
-    found = 0
+    found = set()
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
                 shell = (entry / "comm").read_text().strip() in ("sh", "dash", "busybox")
                 alone = os.path.realpath(entry / "fd" / "1") == "/dev/null"
-                found += shell and alone and word in (entry / "environ").read_bytes().split(b"\0")
+                if shell and alone and word in (entry / "environ").read_bytes().split(b"\0"):
+                    found.add(int(entry.name))
     return found
 
 
@@ -591,5 +628,11 @@ def test_a_full_disk_is_a_refusal_before_the_start(start_sshd: Start, tmp_path: 
             big = Launch(run_id=bed.run_id, step="in", attempt=1, script=Script(text="cat", stdin=bytes(600_000)))
             with pytest.raises(TransportError):
                 session.run(big, ignore)
+            session = bed.session()
+            filling = f"echo begun; sleep 0.5; head -c 999999 /dev/zero >{disk}/filler; sleep 0.5; exit 3"
+            full = session.run(bed.launch(filling), ignore)
+            assert (full.exit.code, full.stdout) == (3, b"begun\n"), "its end has room where its beginning stands"
+            (disk / "filler").unlink()
+            assert session.run(bed.launch("echo on"), ignore).stdout == b"on\n"
     finally:
         run(["umount", "-l", str(disk)])
