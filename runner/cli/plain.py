@@ -58,11 +58,12 @@ class PlainProgress:
         sys.stderr.write(f"{time.strftime('%H:%M:%S')}  {one_line(text)}\n")
 
     def _beat(self) -> None:
-        while not self._done.wait(min(1.0, self._heartbeat_s)):
-            if time.monotonic() - self._spoke < self._heartbeat_s:
-                continue
+        """Whatever the others say meanwhile: who is out is named, or a host that hangs would never be."""
+        while not self._done.wait(self._heartbeat_s):
             now = time.monotonic()
             rows = self._board.outstanding()
+            if not rows and now - self._spoke < self._heartbeat_s:
+                continue
             names = [f"{row.host} {row.phase}/{row.doing} {spoken(int((now - row.since) * 1000))}" for row in rows[:8]]
             more = f" and {len(rows) - 8} more" if len(rows) > 8 else ""
             self._say(f"still out: {', '.join(names) or 'nobody'}{more}")

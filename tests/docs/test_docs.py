@@ -86,3 +86,19 @@ def test_shipped_playbooks_are_checked() -> None:
     for path in shipped_playbooks():
         playbook = check_playbook(path)
         assert tuple(playbook.phases) == PHASES, path.name
+
+
+@pytest.mark.parametrize("page", ["reliability.md", "maintenance-jobs.md", "audit.md"])
+def test_every_test_that_a_page_names_exists(page: str) -> None:
+    """`file.py::test_name`, or `::test_name` for another one of the file before; files without a name too."""
+    path = ROOT / "docs" / page
+    text = path.read_text() if path.exists() else ""
+    file, missing = "", []
+    for found in re.finditer(r"`((?:tests/)?[\w/]+\.py)?(?:::(test_\w+))?`", text):
+        if not found[1] and not found[2]:
+            continue
+        file = f"tests/{found[1].removeprefix('tests/')}" if found[1] else file
+        source = ROOT / file
+        if not source.is_file() or (found[2] and f"\ndef {found[2]}(" not in source.read_text()):
+            missing.append(found[0])
+    assert missing == []
