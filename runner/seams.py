@@ -190,13 +190,18 @@ class Check:
 
 @frozen
 class Verdict:
-    """How a step is to be judged. `problem` says what, where and why where `ok` is False."""
+    """
+    How a step is to be judged. `problem` says what, where and why where `ok` is False.
+
+    `waits` is time that was no work, as cause (of the event Waited), milliseconds, and for whom it waited.
+    """
 
     ok: bool
     changed: bool | None = None
     problem: str = ""
     values: Mapping[str, Any] = field(default_factory=dict)
     summary: str = ""
+    waits: tuple[tuple[str, int, str], ...] = ()
 
 
 @runtime_checkable

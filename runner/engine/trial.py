@@ -136,7 +136,14 @@ class Trial:
     def _read(self, wish: Wish, done: Completed, found: Check | None) -> StepResult:
         repeatable = self.step.idempotent or bool(self.kind.idempotent)
         otherwise = ended_otherwise(done, repeatable=repeatable, reads_only=bool(self.kind.reads_only(wish.params)))
-        return otherwise or judged(self.step, wish.names, self.kind.read(wish, done, found), done)
+        if otherwise:
+            return otherwise
+        verdict = self.kind.read(wish, done, found)
+        for cause, took_ms, detail in verdict.waits:
+            self.around.bus.emit(
+                Waited(host=wish.host.name, step=wish.step, cause=cause, took_ms=took_ms, detail=detail[:200])
+            )
+        return judged(self.step, wish.names, verdict, done)
 
     def _watch(self, wish: Wish, script: Script, found: Check | None, result: StepResult) -> StepResult:
         """Ask again until the time is over; the first bad answer decides."""

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from runner.errors import InvalidInput
 from runner.seams import Check, Completed, Script, Verdict, Wish
-from runner.steps.dialects.packages import none_known, packages
+from runner.steps.dialects.packages import none_known, packages, waits
 from runner.steps.parts import schema as part
 from runner.steps.parts.answers import Answers, failure
 from runner.steps.parts.kind import HostKind, cannot_tell, several
@@ -50,7 +50,9 @@ class Package(HostKind):
             ),
             "refresh": part.flag("Fetch the package lists first.", False),
             "lock_wait": part.duration(
-                "How long to wait for another program that holds the package database (apt, zypper).", "10m"
+                "How long to wait for another program that holds the package database; who it is is told, and the time "
+                "is on record as waiting.",
+                "10m",
             ),
         },
         oneOf=[{"required": ["name"]}, {"required": ["names"]}],
@@ -92,11 +94,12 @@ class Package(HostKind):
             "packages": {name: {"before": before.get(name), "after": after[name]} for name in after}
         }
         if not done.exit.ok:
-            return Verdict(ok=False, problem=failure(done), values=values)
+            return Verdict(ok=False, problem=failure(done), values=values, waits=waits(said))
         values["moved"] = moved
         if unfit := _unfit(wish.params, after):
-            return Verdict(ok=False, changed=bool(moved), problem=several(unfit), values=values)
-        return Verdict(ok=True, changed=bool(moved), values=values, summary=several(moved) or "nothing to do")
+            return Verdict(ok=False, changed=bool(moved), problem=several(unfit), values=values, waits=waits(said))
+        summary = several(moved) or "nothing to do"
+        return Verdict(ok=True, changed=bool(moved), values=values, summary=summary, waits=waits(said))
 
     def preview(self, wish: Wish) -> Sequence[str]:
         params = wish.params
@@ -126,7 +129,7 @@ def _script(wish: Wish, *, apply: bool) -> Script:
         "manager": dialect.manager,
         "apply": "yes" if apply else "no",
     }
-    return Script(text=script((dialect.text, f"package_{dialect.text}", "package"), values))
+    return Script(text=script(("package_lock", dialect.text, f"package_{dialect.text}", "package"), values))
 
 
 def _names(params: Mapping[str, Any]) -> list[str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from runner.errors import InvalidInput
 from runner.seams import Check, Completed, Script, Verdict, Wish
-from runner.steps.dialects.packages import none_known, packages
+from runner.steps.dialects.packages import none_known, packages, waits
 from runner.steps.parts import schema as part
 from runner.steps.parts.answers import Answers, failure
 from runner.steps.parts.kind import HostKind, cannot_tell, several
@@ -14,6 +15,7 @@ from runner.steps.parts.texts import script
 from runner.units import duration_s
 
 _NAME = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9+._:-]*$"}
+_VERSION = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9.+:~^_-]*$"}
 _PATTERN = {"type": "string", "pattern": "^[A-Za-z0-9*?\\[][A-Za-z0-9+._:*?\\[\\]-]*$"}
 
 
@@ -24,18 +26,19 @@ class Patch(HostKind):
     idempotent: ClassVar[bool] = True
     schema: ClassVar[Mapping[str, Any]] = part.record(
         "Updates of packages, listed or applied",
-        "For apt, dnf and zypper. `list` needs no root and changes nothing. `security` and `all` repair "
-        "packages that are "
-        "half-configured, fetch everything first, keep the configuration files of the administrator and name "
-        "those that "
-        "have a new version beside them, and remove nothing. Whether a reboot is needed is said, never done.\n\n"
-        "Values: `packages` (what waited: `name`, `installed`, `candidate`, `origin`, `security`, `left`: why "
-        "it was left out), "
-        "`count`, `security_count`, `held`, `kept_back`, `upgraded` (`name`, `from`, `to`), `new`, `removed`, "
-        "`conffiles`, "
-        "`repaired`, `broken`, `restart`, `reboot_required`, `reboot_reason`, `lists_age_s`.",
+        "For apt, dnf and zypper. `list` needs no root and changes nothing. `security` and `all` repair packages that "
+        "are half-configured (on RPM systems: in two versions), fetch everything first, keep the configuration files "
+        "of the administrator and name those that have a new version beside them, and remove nothing. `back` puts "
+        "packages to the versions that they had, all of them or none: it says so where a version is in no repository "
+        "and in no cache of the host any more. What came along new stays then, and so does what the newer version "
+        "did to its own files and data. Whether a reboot is needed is said, never done.\n\n"
+        "Values: `packages` (what waited: `name`, `installed`, `candidate`, `origin`, `security`, `left`: why it was "
+        "left out, `way_back`: whether the installed version could be had again), `count`, `security_count`, `held`, "
+        "`kept_back`, `upgraded` (`name`, `from`, `to`), `restored` (the same, of `back`), `no_way_back`, `new`, `removed`, "
+        "`conffiles`, `repaired`, `broken`, `restart` (services that run files which are replaced), `restart_why` (why "
+        "they were not restarted), `restarted`, `reboot_required`, `reboot_reason`, `lists_age_s`.",
         {
-            "apply": part.choice("What to do with the updates that wait.", ["list", "security", "all"], "list"),
+            "apply": part.choice("What to do.", ["list", "security", "all", "back"], "list"),
             "exclude": part.one_or_more(
                 _PATTERN,
                 "Packages to leave as they are this time; `*` and `?` match.",
@@ -46,11 +49,37 @@ class Patch(HostKind):
                 "type": "boolean",
                 "description": "Fetch the package lists first; needs root. Left out: only where updates are applied.",
             },
+            "versions": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {"name": _NAME, "from": _VERSION},
+                    "required": ["name", "from"],
+                },
+                "description": "With `back`: which packages, and to which versions: what an earlier step registered as "
+                "`upgraded`.",
+            },
+            "restart": part.choice(
+                "What to do with services that still run files which were replaced (by needrestart where it is, else "
+                "by what is mapped into their processes): `list` them, or `restart` them and see that they are up. "
+                "Those that would take sessions, the network or containers along are listed only.",
+                ["list", "restart"],
+                "list",
+            ),
+            "keep_running": part.one_or_more(
+                _PATTERN, "Services that are not restarted; `*` and `?` match.", examples=["postgresql*"]
+            ),
             "lock_wait": part.duration(
-                "How long to wait for another program that holds the package database (apt, zypper).", "10m"
+                "How long to wait for another program that holds the package database; who it is is told, and the time "
+                "is on record as waiting.",
+                "10m",
             ),
         },
-        examples=[{"apply": "list"}, {"apply": "security", "exclude": ["linux-*"]}],
+        examples=[
+            {"apply": "list"},
+            {"apply": "security", "exclude": ["linux-*"], "restart": "restart"},
+            {"apply": "back", "versions": "{{ upgrade.upgraded }}"},
+        ],
     )
 
     def reads_only(self, params: Any) -> bool:
@@ -58,12 +87,19 @@ class Patch(HostKind):
 
     def look(self, wish: Wish) -> Script | None:
         # Without fresh lists nobody can say that there is nothing to do.
-        return None if _apply(wish.params) == "list" or _refresh(wish.params) else _script(wish, "list")
+        apply = _apply(wish.params)
+        if apply == "list" or _refresh(wish.params):
+            return None
+        return _script(wish, "back" if apply == "back" else "list", dry=True)
 
     def judge(self, wish: Wish, found: Completed) -> Check:
         if not found.exit.ok:
             return cannot_tell(found)
-        values = _values(Answers(found.stdout))
+        said = Answers(found.stdout)
+        values = _values(said)
+        if _apply(wish.params) == "back":
+            rows = [f"{name} to {version}" for name, version in said.fields("goes_back")]
+            return Check(needed=bool(rows), why=several(rows) or "every package has that version", values=values)
         wanted = [
             row["name"]
             for row in values["packages"]
@@ -79,12 +115,14 @@ class Patch(HostKind):
     def read(self, wish: Wish, done: Completed, found: Check | None) -> Verdict:
         said, apply = Answers(done.stdout), _apply(wish.params)
         values = _values(said)
-        changed = bool(values["upgraded"] or values["new"] or values["removed"] or values["repaired"])
+        if apply == "back":
+            values |= {"restored": values["upgraded"], "upgraded": []}
+        changed = any(values[key] for key in ("upgraded", "restored", "new", "removed", "repaired", "restarted"))
+        waited = waits(said)
         if not done.exit.ok:
-            return Verdict(
-                ok=False, changed=False if apply == "list" else changed, problem=failure(done), values=values
-            )
-        return Verdict(ok=True, changed=changed, values=values, summary=_summary(apply, values))
+            problem, changed = failure(done), changed and apply != "list"
+            return Verdict(ok=False, changed=changed, problem=problem, values=values, waits=waited)
+        return Verdict(ok=True, changed=changed, values=values, summary=_summary(apply, values), waits=waited)
 
     def preview(self, wish: Wish) -> Sequence[str]:
         dialect, apply = packages(wish.facts), _apply(wish.params)
@@ -92,13 +130,19 @@ class Patch(HostKind):
         program = "apt-get" if dialect is None or apt else dialect.manager
         if apply == "list":
             return ["apt-get -s --with-new-pkgs upgrade" if apt else f"{program} check-update"]
+        if apply == "back":
+            words = [f"{row['name']}={row['from']}" for row in wish.params.get("versions") or [] if "name" in row]
+            back = {"zypper": "zypper install --oldpackage", "dnf": "dnf downgrade"}.get(program)
+            return [f"{back or 'apt-get -y --no-remove --allow-downgrades install'} {' '.join(words)}"]
         which = "{security updates}" if apply == "security" else "{all updates}"
         lines = [f"{program} update"] if _refresh(wish.params) else []
         lines += [f"hold {name}" for name in part.as_list(wish.params.get("hold"))]
         install = "install --only-upgrade" if apt else "upgrade"
         options = " -y --no-remove -o Dpkg::Options::=--force-confold" if apt else " -y"
         left = part.as_list(wish.params.get("exclude"))
-        return [*lines, f"{program}{options} {install} {which}{' but ' + ' '.join(left) if left else ''}"]
+        lines.append(f"{program}{options} {install} {which}{' but ' + ' '.join(left) if left else ''}")
+        restart = wish.params.get("restart") == "restart"
+        return [*lines, "systemctl restart {services that run what was replaced}"] if restart else lines
 
 
 def _apply(params: Mapping[str, Any]) -> str:
@@ -106,22 +150,29 @@ def _apply(params: Mapping[str, Any]) -> str:
 
 
 def _refresh(params: Mapping[str, Any]) -> bool:
-    return bool(params.get("refresh", _apply(params) != "list"))
+    return bool(params.get("refresh", _apply(params) in ("security", "all")))
 
 
-def _script(wish: Wish, apply: str) -> Script:
+def _script(wish: Wish, apply: str, *, dry: bool = False) -> Script:
     params, dialect = wish.params, packages(wish.facts)
     if dialect is None:
         return Script(text=none_known(wish.facts))
+    if (apply == "back") != ("versions" in params) and not dry:
+        raise InvalidInput("versions: goes with apply: back, and apply: back with versions")
     values = {
         "apply": apply,
+        "dry": "yes" if dry else "no",
+        "versions_": " ".join(f"{row['name']}={row['from']}" for row in params.get("versions", [])),
+        "restart": params.get("restart", "list"),
+        "keep_running": " ".join(part.as_list(params.get("keep_running"))),
         "exclude": " ".join(part.as_list(params.get("exclude"))),
         "hold": " ".join(part.as_list(params.get("hold"))),
         "refresh": "yes" if _refresh(params) else "no",
         "lock_wait": str(round(duration_s(params.get("lock_wait", "10m")))),
         "manager": dialect.manager,
     }
-    return Script(text=script((dialect.text, f"patch_{dialect.text}", "patch"), values))
+    texts = ("package_lock", dialect.text, "stale", f"patch_{dialect.text}", "patch")
+    return Script(text=script(texts, values))
 
 
 def _values(said: Answers) -> dict[str, Any]:
@@ -140,7 +191,11 @@ def _values(said: Answers) -> dict[str, Any]:
         "conffiles": list(said.every("conffile")),
         "repaired": list(said.every("repaired")),
         "broken": list(said.every("broken")),
-        "restart": list(said.every("restart")),
+        "restored": [],
+        "no_way_back": _versions(said, "no_way_back"),
+        "restart": list(dict.fromkeys(row[0] for row in said.fields("restart"))),
+        "restart_why": {row[0]: row[1] for row in said.fields("restart") if len(row) == 2},
+        "restarted": list(said.every("restarted")),
         "reboot_required": bool(said.text("reboot")),
         "reboot_reason": said.text("reboot"),
         "lists_age_s": said.number("lists_age"),
@@ -153,12 +208,13 @@ def _pending(said: Answers) -> list[dict[str, Any]]:
             "name": name,
             "installed": "" if installed == "-" else installed,
             "candidate": candidate,
-            "origin": origin,
+            "origin": "" if origin == "-" else origin,
             "security": security == "yes",
             "left": left,
+            "way_back": back == "yes" if installed != "-" else None,
         }
-        for name, installed, candidate, origin, security, left in (
-            row for row in said.fields("pending") if len(row) == 6
+        for name, installed, candidate, origin, security, left, back in (
+            row for row in said.fields("pending") if len(row) == 7
         )
     ]
 
@@ -168,9 +224,16 @@ def _versions(said: Answers, key: str) -> list[dict[str, str]]:
 
 
 def _summary(apply: str, values: Mapping[str, Any]) -> str:
+    restarts = f"; {len(values['restart'])} services need a restart" if values["restart"] else ""
     reboot = "; a reboot is needed" if values["reboot_required"] else ""
     if apply == "list":
         security = f", {values['security_count']} for security" if values["security_count"] else ""
-        return f"{values['count']} updates wait{security}{reboot}"
+        return f"{values['count']} updates wait{security}{restarts}{reboot}"
     kept = f"; {len(values['conffiles'])} configuration files kept" if values["conffiles"] else ""
-    return f"{len(values['upgraded'])} packages upgraded{kept}{reboot}"
+    restarted = f"; {len(values['restarted'])} services restarted" if values["restarted"] else ""
+    moved = (
+        f"{len(values['restored'])} packages put back"
+        if apply == "back"
+        else f"{len(values['upgraded'])} packages upgraded"
+    )
+    return f"{moved}{kept}{restarted}{restarts}{reboot}"

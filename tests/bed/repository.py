@@ -65,7 +65,8 @@ class Repository:
                 shutil.rmtree(half, ignore_errors=True)
                 for name, version in toys.VERSIONS.items():
                     _build_deb_repository(half / "deb" / name, toys.debs(version), half / "scratch" / name)
-                    _build_rpm_repository(half / "rpm" / name, toys.rpms(version), half / "scratch" / name)
+                    rpms = (*toys.rpms(version), *(toys.old_rpms() if name == "v2" else ()))
+                    _build_rpm_repository(half / "rpm" / name, rpms, half / "scratch" / name)
                 shutil.rmtree(half / "scratch")
                 half.rename(path)
         return path

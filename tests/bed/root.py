@@ -19,7 +19,7 @@ INCLUDE = (
     *("iproute2", "iputils-ping", "procps", "curl", "less", "rsync", "logrotate", "python3", "apt-utils"),
     *("postgresql", "postgresql-15-repack", "pgbackrest", "mariadb-server", "mariadb-backup", "sqlite3"),
     *("needrestart", "unattended-upgrades", "restic", "borgbackup", "zstd", "age", "gnupg", "faketime"),
-    *("rpm", "dnf"),
+    *("rpm", "dnf", "zypper"),
 )
 """Packages of the root; everything on every host, since overlayfs shares it: what runs where is the lab's choice."""
 

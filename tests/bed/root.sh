@@ -29,7 +29,9 @@ URIs: http://10.77.0.1:8000/deb
 Suites: ./
 Trusted: yes
 CONF
-mkdir -p /etc/yum.repos.d /etc/dnf/vars
+mkdir -p /etc/yum.repos.d /etc/dnf/vars /etc/zypp/repos.d /etc/rpm
+# One database for rpm, dnf and zypper, as on RPM systems; Debian's rpm keeps one in each home.
+echo '%_dbpath /var/lib/rpm' >/etc/rpm/macros
 echo 1 >/etc/dnf/vars/releasever
 cat >/etc/yum.repos.d/bed.repo <<'CONF'
 [bed]
@@ -39,6 +41,7 @@ enabled=1
 gpgcheck=0
 metadata_expire=0
 CONF
+sed '/metadata_expire/d' /etc/yum.repos.d/bed.repo >/etc/zypp/repos.d/bed.repo
 
 # A host boots with sshd and the journal; databases are started where a test asks for them.
 mkdir -p /var/log/journal

@@ -47,6 +47,24 @@ _STOP = """if [ "$1" = remove ] && [ -d /run/systemd/system ]; then
 fi
 """
 
+_DAEMON = """[Unit]
+Description=Service of the test bed whose program is replaced under it
+[Service]
+ExecStart=/usr/lib/bed-stale/daemon infinity
+[Install]
+WantedBy=multi-user.target
+"""
+
+_REPLACE = """mkdir -p /usr/lib/bed-stale
+cp /usr/bin/sleep /usr/lib/bed-stale/daemon.new
+mv /usr/lib/bed-stale/daemon.new /usr/lib/bed-stale/daemon
+if [ -d /run/systemd/system ]; then
+    systemctl daemon-reload
+    systemctl --quiet enable bed-stale.service
+    systemctl start bed-stale.service
+fi
+"""
+
 _REBOOT = """echo '*** System restart required ***' >/run/reboot-required
 echo bed-kernel >>/run/reboot-required.pkgs
 """
@@ -101,6 +119,12 @@ def debs(version: str) -> tuple[Toy, ...]:
         _toy("bed-dep", version, control={"Depends": "bed-newdep"} if second else {}),
         _toy("bed-conflict", version, control={"Conflicts": "bed-rival"} if second else {}),
         _toy("bed-rival", "1.0"),
+        _toy(
+            "bed-stale",
+            version,
+            files={"/lib/systemd/system/bed-stale.service": _DAEMON},
+            scripts={"postinst": _REPLACE},
+        ),
     ]
     return (*toys, _toy("bed-newdep", version)) if second else tuple(toys)
 
@@ -123,6 +147,11 @@ def rpms(version: str) -> tuple[Toy, ...]:
         _toy("bed-rpm-dep", version, control={"Requires": "bed-rpm-newdep"} if second else {}),
     ]
     return (*toys, _toy("bed-rpm-newdep", version)) if second else tuple(toys)
+
+
+def old_rpms() -> tuple[Toy, ...]:
+    """Those of version 1.0 that the repository still has beside version 2.0."""
+    return tuple(toy for toy in rpms("1.0") if toy.name in ("bed-rpm-app", "bed-rpm-plain"))
 
 
 def build_deb(toy: Toy, folder: Path, scratch: Path) -> Path:

@@ -17,7 +17,7 @@ from tests.unit.steps.driver import Ran, kind_of
 
 pytestmark = pytest.mark.lab
 
-TOYS = ("bed-app", "bed-broken", "bed-kernel", "bed-dep", "bed-held")
+TOYS = ("bed-app", "bed-broken", "bed-kernel", "bed-dep", "bed-held", "bed-conflict", "bed-rival", "bed-stale")
 STATES = "dpkg-query -W -f '${Package} ${Version} ${db:Status-Abbrev}\n' 'bed-*'"
 
 
@@ -62,15 +62,30 @@ def box(lab: Lab) -> Box:
     return Box(lab.host("box"))
 
 
-def test_apt_upgrades_and_keeps_what_the_administrator_wrote(lab: Lab, box: Box) -> None:
+def test_apt_upgrades_keeps_what_the_administrator_wrote_and_goes_back(lab: Lab, box: Box) -> None:
     box.host.exec("echo level=mine >>/etc/bed-app.conf; apt-mark auto bed-app")
     lab.repository.publish("v2")
+    listed = box.do("patch", {"apply": "list", "refresh": True, "exclude": ["bed-dep"]})
+    assert listed.verdict.ok, listed.problem
+    rows = {row["name"]: row for row in listed.values["packages"]}
+    assert {name: row["left"] for name, row in rows.items() if row["left"]} == {
+        "bed-held": "held",
+        "bed-dep": "excluded",
+        "bed-newdep": "new",
+        "bed-conflict": "would remove bed-rival",
+    }
+    assert listed.values["kept_back"] == ["bed-conflict"]
+    app = {"name": "bed-app", "installed": "1.0", "candidate": "2.0", "security": True, "left": "", "way_back": True}
+    assert app.items() <= rows["bed-app"].items()
+    assert "Bed-Security" in rows["bed-app"]["origin"]
+    assert rows["bed-held"]["candidate"] == "2.0"
+
     ran = box.do("patch", {"apply": "all", "exclude": ["bed-dep"]})
     assert ran.verdict.ok, ran.problem
     moved = {row["name"]: (row["from"], row["to"]) for row in ran.values["upgraded"]}
     assert {"bed-app", "bed-broken", "bed-kernel"} <= moved.keys()
     assert moved["bed-app"] == ("1.0", "2.0")
-    assert not {"bed-held", "bed-dep"} & moved.keys()
+    assert not {"bed-held", "bed-dep", "bed-conflict"} & moved.keys()
     assert "bed-held" in ran.values["held"]
     assert ran.values["removed"] == []
     assert ran.values["conffiles"] == ["/etc/bed-app.conf.dpkg-dist"]
@@ -80,12 +95,44 @@ def test_apt_upgrades_and_keeps_what_the_administrator_wrote(lab: Lab, box: Box)
     assert "bed-app" in box.host.exec("apt-mark showauto bed-app").stdout
     assert box.look("patch", {"apply": "all", "exclude": ["bed-dep"], "refresh": False}).needed is False
 
+    # What runs the old program still is known to needrestart, and without it by a look of our own.
+    assert ran.values["restart"] == ["bed-stale.service"]
+    box.host.exec("mv /usr/sbin/needrestart /usr/sbin/needrestart.away")
+    kept = box.do("patch", {"apply": "all", "exclude": "bed-dep", "restart": "restart", "keep_running": "bed-st*"})
+    assert kept.values["restart_why"] == {"bed-stale.service": "is to be kept running"}
+    restarted = box.do("patch", {"apply": "all", "exclude": "bed-dep", "restart": "restart"})
+    assert (restarted.values["restarted"], restarted.values["restart"]) == (["bed-stale.service"], [])
+    assert box.do("patch", {"apply": "list"}).values["restart"] == []
+
+    back = {"apply": "back", "versions": ran.values["upgraded"]}
+    box.host.exec("mv /var/cache/apt/archives/bed-broken_1.0_all.deb /root")
+    refused = box.do("patch", back)
+    assert "there is no way back: no repository and no cache of this host has bed-broken 1.0" in refused.problem
+    assert "bed-app 2.0 ii" in box.host.exec(STATES).stdout, "all of them or none"
+    box.host.exec("mv /root/bed-broken_1.0_all.deb /var/cache/apt/archives")
+    assert box.look("patch", back).needed is True
+    returned = box.do("patch", back)
+    assert returned.verdict.ok, returned.problem
+    assert {row["name"]: row["to"] for row in returned.values["restored"]} == dict.fromkeys(moved, "1.0")
+    assert "bed-app 1.0 ii" in box.host.exec(STATES).stdout
+    assert "level=mine" in box.host.exec("cat /etc/bed-app.conf").stdout
+    assert "bed-app" in box.host.exec("apt-mark showauto bed-app").stdout
+    assert box.look("patch", back).needed is False
+
 
 def test_a_new_dependency_comes_and_what_needs_an_excluded_one_is_left(lab: Lab, box: Box) -> None:
     lab.repository.publish("v2")
     ran = box.do("patch", {"apply": "all"})
     assert ran.verdict.ok, ran.problem
     assert [row["name"] for row in ran.values["new"]] == ["bed-newdep"]
+    # Nothing is changed where the packages cannot be fetched.
+    lab.repository.stop()
+    box.host.exec(
+        "echo 'Acquire::Retries 0;' >/etc/apt/apt.conf.d/99tries; apt-mark unhold bed-held; rm -f /var/cache/apt/archives/*_2.0_*"
+    )
+    unfetched = box.do("patch", {"apply": "all", "refresh": False})
+    assert "could not be fetched: nothing was changed" in unfetched.problem
+    assert "bed-held 1.0" in box.host.exec(STATES).stdout
 
 
 def test_a_package_left_half_way_fails_the_step_and_is_repaired_by_the_next(lab: Lab, box: Box) -> None:
@@ -109,13 +156,18 @@ def test_a_package_left_half_way_fails_the_step_and_is_repaired_by_the_next(lab:
 def test_another_program_at_work_is_waited_for_and_not_for_ever(box: Box) -> None:
     holder = "import fcntl, os, time; f = open('/var/lib/dpkg/lock-frontend', 'w'); fcntl.lockf(f, fcntl.LOCK_EX); "
     box.host.exec(
-        f'setsid python3 -c "{holder}open(chr(47) + chr(120), chr(119)).close(); time.sleep(30)" >/dev/null 2>&1 &'
+        f'setsid python3 -c "{holder}open(chr(47) + chr(120), chr(119)).close(); time.sleep(5)" >/dev/null 2>&1 &'
     )
     box.host.exec("i=0; while [ ! -e /x ] && [ $i -lt 50 ]; do sleep 0.1; i=$((i + 1)); done; rm /x")
     ran = box.do("package", {"name": "bed-rival", "lock_wait": "1s"})
     assert not ran.verdict.ok
-    assert "lock" in ran.problem
-    assert box.do("package", {"name": "bed-rival", "lock_wait": "60s"}).verdict.ok
+    assert "python3 -c" in ran.problem, "who holds it is named"
+    waited = box.do("patch", {"apply": "all", "lock_wait": "60s"})
+    assert waited.verdict.ok, waited.problem
+    ((cause, took_ms, holder),) = waited.verdict.waits
+    assert cause == "package-lock"
+    assert 1000 <= took_ms < 8000
+    assert "python3 -c" in holder
 
 
 def test_packages_come_go_and_stay(lab: Lab, box: Box) -> None:
@@ -127,7 +179,7 @@ def test_packages_come_go_and_stay(lab: Lab, box: Box) -> None:
     assert box.do("package", {"name": "bed-kernel"}).verdict.changed is False
     exact = box.do("package", {"name": "bed-broken", "version": "2.0"})
     assert exact.verdict.ok, exact.problem
-    refused = box.do("package", {"name": "bed-conflict", "state": "present"})
+    refused = box.do("package", {"name": "bed-conflict", "state": "latest"})
     assert not refused.verdict.ok
     assert "bed-rival 1.0 ii" in box.host.exec(STATES).stdout
     assert box.do("package", {"name": "bed-dep", "state": "latest"}).verdict.ok
@@ -137,19 +189,36 @@ def test_packages_come_go_and_stay(lab: Lab, box: Box) -> None:
     assert "there is no package" in box.do("package", {"name": "bed-nothing"}).problem
 
 
-def test_dnf_lists_and_upgrades(lab: Lab) -> None:
-    box = Box(lab.host("box"), "dnf")
-    assert box.do("package", {"name": "bed-rpm-app", "refresh": True}).verdict.ok
-    assert box.do("package", {"name": "bed-rpm-dep"}).verdict.ok
-    assert box.do("package", {"name": "bed-rpm-plain"}).verdict.ok
+@pytest.mark.parametrize("manager", ["dnf", "zypper"])
+def test_rpm_packages_are_listed_upgraded_and_put_back(lab: Lab, manager: str) -> None:
+    box = Box(lab.host("box"), manager)
+    assert box.do("package", {"names": ["bed-rpm-app", "bed-rpm-dep", "bed-rpm-plain"], "refresh": True}).verdict.ok
     box.host.exec("echo level=mine >/etc/bed-rpm-app.conf")
     lab.repository.publish("v2")
     listed = box.do("patch", {"apply": "list", "refresh": True})
     assert listed.verdict.ok, listed.problem
     waiting = {row["name"]: row for row in listed.values["packages"]}
-    assert waiting["bed-rpm-app"]["security"] is True
+    app = {"installed": "1.0-1", "candidate": "2.0-1", "origin": "bed", "security": True, "way_back": True, "left": ""}
+    assert app.items() <= waiting["bed-rpm-app"].items()
     assert waiting["bed-rpm-plain"]["security"] is False
-    assert waiting["bed-rpm-app"]["installed"] == "1.0-1"
+    assert waiting["bed-rpm-dep"]["way_back"] is False
+    if manager == "zypper":
+        assert box.do("package", {"name": "bed-rpm-plain", "state": "held"}).verdict.ok
+    else:
+        box.host.exec("echo exclude=bed-rpm-plain >>/etc/dnf/dnf.conf")
+    # A transaction that was cut off leaves a package in two versions.
+    box.host.exec(
+        "curl -sO http://10.77.0.1:8000/rpm/bed-rpm-app-2.0-1.noarch.rpm; rpm -i --force --nodeps --justdb *.rpm"
+    )
+    twice = box.do("patch", {"apply": "list"})
+    assert twice.values["broken"] == ["bed-rpm-app.noarch (in two versions)"]
+    row = next(row for row in twice.values["packages"] if row["name"] == "bed-rpm-plain")
+    assert row["candidate"] == "2.0-1"
+    assert row["left"] == ("held" if manager == "zypper" else "left out by the settings of dnf")
+    if manager == "zypper":
+        assert box.do("package", {"name": "bed-rpm-plain", "state": "unheld"}).verdict.ok
+    box.host.exec("sed -i /^exclude=/d /etc/dnf/dnf.conf")
+    box.host.exec("rpm -e --justdb --nodeps bed-rpm-app-2.0-1")
     secure = box.do("patch", {"apply": "security"})
     assert secure.verdict.ok, secure.problem
     assert [row["name"] for row in secure.values["upgraded"]] == ["bed-rpm-app.noarch"]
@@ -158,9 +227,30 @@ def test_dnf_lists_and_upgrades(lab: Lab) -> None:
     assert rest.verdict.ok, rest.problem
     assert [row["name"] for row in rest.values["upgraded"]] == ["bed-rpm-dep.noarch"]
     assert [row["name"] for row in rest.values["new"]] == ["bed-rpm-newdep.noarch"]
+
+    box.host.exec(
+        "curl -sO http://10.77.0.1:8000/rpm/bed-rpm-app-1.0-1.noarch.rpm; rpm -i --force --nodeps --justdb *app-1.0*"
+    )
+    repaired = box.do("patch", {"apply": "all", "exclude": "bed-rpm-plain"})
+    assert repaired.verdict.ok, repaired.problem
+    assert repaired.values["repaired"] == ["bed-rpm-app.noarch (in two versions)"]
+    assert box.host.exec("rpm -q bed-rpm-app").stdout.split() == ["bed-rpm-app-2.0-1.noarch"]
+
+    everything = [*secure.values["upgraded"], *rest.values["upgraded"]]
+    refused = box.do("patch", {"apply": "back", "versions": everything})
+    assert "no way back: no repository and no cache of this host has bed-rpm-dep.noarch 1.0-1" in refused.problem
+    back = box.do("patch", {"apply": "back", "versions": secure.values["upgraded"]})
+    assert back.verdict.ok, back.problem
+    assert back.values["restored"] == [{"name": "bed-rpm-app.noarch", "from": "2.0-1", "to": "1.0-1"}]
+    assert "level=mine" in box.host.exec("cat /etc/bed-rpm-app.conf").stdout
+
     refused = box.do("package", {"name": "bed-rpm-newdep", "state": "absent"})
     assert "others need" in refused.problem
-    assert box.do("package", {"name": "bed-rpm-plain", "state": "absent"}).verdict.ok
+    held_by = "/run/zypp.pid" if manager == "zypper" else "/var/lib/dnf/rpmdb_lock.pid"
+    box.host.exec(f"setsid sleep 2 >/dev/null 2>&1 & echo $! >{held_by}")
+    gone = box.do("package", {"name": "bed-rpm-plain", "state": "absent"})
+    assert gone.verdict.ok, gone.problem
+    assert [(cause, "(sleep 2)" in holder) for cause, _, holder in gone.verdict.waits] == [("package-lock", True)]
     assert box.look("package", {"name": "bed-rpm-plain", "state": "absent"}).needed is False
 
 

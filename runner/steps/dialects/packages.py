@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from runner.model import Facts
+from runner.steps.parts.answers import Answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,12 @@ def none_known(facts: Facts | None) -> str:
     """A script that says that this host's packages cannot be handled."""
     name = (facts.package_manager if facts is not None else "") or "none that is known"
     return f'echo "rawat: the package manager of this host ({_safe(name)}) is not apt, dnf or zypper" >&2\nexit 69\n'
+
+
+def waits(said: Answers) -> tuple[tuple[str, int, str], ...]:
+    """How long a script waited for another program that held the package database, and for which."""
+    rows = [row for row in said.fields("lock_wait") if len(row) == 2 and row[0].isdigit()]
+    return tuple(("package-lock", int(took_ms), holder) for took_ms, holder in rows)
 
 
 def _safe(name: str) -> str:

@@ -10,6 +10,10 @@ apt() {
 		-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 "$@"
 }
 
+lock_holder() {
+	lock_on /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/cache/apt/archives/lock /var/lib/apt/lists/lock
+}
+
 # name, wanted by dpkg (install, hold, ...), status, version; a line for each name that dpkg knows.
 packages() {
 	dpkg-query -W -f '${Package}\t${db:Status-Want}\t${db:Status-Status}\t${Version}\n' -- "$@" 2>/dev/null || :

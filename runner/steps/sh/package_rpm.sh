@@ -23,7 +23,7 @@ put() {
 		upgrade=
 		for name in $names; do
 			if [ -n "$version" ]; then
-				words="$words $name-$version"
+				case $manager in zypper) words="$words --oldpackage $name=$version" ;; *) words="$words $name-$version" ;; esac
 			elif [ -z "$(installed "$name")" ]; then
 				words="$words $name"
 			elif [ "$state" = latest ]; then
@@ -33,8 +33,8 @@ put() {
 		[ -z "$words" ] || install_ $words >&2 || fail "$manager install ended with $?"
 		if [ -n "$upgrade" ]; then
 			case $manager in
-			zypper) zypper --non-interactive update $upgrade >&2 ;;
-			*) "$manager" -y -q upgrade $upgrade >&2 ;;
+			zypper) zypper_ update $upgrade >&2 ;;
+			*) dnf_ upgrade $upgrade >&2 ;;
 			esac || fail "$manager upgrade ended with $?"
 		fi
 		;;
@@ -44,17 +44,17 @@ put() {
 		if [ -n "$there" ]; then
 			rpm -e --test $there >&2 || fail "others need what would be removed"
 			case $manager in
-			zypper) zypper --non-interactive remove $there >&2 ;;
-			*) "$manager" -y -q --setopt=clean_requirements_on_remove=False remove $there >&2 ;;
+			zypper) zypper_ remove $there >&2 ;;
+			*) dnf_ --setopt=clean_requirements_on_remove=False remove $there >&2 ;;
 			esac || fail "$manager remove ended with $?"
 		fi
 		;;
 	held)
-		case $manager in zypper) zypper --non-interactive addlock $names >&2 ;; *) "$manager" -q versionlock add $names >&2 ;; esac ||
+		case $manager in zypper) zypper_ addlock $names >&2 ;; *) "$manager" -q versionlock add $names >&2 ;; esac ||
 			fail "$manager cannot hold packages: for dnf the plug-in versionlock is needed"
 		;;
 	unheld)
-		case $manager in zypper) zypper --non-interactive removelock $names >&2 ;; *) "$manager" -q versionlock delete $names >&2 ;; esac ||
+		case $manager in zypper) zypper_ removelock $names >&2 ;; *) "$manager" -q versionlock delete $names >&2 ;; esac ||
 			fail "$manager cannot release packages"
 		;;
 	esac

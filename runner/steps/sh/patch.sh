@@ -1,4 +1,6 @@
 # What waits, what of it is wanted, and where it was asked for, the upgrade, with versions before and after.
+tab=$(printf '\t')
+
 excluded() {
 	set -f
 	for pattern in $exclude; do
@@ -10,59 +12,108 @@ excluded() {
 	return 1
 }
 
-reboot_said() {
+# What moved between two lists of versions, and what became of the files in /etc.
+moved() {
+	comm -23 "$work/before" "$work/after" >"$work/gone"
+	comm -13 "$work/before" "$work/after" >"$work/come"
+	awk -F '\t' -v come="$work/come" 'FILENAME != come { was[$1] = $2; next }
+		$1 in was { print "rawat:upgraded=" $1 "\t" was[$1] "\t" $2; delete was[$1]; next }
+		{ print "rawat:new=" $1 "\t" $2 }
+		END { for (name in was) print "rawat:removed=" name "\t" was[name] }' "$work/gone" "$work/come"
+	# By the time of the change of the file's entry: its own time is that of the package.
+	find /etc -xdev -cnewer "$work/since" \( -name '*.dpkg-dist' -o -name '*.dpkg-new' -o -name '*.ucf-dist' -o -name '*.rpmnew' -o -name '*.rpmsave' \) \
+		-print 2>/dev/null | sed 's/^/rawat:conffile=/' || :
+}
+
+# Carries out what moves packages, between two looks at their versions.
+carry_out() {
+	free_lock
+	versions | sort >"$work/before"
+	touch "$work/since"
+	code=0
+	"$@" || code=$?
+	versions | sort >"$work/after"
+	moved
+}
+
+# What is left half-way, and what wants a restart or a reboot.
+aftermath() {
+	broken >"$work/broken"
+	sed 's/^/rawat:broken=/' "$work/broken"
+	if [ "$apply" = list ]; then stale | sed 's/^/rawat:restart=/'; else restart_stale >"$work/restarts"; cat "$work/restarts"; fi
 	reason=$(reboot_reason)
 	if [ -n "$reason" ]; then say reboot "$reason"; fi
 }
 
-if [ "$apply" != list ]; then
+# Each package that waits, with why it is left and whether its version of now could be had again; what is wanted, in `chosen`.
+choose() {
+	pending >"$work/pending"
+	held >"$work/held"
+	sed 's/^/rawat:held=/' "$work/held"
+	cut -f1 "$work/pending" >"$work/names"
+	ways_back >"$work/back"
+	: >"$work/chosen"
+	while IFS="$tab" read -r name installed_ candidate origin security why; do
+		if grep -qxF -e "$name" "$work/held"; then
+			why=held
+		elif excluded "$name"; then
+			why=excluded
+		elif [ "$why" != - ]; then
+			echo "rawat:kept_back=$name"
+		elif [ "$apply" = security ] && [ "$security" != yes ]; then
+			why="not a security update"
+		elif [ "$installed_" = - ]; then
+			why=new
+		else
+			why=
+			echo "$name" >>"$work/chosen"
+		fi
+		back=no
+		! grep -qxF -e "$name$tab$installed_" "$work/back" || back=yes
+		printf 'rawat:pending=%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$name" "$installed_" "$candidate" "$origin" "$security" "$why" "$back"
+	done <"$work/pending"
+}
+
+# Every package at the version that it had: all of them, or none.
+go_back() {
+	printf '%s\n' "$versions_" | tr ' ' '\n' | tr '=' '\t' | sed '/^$/d' >"$work/wanted"
+	cut -f1 "$work/wanted" >"$work/names"
+	ways_back >"$work/back"
+	versions >"$work/now"
+	: >"$work/chosen"
+	gone=
+	while IFS="$tab" read -r name version; do
+		! grep -qxF -e "$name$tab$version" "$work/now" || continue
+		if grep -qxF -e "$name$tab$version" "$work/back"; then
+			printf '%s\t%s\n' "$name" "$version" >>"$work/chosen"
+			printf 'rawat:goes_back=%s\t%s\n' "$name" "$version"
+		else
+			gone="$gone $name $version,"
+			printf 'rawat:no_way_back=%s\t%s\n' "$name" "$version"
+		fi
+	done <"$work/wanted"
+	[ -z "$gone" ] || fail "there is no way back: no repository and no cache of this host has${gone%,}; nothing was changed"
+}
+
+if [ "$apply" != list ] && [ "$dry" = no ]; then
 	[ "$(id -u)" = 0 ] || fail "packages are changed by root only: say become: root"
+	free_lock
 	repair
 	for name in $hold; do hold_ "$name"; done
 fi
-[ "$refresh" = no ] || refresh_lists
+[ "$refresh" = no ] || { free_lock; refresh_lists; }
 lists_age
-pending >"$work/pending"
-held >"$work/held"
-sed 's/^/rawat:held=/' "$work/held"
 
-: >"$work/chosen"
-tab=$(printf '\t')
-while IFS="$tab" read -r name installed_ candidate origin security; do
-	why=
-	if grep -qxF -e "$name" "$work/held"; then
-		why=held
-	elif excluded "$name"; then
-		why=excluded
-	elif [ "$apply" = security ] && [ "$security" != yes ]; then
-		why="not a security update"
-	elif [ "$installed_" = - ]; then
-		why=new
-	else
-		echo "$name" >>"$work/chosen"
-	fi
-	printf 'rawat:pending=%s\t%s\t%s\t%s\t%s\t%s\n' "$name" "$installed_" "$candidate" "$origin" "$security" "$why"
-done <"$work/pending"
-
-if [ "$apply" != list ] && [ -s "$work/chosen" ]; then
-	versions | sort >"$work/before"
-	touch "$work/since"
-	code=0
-	upgrade $(cat "$work/chosen") || code=$?
-	versions | sort >"$work/after"
-	awk -F '\t' 'NR == FNR { was[$1] = $2; next }
-		!($1 in was) { print "rawat:new=" $1 "\t" $2; next }
-		was[$1] != $2 { print "rawat:upgraded=" $1 "\t" was[$1] "\t" $2 }' "$work/before" "$work/after"
-	awk -F '\t' 'NR == FNR { now[$1] = 1; next } !($1 in now) { print "rawat:removed=" $1 "\t" $2 }' "$work/after" "$work/before"
-	# By the time of the change of the file's entry: its own time is that of the package.
-	find /etc -xdev -cnewer "$work/since" \( -name '*.dpkg-dist' -o -name '*.dpkg-new' -o -name '*.ucf-dist' -o -name '*.rpmnew' \) \
-		-print 2>/dev/null | sed 's/^/rawat:conffile=/' || :
-	broken | sed 's/^/rawat:broken=/'
-	restarts | sort -u | sed 's/^/rawat:restart=/'
-	reboot_said
-	[ "$code" = 0 ] || fail "the upgrade ended with $code$(broken | awk 'END { if (NR) printf ": %d packages are left half-configured", NR }')"
-	[ -z "$(broken)" ] || fail "packages are left half-configured: $(broken | tr '\n' ' ')"
+code=0
+if [ "$apply" = back ]; then
+	go_back
+	[ "$dry" = yes ] || [ ! -s "$work/chosen" ] || carry_out downgrade
 else
-	broken | sed 's/^/rawat:broken=/'
-	reboot_said
+	choose
+	[ "$apply" = list ] || [ ! -s "$work/chosen" ] || carry_out upgrade $(cat "$work/chosen")
 fi
+aftermath
+[ "$code" = 0 ] || fail "the package manager ended with $code$(awk 'END { if (NR) printf ": %d packages are left half-configured", NR }' "$work/broken")"
+[ "$apply" = list ] || [ ! -s "$work/broken" ] || fail "packages are left half-configured: $(tr '\n' ' ' <"$work/broken")"
+[ ! -s "$work/restarts" ] || ! grep -q '^rawat:restart_failed=' "$work/restarts" ||
+	fail "restarted, and not up: $(sed -n 's/^rawat:restart_failed=//p' "$work/restarts" | sort -u | tr '\n' ' ')"

@@ -2,15 +2,17 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/rawat.XXXXXX") || fail "cannot write in ${TMPD
 trap 'rm -rf -- "$work"' EXIT
 trap 'exit 129' HUP INT TERM
 
-# name, installed (- for a new one), candidate, origin, security; nothing is changed, and no lock is asked for.
-pending() {
-	apt-get -s -q -o Debug::NoLocking=true --with-new-pkgs upgrade >"$work/simulated" 2>"$work/said" || {
-		cat "$work/said" >&2
-		fail "apt-get cannot say what would be upgraded"
-	}
-	awk '/^Inst / {
+# What apt-get would do, and no lock is asked for.
+simulated() {
+	apt-get -s -q -o Debug::NoLocking=true "$@"
+}
+
+# name, installed (- for a new one), candidate, origin, security, of what it would install; the last field says why not, or -.
+installs() {
+	awk -v why="${1:--}" -v only="${2-}" '/^Inst / {
 		line = $0
 		name = $2
+		if (only != "" && name != only) next
 		old = "-"
 		if (match(line, /\[[^]]*\] \(/)) old = substr(line, RSTART + 1, RLENGTH - 4)
 		sub(/^[^(]*\(/, "", line)
@@ -19,9 +21,69 @@ pending() {
 		sub(/ .*/, "", candidate)
 		sub(/^[^ ]* /, "", line)
 		sub(/ \[[^]]*\]$/, "", line)
-		print name "\t" old "\t" candidate "\t" line "\t" (line ~ /-[Ss]ecurity/ ? "yes" : "no")
-	}' "$work/simulated"
-	sed -n '/^The following packages have been kept back/,/^[^ ]/s/^  //p' "$work/simulated" | tr ' ' '\n' | sed -e '/^$/d' -e 's/^/rawat:kept_back=/' >&3
+		print name "\t" old "\t" candidate "\t" line "\t" (line ~ /-[Ss]ecurity/ ? "yes" : "no") "\t" why
+	}'
+}
+
+# What an upgrade would bring, then what it would not, with the reason.
+pending() {
+	simulated --with-new-pkgs upgrade >"$work/simulated" 2>"$work/said" || {
+		cat "$work/said" >&2
+		fail "apt-get cannot say what would be upgraded"
+	}
+	installs <"$work/simulated"
+	listed 'kept back' | while IFS= read -r name; do
+		if simulated --ignore-hold install -- "$name" >"$work/alone" 2>/dev/null; then
+			gone=$(awk '/^Remv / { printf "%s%s", sep, $2; sep = " " }' "$work/alone")
+			installs "${gone:+would remove }${gone:-needs a decision of its own}" "$name" <"$work/alone"
+		else
+			installed_=$(dpkg-query -W -f '${Version}' -- "$name")
+			candidate=$(apt-cache policy -- "$name" | sed -n 's/^  Candidate: //p')
+			printf '%s\t%s\t%s\t-\tno\tits dependencies cannot be met\n' "$name" "$installed_" "$candidate"
+		fi
+	done
+	listed 'deferred due to phasing' | while IFS= read -r name; do
+		simulated install -- "$name" 2>/dev/null | installs "is given to hosts by and by (phased)" "$name"
+	done
+}
+
+# Names below a heading of the simulation.
+listed() {
+	sed -n "/ $1:\$/,/^[^ ]/s/^  //p" "$work/simulated" | tr ' ' '\n' | sed '/^$/d'
+}
+
+# Which versions of the packages in `names` could be had: in the repositories, or from the cache.
+ways_back() {
+	[ -s "$work/names" ] || return 0
+	apt-cache madison -- $(sed 's/:.*//' "$work/names") 2>/dev/null | sed 's/^ *\([^ |]*\) *| *\([^ |]*\) .*/\1\t\2/' >"$work/known"
+	while IFS= read -r name; do
+		awk -F '\t' -v name="$name" -v bare="${name%%:*}" '$1 == bare { print name "\t" $2 }' "$work/known"
+		for file in "/var/cache/apt/archives/${name%%:*}"_*.deb; do
+			[ ! -e "$file" ] || printf '%s\t%s\n' "$name" "$(dpkg-deb -f "$file" Version)"
+		done
+	done <"$work/names"
+}
+
+# The words for apt-get that bring back what is in `chosen`.
+downgrade() {
+	words=
+	while IFS="$tab" read -r name version; do
+		if apt-cache madison -- "${name%%:*}" 2>/dev/null | cut -d '|' -f2 | tr -d ' ' | grep -qxF -e "$version"; then
+			words="$words $name=$version"
+		else
+			for file in "/var/cache/apt/archives/${name%%:*}"_*.deb; do
+				[ "$(dpkg-deb -f "$file" Version)" != "$version" ] || words="$words $file"
+			done
+		fi
+	done <"$work/chosen"
+	plan=$(simulated --allow-downgrades install -- $words) || fail "apt-get cannot go back to these together:$words; nothing was changed"
+	unasked "$plan" "going back"
+	apt-mark showauto -- $(cut -f1 "$work/chosen") >"$work/auto"
+	apt -d --allow-downgrades install -- $words >&2 || fail "the packages could not be fetched: nothing was changed"
+	code_=0
+	apt --allow-downgrades install -- $words >&2 || code_=$?
+	[ ! -s "$work/auto" ] || apt-mark auto -- $(cat "$work/auto") >/dev/null || :
+	return "$code_"
 }
 
 held() {
@@ -54,12 +116,17 @@ repair() {
 	[ -z "$(broken)" ] || fail "half-configured packages could not be repaired: $(broken | tr '\n' ' ')"
 }
 
-upgrade() {
-	plan=$(apt-get -s -q install --only-upgrade -- "$@") || fail "apt-get cannot upgrade these together: $*"
-	for name in $(printf '%s\n' "$plan" | awk '/^Remv / { print $2 }'); do fail "the upgrade would remove $name: nothing was done"; done
-	for name in $(printf '%s\n' "$plan" | awk '/^Inst / { print $2 }'); do
-		! excluded "$name" || fail "the upgrade needs $name, which is excluded: nothing was done"
+# Nothing goes that nobody named, and nothing comes that was to be left.
+unasked() {
+	for name in $(printf '%s\n' "$1" | awk '/^Remv / { print $2 }'); do fail "$2 would remove $name: nothing was done"; done
+	for name in $(printf '%s\n' "$1" | awk '/^Inst / { print $2 }'); do
+		! excluded "$name" || fail "$2 needs $name, which is excluded: nothing was done"
 	done
+}
+
+upgrade() {
+	plan=$(simulated install --only-upgrade -- "$@") || fail "apt-get cannot upgrade these together: $*"
+	unasked "$plan" "the upgrade"
 	# What came as a dependency stays one, though it is named here.
 	apt-mark showauto -- "$@" >"$work/auto"
 	apt -d install --only-upgrade -- "$@" >&2 || fail "the packages could not be fetched: nothing was changed"
@@ -67,10 +134,6 @@ upgrade() {
 	apt install --only-upgrade -- "$@" >&2 || code_=$?
 	[ ! -s "$work/auto" ] || apt-mark auto -- $(cat "$work/auto") >/dev/null || :
 	return "$code_"
-}
-
-restarts() {
-	! has needrestart || NEEDRESTART_SUSPEND='' needrestart -b -r l 2>/dev/null | sed -n 's/^NEEDRESTART-SVC: //p'
 }
 
 reboot_reason() {
@@ -81,4 +144,3 @@ reboot_reason() {
 		[ "$newest" = "/boot/vmlinuz-$(uname -r)" ] || echo "kernel ${newest#/boot/vmlinuz-} is installed, $(uname -r) runs"
 	fi
 }
-exec 3>&1

@@ -1,16 +1,33 @@
-ZYPP_LOCK_TIMEOUT=$lock_wait
-export ZYPP_LOCK_TIMEOUT
 # The program that installs: dnf, or yum where it is older, or zypper.
 case $manager in
 zypper) manager=zypper ;;
 *) if has dnf; then manager=dnf; else manager=yum; fi ;;
 esac
 has "$manager" || fail "$manager is not on this host"
+# We have waited already, as long as was allowed.
+ZYPP_LOCK_TIMEOUT=10
+export ZYPP_LOCK_TIMEOUT
+
+dnf_() {
+	"$manager" -y -q --setopt=exit_on_lock=True "$@"
+}
+
+zypper_() {
+	zypper --non-interactive "$@"
+}
+
+lock_holder() {
+	{
+		process_in /run/zypp.pid /var/run/zypp.pid /run/yum.pid /var/run/yum.pid /run/dnf/*.pid \
+			/var/lib/dnf/rpmdb_lock.pid /var/cache/dnf/*_lock.pid
+		lock_on /var/lib/rpm/.rpm.lock /usr/lib/sysimage/rpm/.rpm.lock
+	} | head -n 1
+}
 
 install_() {
 	case $manager in
-	zypper) zypper --non-interactive install --no-recommends "$@" ;;
-	*) "$manager" -y -q install "$@" ;;
+	zypper) zypper_ install --no-recommends "$@" ;;
+	*) dnf_ install "$@" ;;
 	esac
 }
 
@@ -18,15 +35,15 @@ install_() {
 waiting() {
 	case $manager in
 	zypper)
-		zypper --non-interactive --quiet --no-refresh list-updates 2>/dev/null |
+		zypper_ --quiet --no-refresh list-updates 2>/dev/null |
 			awk -F ' *[|] *' '$1 ~ /^v/ { print $3 "\t" $5 "\t" $2 }'
 		;;
 	*)
-		code=0
-		"$manager" -q check-update "$@" >"$work/updates" 2>"$work/said" || code=$?
-		case $code in
+		code_=0
+		"$manager" -q check-update "$@" >"$work/updates" 2>"$work/said" || code_=$?
+		case $code_ in
 		0 | 100) ;;
-		*) cat "$work/said" >&2; fail "$manager check-update ended with $code" ;;
+		*) cat "$work/said" >&2; fail "$manager check-update ended with $code_" ;;
 		esac
 		awk '/^Obsoleting Packages/ { exit } NF == 3 { name = $1; sub(/\.[^.]*$/, "", name); print name "\t" $2 "\t" $3 }' "$work/updates"
 		;;
@@ -39,15 +56,16 @@ installed() {
 
 locks() {
 	case $manager in
-	zypper) zypper --non-interactive --quiet locks 2>/dev/null | awk -F ' *[|] *' '$1 ~ /^[0-9]/ { print $2 }' ;;
-	*) "$manager" -q versionlock list 2>/dev/null | sed -n 's/^\(.*\)-[0-9]*:[^-]*-[^-]*$/\1/p' ;;
+	zypper) zypper_ --quiet locks 2>/dev/null | awk -F ' *[|] *' '$1 ~ /^[0-9]/ { print $2 }' ;;
+	# The list of the plug-in versionlock.
+	*) cat /etc/dnf/plugins/versionlock.list /etc/yum/pluginconf.d/versionlock.list 2>/dev/null | sed -n 's/^\([^#!]*\)-[0-9]*:[^-]*-[^-]*$/\1/p' ;;
 	esac
 }
 
 refresh_lists() {
 	case $manager in
-	zypper) zypper --non-interactive refresh >&2 || fail "zypper refresh failed: the package lists are not fresh" ;;
-	*) "$manager" -q makecache >&2 || fail "$manager makecache failed: the package lists are not fresh" ;;
+	zypper) zypper_ refresh >&2 || fail "zypper refresh failed: the package lists are not fresh" ;;
+	*) dnf_ makecache >&2 || fail "$manager makecache failed: the package lists are not fresh" ;;
 	esac
 }
 work=$(mktemp -d "${TMPDIR:-/tmp}/rawat.XXXXXX") || fail "cannot write in ${TMPDIR:-/tmp}"
