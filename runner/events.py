@@ -91,6 +91,14 @@ class HostRefused(Event):
 
 
 @frozen
+class HostPutLast(Event):
+    """A host's turn comes after that of all others, whatever its batch was in the plan."""
+
+    host: str
+    why: str
+
+
+@frozen
 class LinkDropped(Event):
     host: str
     message: str
@@ -305,9 +313,10 @@ class UnknownEvent(Event):
 _TYPES: Mapping[str, type[Event]] = {
     cls.__name__: cls
     for cls in (
-        SittingStarted, HostConnected, HostRefused, LinkDropped, BatchStarted, BatchFinished, HostStarted, StepSkipped,
-        StepStarted, StepRecalled, CommandSent, StepFinished, Waited, RollbackStarted, PersonAsked, PersonAnswered,
-        GateRefused, GateOpened, Deviated, HostFinished, WatcherFailed, ClockJumped, StopAsked, SittingEnded,
+        SittingStarted, HostConnected, HostRefused, HostPutLast, LinkDropped, BatchStarted, BatchFinished, HostStarted,
+        StepSkipped, StepStarted, StepRecalled, CommandSent, StepFinished, Waited, RollbackStarted, PersonAsked,
+        PersonAnswered, GateRefused, GateOpened, Deviated, HostFinished, WatcherFailed, ClockJumped,
+        StopAsked, SittingEnded,
     )
 }  # fmt: skip
 _NAMES = {name: frozenset(f.name for f in fields(cls)) for name, cls in _TYPES.items()}

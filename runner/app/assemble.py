@@ -98,6 +98,7 @@ def assemble(
         lock_s=settings.lock_timeout_s,
         resources=Resources(settings.records / "locks"),
         opened=opened,
+        machine=identity.machine(),
         owner=owner,
         until=clock.monotonic() + plan.playbook.rollout.timeout_s,
     )

@@ -71,6 +71,11 @@ def controller(environment: Mapping[str, str], *, terminal: bool) -> dict[str, A
     return found
 
 
+def machine() -> tuple[str, str]:
+    """This machine as hosts say who they are: machine id and boot id, empty where there is none."""
+    return _read("/etc/machine-id"), _read("/proc/sys/kernel/random/boot_id")
+
+
 def tool() -> dict[str, Any]:
     """Versions of what did the work."""
     there = installed()

@@ -7,7 +7,16 @@ import threading
 import time
 
 from runner.cli.board import Board
-from runner.events import BatchFinished, Event, HostRefused, RollbackStarted, SittingStarted, StepFinished, StopAsked
+from runner.events import (
+    BatchFinished,
+    Event,
+    HostPutLast,
+    HostRefused,
+    RollbackStarted,
+    SittingStarted,
+    StepFinished,
+    StopAsked,
+)
 from runner.hygiene import one_line
 from runner.report.words import spoken
 from runner.seams import Stream
@@ -32,6 +41,8 @@ class PlainProgress:
                 self._say(f"run {event.run}  {event.playbook} on {len(event.hosts)} hosts")
             case HostRefused():
                 self._say(f"{event.host}  refused ({event.reason}): {event.message}")
+            case HostPutLast():
+                self._say(f"{event.host}  comes last: {event.why}")
             case StepFinished():
                 again = "" if event.last else ", trying again"
                 said = event.problem if event.outcome != "ok" else event.summary

@@ -29,8 +29,11 @@ def preflight(
     *,
     same_machine: bool = False,
     meanwhile: Callable[[], None] = lambda: None,
-) -> tuple[str, ...]:
-    """Names of the hosts that cannot be worked on; each is on record with its reason, in HostRefused."""
+) -> tuple[tuple[str, ...], Mapping[str, Facts]]:
+    """
+    Names of the hosts that cannot be worked on, each on record with its reason in HostRefused; and what all that
+    answered say of themselves.
+    """
     facts: dict[str, Facts] = {}
     refused: list[str] = []
 
@@ -68,7 +71,7 @@ def preflight(
     for_each(hosts, look, at_once=AT_ONCE, stop=around.stop, meanwhile=meanwhile)
     if not same_machine:
         refused += _twice(around, facts)
-    return tuple(name for name in (host.name for host in hosts) if name in refused)
+    return tuple(name for name in (host.name for host in hosts) if name in refused), facts
 
 
 def users_of(around: Surroundings, names: Mapping[str, Any], skip: Mapping[str, str]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from runner.engine.here import turns
 from runner.engine.limits import Limits
 from runner.engine.link import Link
 from runner.engine.naming import host_names
@@ -86,7 +87,7 @@ class Run:
             link.close(forget=True)
 
     def _hosts(self) -> None:
-        refused = preflight(
+        refused, facts = preflight(
             self.around,
             self._hosts_left,
             self._links,
@@ -98,7 +99,7 @@ class Run:
         self._failed += refused
         if self._over_limit():
             return
-        for number, batch in enumerate(self.plan.batches, 1):
+        for number, batch in enumerate(turns(self.around, self.plan.batches, facts), 1):
             if self.around.stop.asked:
                 return
             hosts = [host for host in self._hosts_left if host.name in batch and host.name not in refused]

@@ -51,6 +51,8 @@ class Surroundings:
     resources: Resources | None = None
     opened: frozenset[tuple[str, str, str]] = frozenset()
     """Gates that an earlier run opened, or a person: host, step, checklist item."""
+    machine: tuple[str, str] = ("", "")
+    """The machine that rawat runs on, by machine id and boot id; empty where that is not known."""
     owner: str = ""
     """One line that says who holds what this run holds."""
     until: float = float("inf")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from runner.engine import looking
 from runner.engine.errand import Errand, Task
+from runner.engine.here import WHY, is_here
 from runner.engine.past import Before
 from runner.engine.people import RecordingPeople
 from runner.engine.reboot import booted
@@ -98,6 +99,10 @@ class Trial:
         found, skip = looking.look(self.errand, wish)
         if skip is not None:
             return skip
+        if self.errand.reboots and is_here(self.around, facts):
+            self.errand.start()
+            problem = f"the host was not booted: {WHY}; boot it by hand when nothing runs"
+            return StepResult(outcome=Outcome.FAILED, problem=problem, changed=False, repeatable=False)
         script = self.kind.act(wish, found)
         result = self._read(wish, self.errand.send(wish, script), found)
         if result.outcome is Outcome.OK and self.step.watch is not None:

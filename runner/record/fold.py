@@ -17,6 +17,7 @@ from runner.events import (
     GateRefused,
     HostConnected,
     HostFinished,
+    HostPutLast,
     HostRefused,
     HostStarted,
     LinkDropped,
@@ -37,8 +38,8 @@ from runner.record.values import Attempt, Batch, HostRecord, RunRecord, StepReco
 CLOCK_OFF_MS = 5_000
 """From where a host's clock is worth a note."""
 OF_A_HOST = (
-    HostConnected, HostRefused, HostStarted, HostFinished, LinkDropped, RollbackStarted, StepSkipped, StepStarted,
-    CommandSent, StepFinished, Waited,
+    HostConnected, HostRefused, HostPutLast, HostStarted, HostFinished, LinkDropped, RollbackStarted, StepSkipped,
+    StepStarted, CommandSent, StepFinished, Waited,
 )  # fmt: skip
 
 
@@ -173,6 +174,8 @@ def _apply_host(host: HostRecord, steps: dict[str, StepRecord], event: Event) ->
                 host, outcome=Outcome.UNREACHABLE if event.exit_code == 4 else Outcome.REFUSED, because=event.message,
                 refused=event.reason, exit_code=event.exit_code, connect_ms=event.took_ms, ended_ms=event.mono_ms,
             )  # fmt: skip
+        case HostPutLast():
+            return replace(host, put_last=event.why)
         case HostStarted():
             return replace(
                 host, started_ms=event.mono_ms if host.started_ms is None else host.started_ms, batch=event.batch,

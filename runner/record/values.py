@@ -67,6 +67,7 @@ class HostRecord:
     refused: str = ""
     exit_code: int = 0
     batch: int | None = None
+    put_last: str = ""
     peer: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     clock_offset_ms: int = 0

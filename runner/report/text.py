@@ -163,6 +163,9 @@ def _end(record: RunRecord, records: str, seals: Sequence[Mapping[str, Any]]) ->
         yield f"  left out  {', '.join(left[:6])}" + (f" and {len(left) - 6} more" if len(left) > 6 else "")
     if record.not_started:
         yield f"  not started  {', '.join(record.not_started[:20])}"
+    for host in record.hosts.values():
+        if host.put_last:
+            yield f"  came last  {host.name}: {host.put_last}"
     for batch in record.batches[-1:]:
         if batch.stopped:
             yield f"  stopped after batch {batch.number}: {batch.stopped}"

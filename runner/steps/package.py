@@ -21,6 +21,7 @@ _NAME = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9+._-]*(:[a-z0-9]+)?
 class Package(HostKind):
     name: ClassVar[str] = "package"
     family: ClassVar[str] = "system"
+    unsettles: ClassVar[bool] = True
     idempotent: ClassVar[bool] = True
     schema: ClassVar[Mapping[str, Any]] = part.record(
         "Packages there, gone, or held",

@@ -22,6 +22,7 @@ _PATTERN = {"type": "string", "pattern": "^[A-Za-z0-9*?\\[][A-Za-z0-9+._:*?\\[\\
 class Patch(HostKind):
     name: ClassVar[str] = "patch"
     family: ClassVar[str] = "system"
+    unsettles: ClassVar[bool] = True
     evidence: ClassVar[bool] = True
     idempotent: ClassVar[bool] = True
     schema: ClassVar[Mapping[str, Any]] = part.record(
@@ -34,9 +35,9 @@ class Patch(HostKind):
         "did to its own files and data. Whether a reboot is needed is said, never done.\n\n"
         "Values: `packages` (what waited: `name`, `installed`, `candidate`, `origin`, `security`, `left`: why it was "
         "left out, `way_back`: whether the installed version could be had again), `count`, `security_count`, `held`, "
-        "`kept_back`, `upgraded` (`name`, `from`, `to`), `restored` (the same, of `back`), `no_way_back`, `new`, `removed`, "
-        "`conffiles`, `repaired`, `broken`, `restart` (services that run files which are replaced), `restart_why` (why "
-        "they were not restarted), `restarted`, `reboot_required`, `reboot_reason`, `lists_age_s`.",
+        "`kept_back`, `upgraded` (`name`, `from`, `to`), `restored` (the same, of `back`), `no_way_back`, `new`, "
+        "`removed`, `conffiles`, `repaired`, `broken`, `restart` (services that run files which are replaced), "
+        "`restart_why` (why they were not restarted), `restarted`, `reboot_required`, `reboot_reason`, `lists_age_s`.",
         {
             "apply": part.choice("What to do.", ["list", "security", "all", "back"], "list"),
             "exclude": part.one_or_more(
@@ -171,7 +172,7 @@ def _script(wish: Wish, apply: str, *, dry: bool = False) -> Script:
         "lock_wait": str(round(duration_s(params.get("lock_wait", "10m")))),
         "manager": dialect.manager,
     }
-    texts = ("package_lock", dialect.text, "stale", f"patch_{dialect.text}", "patch")
+    texts = ("package_lock", dialect.text, "stale", "reboot_reason", f"patch_{dialect.text}", "patch")
     return Script(text=script(texts, values))
 
 

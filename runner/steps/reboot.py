@@ -15,6 +15,7 @@ from runner.steps.parts.texts import script
 class Reboot(HostKind):
     name: ClassVar[str] = "reboot"
     family: ClassVar[str] = "system"
+    unsettles: ClassVar[bool] = True
     reboots: ClassVar[bool] = True
     schema: ClassVar[Mapping[str, Any]] = part.record(
         "Reboot the host, and wait until it is back",
@@ -35,7 +36,7 @@ class Reboot(HostKind):
     )
 
     def look(self, wish: Wish) -> Script | None:
-        return Script(text=script(("reboot_needed",))) if _params(wish).get("only_if_needed") else None
+        return Script(text=script(("reboot_reason", "reboot_needed"))) if _params(wish).get("only_if_needed") else None
 
     def judge(self, wish: Wish, found: Completed) -> Check:
         if not found.exit.ok:
@@ -43,7 +44,7 @@ class Reboot(HostKind):
         said = Answers(found.stdout)
         needed = said.text("needed") == "yes"
         why = said.text("why").strip()
-        words = f"asked for by {why}" if why else "the host asks for it"
+        words = why or "the host asks for it"
         return Check(needed=needed, why=words if needed else "no reboot is needed", values={"why": why})
 
     def act(self, wish: Wish, found: Check | None) -> Script:

@@ -26,10 +26,16 @@ class Said:
 
 
 class LabProject:
-    """`vars` maps a host's name to its variables; `user` is who logs in."""
+    """`vars` maps a host's name to its variables; `user` is who logs in; `here` names a host that is this machine."""
 
     def __init__(
-        self, folder: Path, lab: Lab, variables: Mapping[str, Mapping[str, Any]] | None = None, *, user: str = "maint"
+        self,
+        folder: Path,
+        lab: Lab,
+        variables: Mapping[str, Mapping[str, Any]] | None = None,
+        *,
+        user: str = "maint",
+        here: str = "",
     ) -> None:
         self.folder = folder
         self.lab = lab
@@ -45,6 +51,8 @@ class LabProject:
             }
             for login in logins
         }
+        if here:
+            hosts[here] = {"transport": "local"}
         self.write("inventory.yml", json.dumps({"rawat": 1, "hosts": hosts}))
         known = str(logins[0].known_hosts)
         self.write("rawat.yml", json.dumps({"rawat": 1, "ssh_config": "/dev/null", "known_hosts": [known]}))

@@ -127,9 +127,8 @@ def test_a_new_dependency_comes_and_what_needs_an_excluded_one_is_left(lab: Lab,
     assert [row["name"] for row in ran.values["new"]] == ["bed-newdep"]
     # Nothing is changed where the packages cannot be fetched.
     lab.repository.stop()
-    box.host.exec(
-        "echo 'Acquire::Retries 0;' >/etc/apt/apt.conf.d/99tries; apt-mark unhold bed-held; rm -f /var/cache/apt/archives/*_2.0_*"
-    )
+    box.host.exec("echo 'Acquire::Retries 0;' >/etc/apt/apt.conf.d/99tries")
+    box.host.exec("apt-mark unhold bed-held; rm -f /var/cache/apt/archives/*_2.0_*")
     unfetched = box.do("patch", {"apply": "all", "refresh": False})
     assert "could not be fetched: nothing was changed" in unfetched.problem
     assert "bed-held 1.0" in box.host.exec(STATES).stdout

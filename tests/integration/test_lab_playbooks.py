@@ -192,21 +192,49 @@ phases:
 def test_patching_looks_by_itself_and_upgrades_when_asked(
     tmp_path: Path, start_lab: Callable[[Sequence[HostSpec]], Lab]
 ) -> None:
-    packages = ("bed-app", "bed-held", "bed-kernel", "bed-dep")
+    packages = ("bed-app", "bed-held", "bed-kernel", "bed-dep", "bed-stale")
     lab = start_lab([HostSpec(name=name, packages=packages) for name in ("a", "b")])
     lab.repository.publish("v2")
     for name in ("a", "b"):
         lab.host(name).exec("apt-get update -qq; sed -i s/level=.*/level=ours/ /etc/bed-app.conf")
-    project = LabProject(tmp_path / "project", lab)
+    project = LabProject(tmp_path / "project", lab, here="a-controller")
     looked = project.rawat("run", PLAYBOOKS["patching"])
     assert looked.code == 0, looked.all
+    assert [batch["hosts"] for batch in project.record()["batches"]] == [["a"], ["b"], ["a-controller"]]
+    assert "a-controller: it is the machine that rawat runs on" in looked.out
     waiting = step_of(project.record(), "a", "waiting")["values"]
     assert {"bed-app", "bed-kernel", "bed-dep"} <= {package["name"] for package in waiting["packages"]}
     assert "1.0" in lab.host("a").exec("dpkg-query -W bed-app").stdout
-    words = ("-e", "apply=all", "-e", "work_as=root", "-e", "services=[bed-app]")
-    said = project.rawat("run", PLAYBOOKS["patching"], *words)
+    # Another program is at work on b until a while after b was drained; the balancer writes down what it was told.
+    holder = "import fcntl, os, time; f = open('/var/lib/dpkg/lock-frontend', 'w'); fcntl.lockf(f, fcntl.LOCK_EX)"
+    until = "[time.sleep(0.1) for _ in range(600) if not os.path.exists('/run/drained')]; time.sleep(3)"
+    lab.host("b").exec(f'setsid python3 -c "{holder}; {until}" >/dev/null 2>&1 &')
+    told = f"/proc/{lab.host('b').init_pid}/root/run/drained"
+    script = f'#!/bin/sh\necho "$1 $2" >>"${{0%/*}}/traffic"\n[ "$1 $2" != "drain b" ] || touch {told}\n'
+    balancer = project.write("balancer", script)
+    balancer.chmod(0o755)
+    words = (
+        "-e",
+        "apply=all",
+        "-e",
+        "work_as=root",
+        "-e",
+        "services=[bed-app]",
+        "-e",
+        "restart=restart",
+        "--hosts",
+        "a:b",
+    )
+    drain = [word for name in ("drain", "undrain") for word in ("-e", f"{name}=[{balancer}, {name}]")]
+    page = ("-e", "health_url=http://127.0.0.1:8080/", "-e", "steady=1s")
+    said = project.rawat("run", PLAYBOOKS["patching"], *words, *drain, *page)
     assert said.code == 0, said.all
     record = project.record()
+    assert (project.folder / "traffic").read_text().split("\n")[:4] == ["drain a", "undrain a", "drain b", "undrain b"]
+    waited = step_of(record, "b", "upgrade")["waited"]
+    assert waited.keys() == {"package-lock"}
+    assert waited["package-lock"] > 1000
+    assert step_of(record, "a", "upgrade")["values"]["restarted"] == ["bed-stale.service"]
     for name in ("a", "b"):
         assert (
             "bed-app 2.0" in lab.host(name).exec("curl -s --retry 5 --retry-connrefused http://127.0.0.1:8080/").stdout
@@ -239,5 +267,13 @@ def test_an_upgrade_that_breaks_on_the_first_host_goes_no_further(
     assert "bed-broken" in said.out
     for name in ("a", "b"):
         lab.host(name).exec("rm /etc/bed-broken.fail")
-    said = project.rawat("run", PLAYBOOKS["patching"], "-e", "apply=all", "-e", "work_as=root")
+    # Patched, and not well: the packages go back.
+    words = ("-e", "apply=all", "-e", "work_as=root")
+    ill = ("--hosts", "b", "-e", "back=on-failure", "-e", "health_url=http://127.0.0.1:1/")
+    said = project.rawat("run", PLAYBOOKS["patching"], *words, *ill)
+    assert said.code == 1, said.all
+    restored = step_of(project.record(), "b", "put-back")["values"]["restored"]
+    assert {"name": "bed-app", "from": "2.0", "to": "1.0"} in restored
+    assert "bed-app\t1.0" in lab.host("b").exec("dpkg-query -W bed-app").stdout
+    said = project.rawat("run", PLAYBOOKS["patching"], *words)
     assert said.code == 0, said.all

@@ -19,6 +19,8 @@ class HostKind:
     shell: ClassVar[tuple[str, ...]] = ()
     secret: ClassVar[tuple[str, ...]] = ()
     reboots: ClassVar[bool] = False
+    unsettles: ClassVar[bool] = False
+    """Whether it may stop what runs on a machine, so that the one that rawat runs on comes last."""
     evidence: ClassVar[bool] = False
     """Whether its values are proof: the record keeps them though no step registers them."""
 

@@ -41,7 +41,7 @@ aftermath() {
 	broken >"$work/broken"
 	sed 's/^/rawat:broken=/' "$work/broken"
 	if [ "$apply" = list ]; then stale | sed 's/^/rawat:restart=/'; else restart_stale >"$work/restarts"; cat "$work/restarts"; fi
-	reason=$(reboot_reason)
+	reason=$(reboot_reason | head -n 1)
 	if [ -n "$reason" ]; then say reboot "$reason"; fi
 }
 

@@ -55,13 +55,18 @@ listed() {
 # Which versions of the packages in `names` could be had: in the repositories, or from the cache.
 ways_back() {
 	[ -s "$work/names" ] || return 0
-	apt-cache madison -- $(sed 's/:.*//' "$work/names") 2>/dev/null | sed 's/^ *\([^ |]*\) *| *\([^ |]*\) .*/\1\t\2/' >"$work/known"
-	while IFS= read -r name; do
-		awk -F '\t' -v name="$name" -v bare="${name%%:*}" '$1 == bare { print name "\t" $2 }' "$work/known"
-		for file in "/var/cache/apt/archives/${name%%:*}"_*.deb; do
-			[ ! -e "$file" ] || printf '%s\t%s\n' "$name" "$(dpkg-deb -f "$file" Version)"
-		done
-	done <"$work/names"
+	{
+		apt-cache madison -- $(sed 's/:.*//' "$work/names") 2>/dev/null | sed 's/^ *\([^ |]*\) *| *\([^ |]*\) .*/\1\t\2/'
+		cached | cut -f1,2
+	} | awk -F '\t' 'NR == FNR { bare = $1; sub(/:.*/, "", bare); names[bare] = names[bare] " " $1; next }
+		{ n = split(names[$1], found, " "); for (i = 1; i <= n; i++) print found[i] "\t" $2 }' "$work/names" -
+}
+
+# name, version, path of what the cache holds; a colon in a version stands as %3a in the name of a file.
+cached() {
+	for file in /var/cache/apt/archives/*_*_*.deb; do
+		[ ! -e "$file" ] || printf '%s\n' "$file"
+	done | sed 's|^.*/\([^/_]*\)_\([^/_]*\)_[^/_]*$|\1\t\2\t&|' | awk -F '\t' '{ gsub(/%3a/, ":", $2); print $1 "\t" $2 "\t" $3 }'
 }
 
 # The words for apt-get that bring back what is in `chosen`.
@@ -71,9 +76,7 @@ downgrade() {
 		if apt-cache madison -- "${name%%:*}" 2>/dev/null | cut -d '|' -f2 | tr -d ' ' | grep -qxF -e "$version"; then
 			words="$words $name=$version"
 		else
-			for file in "/var/cache/apt/archives/${name%%:*}"_*.deb; do
-				[ "$(dpkg-deb -f "$file" Version)" != "$version" ] || words="$words $file"
-			done
+			words="$words $(cached | awk -F '\t' -v name="${name%%:*}" -v version="$version" '$1 == name && $2 == version { print $3; exit }')"
 		fi
 	done <"$work/chosen"
 	plan=$(simulated --allow-downgrades install -- $words) || fail "apt-get cannot go back to these together:$words; nothing was changed"
@@ -134,13 +137,4 @@ upgrade() {
 	apt install --only-upgrade -- "$@" >&2 || code_=$?
 	[ ! -s "$work/auto" ] || apt-mark auto -- $(cat "$work/auto") >/dev/null || :
 	return "$code_"
-}
-
-reboot_reason() {
-	if [ -e /run/reboot-required ] || [ -e /var/run/reboot-required ]; then
-		echo "asked for by $(sort -u /run/reboot-required.pkgs 2>/dev/null | tr '\n' ' ' | sed 's/ $//;s/^$/a package/')"
-	elif [ -e "/boot/vmlinuz-$(uname -r)" ]; then
-		newest=$(ls -1 /boot/vmlinuz-* | sort -V | tail -n 1)
-		[ "$newest" = "/boot/vmlinuz-$(uname -r)" ] || echo "kernel ${newest#/boot/vmlinuz-} is installed, $(uname -r) runs"
-	fi
 }

@@ -145,16 +145,3 @@ zypper_all() {
 	[ "$again" != 103 ] || { again=0; zypper_ "$verb" "$@" >&2 || again=$?; }
 	[ "$again" = 102 ] || return "$again"
 }
-
-reboot_reason() {
-	[ ! -e /run/reboot-required ] || { echo "asked for by a package"; return 0; }
-	case $manager in
-	zypper) zypper needs-rebooting >/dev/null 2>&1 || [ $? != 102 ] || echo "says zypper needs-rebooting" ;;
-	*)
-		has needs-restarting || ls /usr/lib/python3*/*-packages/dnf-plugins/needs_restarting.py >/dev/null 2>&1 || return 0
-		code_=0
-		"$manager" -q needs-restarting -r >"$work/reboot" 2>&1 || code_=$?
-		[ "$code_" != 1 ] || ! grep -qi 'reboot' "$work/reboot" || echo "says needs-restarting"
-		;;
-	esac
-}
