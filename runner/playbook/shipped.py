@@ -5,12 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 NAMES = ("backup", "patching", "database-optimization", "verification")
+"""Those of the four jobs, in the order in which the demo runs them."""
+
+INCIDENTS = ("slow-database", "payment-fix", "migrate-mysql-to-postgresql")
 
 
 def shipped_playbooks() -> tuple[Path, ...]:
-    """Their files, in the order in which the demo runs them."""
+    """The files of the four jobs."""
+    return tuple(shipped_playbook(name) for name in NAMES)
+
+
+def shipped_playbook(name: str) -> Path:
+    """One file, by its name. Raises FileNotFoundError."""
     package = Path(__file__).resolve().parent.parent
     for folder in (package / "_playbooks", package.parent / "playbooks"):
-        if folder.is_dir():
-            return tuple(folder / f"{name}.yml" for name in NAMES)
-    raise FileNotFoundError("the shipped playbooks are not installed")
+        if (path := folder / f"{name}.yml").is_file():
+            return path
+    raise FileNotFoundError(f"the shipped playbook {name} is not installed")
