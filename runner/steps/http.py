@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -156,6 +155,8 @@ def _wrong(params: Mapping[str, Any], values: Mapping[str, Any]) -> list[str]:
 
 def _certificate(params: Mapping[str, Any], head: bytes) -> tuple[float | None, str]:
     """For how many days the certificate is good still, and what is wrong with that."""
+    from email.utils import parsedate_to_datetime  # the email package takes long
+
     said = Answers(head)
     ends, now = said.text("certificate"), said.number("now")
     try:
