@@ -56,10 +56,10 @@ class Retry:
 
 @frozen
 class Watch:
-    """Repeat a probe every `every_s` for `for_s` seconds; each time must be good."""
+    """Repeat a probe every `every_s` for `for_s` seconds, or as a template says; each time must be good."""
 
-    for_s: float
-    every_s: float = 10.0
+    for_s: float | str
+    every_s: float | str = 10.0
 
 
 @frozen

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from runner.engine import looking
 from runner.engine.errand import Errand, Task
@@ -16,8 +17,9 @@ from runner.engine.surroundings import Surroundings
 from runner.errors import InvalidInput, JournalError, TransportError
 from runner.events import StepFinished, StepStarted, Waited
 from runner.model import Exit, Host, Outcome, Step
-from runner.playbook.template import TemplateFailed
+from runner.playbook.template import TemplateFailed, render
 from runner.seams import Check, Completed, Script, Wish
+from runner.units import duration_s
 
 
 class Trial:
@@ -153,23 +155,29 @@ class Trial:
     def _watch(self, wish: Wish, script: Script, found: Check | None, result: StepResult) -> StepResult:
         """Ask again until the time is over; the first bad answer decides."""
         assert self.step.watch is not None
-        watch, clock = self.step.watch, self.around.clock
-        end, bad, seen = clock.monotonic() + watch.for_s, result, [result.values]
+        for_s, every_s = (_seconds(value, wish.names) for value in (self.step.watch.for_s, self.step.watch.every_s))
+        clock = self.around.clock
+        end, bad, seen = clock.monotonic() + for_s, result, [result.values]
         while (left := end - clock.monotonic()) > 0:
-            if wait(self.around, wish.host.name, wish.step, "watch", min(watch.every_s, left)):
+            if wait(self.around, wish.host.name, wish.step, "watch", min(every_s, left)):
                 break
             done = self.errand.launch(wish, script, read_only=True)
             bad = self._read(wish, done, found)
             seen.append(bad.values)
             if bad.outcome is not Outcome.OK:
                 return bad
-        note = f"asked {len(seen)} times in {watch.for_s:g} s, good every time"
+        note = f"asked {len(seen)} times in {for_s:g} s, good every time"
         last = StepResult(
             outcome=bad.outcome, changed=False, exit=bad.exit, values=bad.values, host_ms=bad.host_ms,
             summary=f"{bad.summary}; {note}" if bad.summary else note,
         )  # fmt: skip
         whole = self.kind.together(wish, seen) if hasattr(self.kind, "together") else None
         return last if whole is None else of_all(last, whole)
+
+
+def _seconds(value: float | str, names: Mapping[str, Any]) -> float:
+    """Raises TemplateFailed, and InvalidInput for what is no duration."""
+    return duration_s(render(value, names)) if isinstance(value, str) else value
 
 
 def refuse(around: Surroundings, host: Host, step: Step, instance: str, problem: str) -> None:

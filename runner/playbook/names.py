@@ -74,6 +74,7 @@ class _Names:
         if step.watch is not None and not self._may_watch(step):
             message = "'watch' repeats a step that only reads; this kind changes something"
             yield document.problem((*at, "watch"), message, on_key=True)
+        yield from _fixed(document, at)
         kind: Any = None if step.kind == "group" else self.kinds.get(step.kind)
         if hasattr(kind, "mistakes"):
             for inner, message, word in kind().mistakes(step.params):
@@ -140,6 +141,10 @@ class _Names:
         for key, value in (("become", step.become), ("check", step.check)):
             if is_template(value):
                 yield Text(at=(key,), text=str(value), shell=key == "check")
+        if step.watch is not None:
+            for key, length in (("for", step.watch.for_s), ("every", step.watch.every_s)):
+                if isinstance(length, str):
+                    yield Text(at=("watch", key), text=length)
         yield from self._walk(("with",), list(step.loop) if isinstance(step.loop, tuple) else step.loop, None)
         if step.kind != "group":
             yield from self._walk((step.kind,), step.params, self.kinds.get(step.kind))
@@ -184,3 +189,19 @@ class _Names:
                 where = Location(file=document.name, line=number, column=column + 1)
                 return Problem(message=message, where=where, line=line, width=len(word))
         return problem
+
+
+_FIXED = (
+    *("timeout", "retries", "output_limit", "on_failure", "requires", "idempotent", "once", "local", "no_output"),
+    *("expects_reboot", "lock"),
+)
+"""Keys of a step that are read before any host is known: a template in them would never be filled in."""
+
+
+def _fixed(document: Document, at: At) -> Iterator[Problem]:
+    step = document.data
+    for part in at:
+        step = step[part]
+    for key in _FIXED:
+        if "{{" in str(step.get(key, "")):
+            yield document.problem((*at, key), f"'{key}' takes no {{{{ }}}}: it is read before any host is known")

@@ -10,6 +10,7 @@ from runner.document.source import At, Document, likely
 from runner.errors import InvalidInput, Problem
 from runner.model import UNDO, OnFailure, Requirement, Retry, Step, Watch
 from runner.playbook.schema import STEP_KEYS
+from runner.playbook.template import is_template
 from runner.registry import Registry
 from runner.units import duration_s, size_bytes
 
@@ -173,4 +174,8 @@ def _retry(value: Any, *, until: bool) -> Retry:
 def _watch(value: Any) -> Watch | None:
     if not isinstance(value, Mapping) or "for" not in value:
         return None
-    return Watch(for_s=_seconds(value["for"], 0.0), every_s=_seconds(value.get("every", 10), 10.0))
+    length, pause = value["for"], value.get("every", 10)
+    return Watch(
+        for_s=str(length) if is_template(length) else _seconds(length, 0.0),
+        every_s=str(pause) if is_template(pause) else _seconds(pause, 10.0),
+    )

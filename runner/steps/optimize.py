@@ -132,10 +132,19 @@ class Optimize(HostKind):
             return cannot_tell(found)
         objects, jobs = _figures(Answers(found.stdout), "after")
         sums = {**_sums(objects, "before"), **_sums(objects, "after"), "freed_bytes": 0}
-        values = {"before": objects, "after": objects, "jobs": jobs, "did": [], "failed": [], **sums}
+        values: dict[str, Any] = {
+            "before": objects,
+            "after": objects,
+            "jobs": jobs,
+            "did": [],
+            "failed": [],
+            "took": [],
+            "left": [],
+        }
+        values |= {**sums, "findings": Answers(found.stdout).data("finding")}
         if jobs:
             return Check(needed=True, why=several(jobs), values=values)
-        return Check(needed=False, why="nothing is beyond the limits", values=values)
+        return Check(needed=False, why="nothing is beyond the limits" + _told(values["findings"]), values=values)
 
     def act(self, wish: Wish, found: Check | None) -> Script:
         return _script(wish.params, apply=not self.reads_only(wish.params))

@@ -91,6 +91,7 @@ def maria(space: Path) -> Iterator[dict[str, Any]]:
         port = probe.getsockname()[1]
     words = [daemon, "--no-defaults", f"--datadir={folder}/data", f"--socket={folder}/s", "--bind-address=127.0.0.1"]
     words += [f"--port={port}", f"--pid-file={folder}/pid", "--innodb-flush-log-at-trx-commit=0", "--log-bin"]
+    words += ["--performance-schema=on"]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(words, stdout=log, stderr=log, user=user)
     try:

@@ -315,10 +315,14 @@ class TestMariaDb:
         ask(hand, store, "delete from `fa t` where id % 10 <> 0", change=True)
         limits = {"free_size": "1MB", "free_percent": 5}
         until(lambda: hand.do("optimize", {**store, "limits": limits}).values["jobs"], seconds=30)
+        (file,) = Path(store["host"]).parent.glob("data/*/fa@0020t.ibd")
+        size = file.stat().st_size
         ran = hand.do("optimize", {**store, "apply": "act", "limits": limits})
         assert ran.verdict.ok, ran.problem
         assert "alter table `fa t` force, algorithm=inplace, lock=none" in ran.values["did"]
-        assert ran.values["freed_bytes"] > 0
+        freed = size - file.stat().st_size
+        assert freed > 10_000_000
+        assert abs(ran.values["freed_bytes"] - freed) < freed / 5, "what it says is what the disk got back"
 
 
 class TestSqlite:

@@ -37,6 +37,19 @@ def session(where: dict[str, Any], *statements: str) -> Iterator[subprocess.Pope
         process.stdin.close()
 
 
+@contextmanager
+def transaction(where: dict[str, Any]) -> Iterator[None]:
+    """A session of MariaDB that has read in a transaction and stays open."""
+    words = ["mariadb", "--no-defaults", "-u", "root", f"--socket={where['host']}", "--unbuffered", "-N"]
+    with subprocess.Popen([*words, where["database"]], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(b"start transaction; select count(*) from loans;\n")
+        process.stdin.flush()
+        process.stdout.readline()
+        yield
+        process.stdin.close()
+
+
 @pytest.fixture
 def untidy(hand: Hand, shop: dict[str, Any]) -> dict[str, Any]:
     ask(
@@ -55,10 +68,14 @@ def untidy(hand: Hand, shop: dict[str, Any]) -> dict[str, Any]:
 class TestPostgreSql:
     def test_a_look_tells_what_is_wrong_and_cannot_change_anything(self, hand: Hand, untidy: dict[str, Any]) -> None:
         ask(hand, untidy, "create extension if not exists pg_stat_statements", change=True)
+        quoted = untidy["database"].replace('"', '""')
+        ask(hand, untidy, f"""alter database "{quoted}" set effective_cache_size = '8TB'""", change=True)
+        ask(hand, untidy, f"""alter database "{quoted}" set work_mem = '1TB'""", change=True)
         ask(hand, untidy, 'select count(*) from "fa t" where id between 17 and 4711', rows=1)
         reader = Hand(root=hand.root, env={"PGOPTIONS": "-c default_transaction_read_only=on"})
         with session(untidy, "begin", "select txid_current()"):
-            ran = reader.do("optimize", {**untidy, "limits": LIMITS, "statements": 20})
+            limits = {**LIMITS, "xid_age": 1, "cache_hit_percent": 100}
+            ran = reader.do("optimize", {**untidy, "limits": limits, "statements": 20})
         assert ran.verdict.ok, ran.problem
         assert ran.verdict.changed is False
         told = found(ran)
@@ -66,6 +83,11 @@ class TestPostgreSql:
         assert ("duplicate index", "public.partly") not in told
         assert not any(what == "unused index" and name.endswith("_pkey") for what, name in told)
         assert any(what == "long transaction" for what, _ in told)
+        assert {("transaction ids", untidy["database"]), ("cache", untidy["database"])} <= told
+        assert {("setting", "effective_cache_size"), ("setting", "work_mem")} <= told
+        index = ran.values["after"]["index public.unused"]
+        assert index["bytes"] > 100_000
+        assert index["bloat_percent"] is not None
         queries = [row["query"] for name, row in ran.values["after"].items() if name.startswith("statement ")]
         assert any("between $1 and $2" in query for query in queries), "texts without the values in them"
         assert 'VACUUM (ANALYZE) public."fa t"' in ran.values["jobs"]
@@ -95,6 +117,27 @@ class TestPostgreSql:
         assert ran.verdict.ok, ran.problem
         assert ask(hand, untidy, left).values["value"] == 0
         assert [row["statement"] for row in ran.values["took"]] == ran.values["did"]
+
+    def test_stale_statistics_and_slow_statements_are_told_before_and_after(
+        self, hand: Hand, untidy: dict[str, Any]
+    ) -> None:
+        ask(hand, untidy, "create extension if not exists pg_stat_statements", change=True)
+        sql = """create table stale (id int, n int) with (autovacuum_enabled = off);
+        insert into stale values (1, 1);
+        analyze stale; insert into stale select g, g from generate_series(1, 5000) g;
+        select pg_stat_force_next_flush()"""
+        ask(hand, untidy, sql, change=True)
+        asked = {**untidy, "apply": "act", "limits": LIMITS, "statements": 5}
+        cut = hand.do("optimize", {**asked, "statement_timeout": "1ms"})
+        assert "statement timeout" in cut.problem
+        ran = hand.do("optimize", asked)
+        assert ran.verdict.ok, ran.problem
+        assert "ANALYZE public.stale" in ran.values["did"]
+        stale = {moment: ran.values[moment]["table public.stale"]["stale"] for moment in ("before", "after")}
+        assert (stale["before"] >= 5000, stale["after"]) == (True, 0)
+        for moment in ("before", "after"):
+            assert sum(name.startswith("statement ") for name in ran.values[moment]) == 5
+        assert b"1 of 2, " in ran.done.stderr, "how far it is, for whoever looks on"
 
     def test_the_budget_ends_the_work_between_two_objects(self, hand: Hand, untidy: dict[str, Any]) -> None:
         ran = hand.do("optimize", {**untidy, "apply": "act", "limits": LIMITS, "budget": "10ms"})
@@ -138,7 +181,27 @@ class TestMariaDb:
         told = found(ran)
         assert {("duplicate index", "many.two"), ("no primary key", "empty")} <= told
         assert not any(name == "many.uq" for _, name in told)
-        assert ("note", "no_statements") in told, "performance_schema is off in this server, and so it is said"
+        assert ("note", "no_statements") in told, "performance_schema cannot be read by this user, and so it is said"
+
+    def test_what_the_server_counts_is_told_and_no_setting_is_changed(self, hand: Hand, store: dict[str, Any]) -> None:
+        pool = "select @@global.innodb_buffer_pool_size as bytes"
+        before = ask(hand, store, pool).values["value"]
+        ask(hand, store, "create table counted (id int primary key, n int, key unused (n))", change=True)
+        ask(hand, store, "insert into counted select seq, seq from seq_1_to_2000", change=True)
+        ask(hand, store, "select count(*) from counted where id between 17 and 1711")
+        ask(hand, store, "set global innodb_buffer_pool_size = 8388608", change=True)
+        try:
+            with transaction(store):
+                ran = hand.do("optimize", {**store, "statements": 50, "limits": {"transaction_age": "0s"}})
+            assert ask(hand, store, pool).values["value"] < before
+        finally:
+            ask(hand, store, f"set global innodb_buffer_pool_size = {before}", change=True)
+        assert ran.verdict.ok, ran.problem
+        told = found(ran)
+        assert {("setting", "innodb_buffer_pool_size"), ("unused index", "counted.unused")} <= told
+        assert any(what == "long transaction" for what, _ in told)
+        queries = [row["query"] for name, row in ran.values["after"].items() if name.startswith("statement ")]
+        assert any("BETWEEN ? AND ?" in query for query in queries), "texts without the values in them"
 
     def test_a_table_that_would_be_locked_is_left_unless_asked(self, hand: Hand, store: dict[str, Any]) -> None:
         ask(hand, store, "create table old (id int primary key, s text) engine=MyISAM", change=True)

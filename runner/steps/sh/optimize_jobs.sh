@@ -5,9 +5,20 @@ trap 'exit 129' HUP INT TERM
 errors=$kept/errors list=$kept/list failures=$kept/failures
 : >"$failures"
 begun_work=$(centis)
+began_at=$(ticks)
+number=0 many=1
 
-# Whether there is time to begin a job (a JSON text); else it is told as left.
+# The list is what is to come.
+expect() {
+	number=0
+	many=$(wc -l <"$list")
+}
+
+# Whether there is time to begin a job (a JSON text); else it is told as left. Where things stand is said for whoever looks on.
 in_budget() {
+	number=$((number + 1))
+	job_=${1#\"}
+	printf '%d of %d, %d s so far: %s\n' "$number" "$many" "$(($(ticks) - began_at))" "${job_%\"}" >&2
 	[ "$budget" != 0 ] || return 0
 	[ "$(($(centis) - begun_work))" -ge "$((budget / 10))" ] || return 0
 	printf 'rawat:left=%s\n' "$1"

@@ -61,6 +61,7 @@ quoted() {
 
 # Each statement of the list is tried; one that fails does not stop the others.
 run_list() {
+	expect
 	longest=
 	case $(echo 'select version()' | ask) in *MariaDB*) longest="set session max_statement_time = $((statement_timeout / 1000));" ;; esac
 	while IFS= read -r statement <&3; do
@@ -90,7 +91,7 @@ report() {
 				where c.table_schema = t.table_schema and c.table_name = t.table_name and c.constraint_type = 'PRIMARY KEY');"
 		echo "select concat('rawat:finding=', json_object('what', 'long transaction', 'object', concat('connection ', trx_mysql_thread_id),
 				'detail', concat('open for ', timestampdiff(second, trx_started, now()), ' s, ', trx_rows_locked, ' rows locked')))
-			from information_schema.innodb_trx where trx_started < now() - interval $transaction_age second and trx_mysql_thread_id <> connection_id();"
+			from information_schema.innodb_trx where trx_started <= now() - interval $transaction_age second and trx_mysql_thread_id <> connection_id();"
 	} | ask || note no_report "$client gave no report"
 	! counted || echo "select concat('rawat:finding=', json_object('what', 'unused index', 'object', concat(u.object_name, '.', u.index_name),
 			'detail', 'not used since the server started; look at replicas too before it is dropped'))

@@ -176,6 +176,7 @@ prepare() {
 work() {
 	for turn in 0 1 2; do
 		jobs_of "$turn"
+		expect
 		while IFS= read -r job <&3; do
 			in_budget "$job" || continue
 			say_did "$job"
@@ -217,6 +218,7 @@ repack_tables() {
 	program=$(pg_program pg_repack "$version") || { echo "rawat:failed=pg_repack is not on this host"; return 0; }
 	[ "$(echo "select count(*) from pg_extension where extname = 'pg_repack';" | ask)" = 1 ] ||
 		{ echo "rawat:failed=the extension pg_repack is not installed in this database"; return 0; }
+	expect
 	while IFS= read -r table <&3; do
 		job="\"pg_repack ${table#?}"
 		in_budget "$job" || continue

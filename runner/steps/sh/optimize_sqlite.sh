@@ -39,14 +39,17 @@ prepare() {
 work() {
 	[ -w "$database" ] || fail "$database cannot be written by $(id -un)"
 	[ "$(printf 'pragma quick_check;' | lite list read "$database")" = ok ] || fail "$shown is damaged: nothing was done"
+	: >"$list"
 	if [ "$(measure plan | grep -c '"VACUUM"')" = 1 ]; then
 		room=$(df -Pk -- "$(dirname -- "$database")" | awk 'NR == 2 { printf "%.0f", $4 * 1024 }')
 		need=$((2 * $(wc -c <"$database")))
 		[ "$room" -ge "$need" ] || fail "expected at least $need bytes free beside $database for VACUUM, found $room"
-		run VACUUM
+		echo VACUUM >>"$list"
 	fi
-	run ANALYZE
-	[ ! -e "$database-wal" ] || run 'pragma wal_checkpoint(truncate)'
+	echo ANALYZE >>"$list"
+	[ "$(printf 'pragma journal_mode;' | lite list read "$database")" != wal ] || echo 'pragma wal_checkpoint(truncate)' >>"$list"
+	expect
+	while IFS= read -r statement <&3; do run "$statement"; done 3<"$list"
 }
 
 check() {

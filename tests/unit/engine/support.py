@@ -103,6 +103,7 @@ def run(
     same_machine: bool = True,
     groups: Mapping[str, tuple[str, ...]] | None = None,
     limits: Mapping[str, int] | None = None,
+    machine: tuple[str, str] = ("", ""),
 ) -> Outcome:
     """Load `head` + `text`, run it on fake hosts (one named `a` by default), and fold what happened."""
     folder = Path(tempfile.mkdtemp(dir=folder))
@@ -122,7 +123,7 @@ def run(
     answers = people or Answers()
     around = Surroundings(
         playbook=playbook, kinds=KINDS, bus=bus, journal=journal, clock=clock, people=answers,
-        stop=stop or Stop(), run_id="01RUN", until=clock.monotonic() + playbook.rollout.timeout_s,
+        stop=stop or Stop(), run_id="01RUN", machine=machine, until=clock.monotonic() + playbook.rollout.timeout_s,
     )  # fmt: skip
     bus.emit(started("01RUN", plan, Context(folder=folder, environment={}), Reason()))
     transport = FakeTransport(fakes, clock=clock)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,8 @@ from runner.events import (
 from runner.model import Exit
 from runner.redact import Redactor, Secret
 from runner.seams import Completed, Launch, Settled
-from runner.testing import FakeClock, FakeHost, RecordingWatcher, done
-from tests.unit.engine.support import Answers, MemoryJournal, Outcome, run
+from runner.testing import FACTS, FakeClock, FakeHost, RecordingWatcher, done
+from tests.unit.engine.support import HEAD, Answers, MemoryJournal, Outcome, run
 
 DISK = "rawat:kilobytes=1000\t500\nrawat:mount=/\n"
 """What a probe that went well prints."""
@@ -504,6 +505,40 @@ def test_a_person_is_asked_and_the_wait_is_not_work(tmp_path: Path) -> None:
     assert ended.watcher.of(Waited)[0].cause == "person"
     assert run(tmp_path, text, people=Answers(yes=False)).code == 1
     assert run(tmp_path, text, people=Answers(yes=None)).code == 1
+
+
+def test_how_long_to_watch_may_be_a_variable(tmp_path: Path) -> None:
+    text = (
+        "phases: {monitor: [{id: up, disk: {path: /, free: 1}, watch: {for: '{{ t }}', every: 3s}}]}\nvars: {t: 9s}\n"
+    )
+    ended = run(tmp_path, text, {"a": FakeHost(answers=lambda _: done(DISK))})
+    assert (ended.code, ended.record.hosts["a"].waits) == (0, {"watch": 9000})
+    wrong = run(tmp_path, text.replace("9s", "soon"), {"a": FakeHost(answers=lambda _: done(DISK))})
+    assert "soon" in wrong.record.hosts["a"].steps["up"].attempts[-1].problem
+
+
+def test_the_machine_that_rawat_runs_on_comes_last_and_is_not_booted(tmp_path: Path) -> None:
+    def host(name: str) -> FakeHost:
+        return FakeHost(facts=replace(FACTS, machine_id=name, boot_id=name))
+
+    head = HEAD + "rollout: {batches: [1]}\n"
+    patch = "phases: {implement: [{id: up, patch: {apply: list}}]}\n"
+    hosts = {name: host(name) for name in ("a", "b", "c")}
+    ended = run(tmp_path, patch, hosts, head=head, machine=("a", "a"))
+    assert [batch.hosts for batch in ended.record.batches] == [("b",), ("c",), ("a",)]
+    assert ended.record.hosts["a"].put_last == "it is the machine that rawat runs on"
+    clone = run(tmp_path, patch, hosts, head=head, machine=("a", "another boot"))
+    assert [batch.hosts for batch in clone.record.batches] == [("a",), ("b",), ("c",)], "a clone is no controller"
+    harmless = run(tmp_path, "phases: {implement: [{id: up, command: x}]}\n", hosts, head=head, machine=("a", "a"))
+    assert [batch.hosts for batch in harmless.record.batches] == [("a",), ("b",), ("c",)]
+    alone = host("a")
+    booted = run(tmp_path, "phases: {implement: [{id: boot, reboot: {}}]}\n", {"a": alone}, machine=("a", "a"))
+    assert booted.code == 1
+    assert (
+        "not booted: it is the machine that rawat runs on"
+        in booted.record.hosts["a"].steps["boot"].attempts[-1].problem
+    )
+    assert alone.launches == []
 
 
 def test_watch_asks_again_until_the_time_is_over_and_the_first_bad_answer_decides(tmp_path: Path) -> None:
