@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from runner.errors import InvalidInput
+from runner.frozen import frozen
 
 DURATION = r"^[0-9]+(\.[0-9]+)?\s*(ms|s|m|h|d)?$"
 """What a duration written as text looks like: a number and its unit, seconds where there is none."""
@@ -19,7 +19,7 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Amount:
     """So many bytes, or so many percent of the whole; exactly one is given."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import struct
 import time
-from dataclasses import dataclass
 
+from runner.frozen import frozen
 from runner.transport.known_hosts import CERT_SUFFIX, Entry, HostEntries, fingerprint, pattern
 
 HOST = 2
@@ -47,7 +47,7 @@ class _Reader:
         return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Certificate:
     """`signed` is what the signature covers; times are Unix seconds, `valid_before` not included."""
 

@@ -8,15 +8,15 @@ mark are its content, after any other they are noise (an rc file, a left-over da
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from runner.errors import ProtocolError
+from runner.frozen import frozen
 
 CONTENT = frozenset("oeh")
 HEADER_LIMIT = 4096
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Header:
     """`kind` is one letter, `words` what follows it."""
 
@@ -24,7 +24,7 @@ class Header:
     words: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Content:
     """A piece of the content of the last header, or noise where `kind` is empty."""
 
@@ -50,11 +50,11 @@ class Parser:
             if found < 0:
                 keep = self._partial(data, at)
                 if keep > at:
-                    yield Content(self._kind, data[at:keep])
+                    yield Content(kind=self._kind, data=data[at:keep])
                 self._held = data[keep:]
                 return
             if found > at:
-                yield Content(self._kind, data[at:found])
+                yield Content(kind=self._kind, data=data[at:found])
             end = data.find(b"\n", found)
             if end < 0:
                 if len(data) - found > HEADER_LIMIT:
@@ -63,7 +63,7 @@ class Parser:
                 return
             kind, *words = data[found + len(self._mark) : end].decode("utf-8", "replace").split() or [""]
             self._kind = kind if kind in CONTENT else ""
-            yield Header(kind, tuple(words))
+            yield Header(kind=kind, words=tuple(words))
             at = end + 1
 
     def _partial(self, data: bytes, at: int) -> int:

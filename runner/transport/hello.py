@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from runner.errors import ProtocolError, TransportError
+from runner.frozen import frozen
 from runner.model import Facts
 
 _PACKAGE_MANAGERS = ("apt-get", "dnf", "yum", "zypper", "apk", "pacman")
 _STICKY_WRITABLE = "tT"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Hello:
     """`facts` as told, the `gid`, why there is no spool (`tried`), and `path`: the lines of `ls -ldn` down to it."""
 

@@ -14,10 +14,11 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
+
+from runner.frozen import frozen
 
 Marker = Literal["", "cert-authority", "revoked"]
 _MARKERS: dict[str, Marker] = {"@cert-authority": "cert-authority", "@revoked": "revoked"}
@@ -40,7 +41,7 @@ def host_name(host: str, port: int) -> str:
     return host if port == 22 else f"[{host}]:{port}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Entry:
     """One line. `names` as written; `where` is `/path/known_hosts:12`."""
 
@@ -167,7 +168,7 @@ def _read(path: str, _mtime_ns: int, _size: int, _inode: int) -> tuple[Entry, ..
     return parse(Path(path).read_text(encoding="utf-8", errors="surrogateescape"), path)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class HostEntries:
     """
     The entries about one host. `name` is what it is kept under, `principal` what its certificate must be for.

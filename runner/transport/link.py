@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -17,6 +16,7 @@ from fabric import config
 from paramiko.ssh_exception import IncompatiblePeer
 
 from runner.errors import LinkLost, ProtocolError, TransportError, Unreachable
+from runner.frozen import frozen
 from runner.transport.channel import NoMoreChannels
 from runner.transport.host_keys import KnownKeysOnly
 from runner.transport.keys import KeyLogin
@@ -42,7 +42,7 @@ _FABRIC_LOCK = threading.Lock()
 _fabric_config: Any = config.Config
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Limits:
     """Seconds; `silence_s` is how long a link may be silent, though asked, before it counts as lost."""
 

@@ -9,10 +9,10 @@ import struct
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from runner.errors import Unreachable
+from runner.frozen import frozen
 from runner.model import Host
 
 KNOWN_HOSTS = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2", "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
@@ -24,7 +24,7 @@ MUCH_BYTES = 1 << 18
 """What is asked for at once while there is more than AHEAD_BYTES."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Target:
     """One hop or the host itself. `identities_only`: keys of the agent are not tried."""
 

@@ -7,11 +7,11 @@ import dataclasses
 import fcntl
 import os
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import HostKeyRefused
+from runner.frozen import frozen
 from runner.model import Host
 from runner.transport.known_hosts import Entry, fingerprint, host_name, parse
 from runner.transport.target import dial
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from runner.transport.ssh import SshTransport
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class HostKey:
     """A key as a server showed it; nothing says that it is the right one. `name` is what known_hosts keeps it under."""
 

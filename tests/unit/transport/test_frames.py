@@ -66,7 +66,7 @@ def test_noise_before_and_between_is_no_content() -> None:
 def test_content_comes_before_its_end_does() -> None:
     parser = Parser(MARK)
     list(parser.feed(f"{MARK} o 1\n".encode()))
-    assert list(parser.feed(b"first line\n")) == [Content("o", b"first line\n")]
+    assert list(parser.feed(b"first line\n")) == [Content(kind="o", data=b"first line\n")]
 
 
 def test_a_header_that_does_not_end_is_an_error() -> None:
