@@ -42,7 +42,9 @@ for command in (
 def main() -> None:
     """The entry point of `rawat` and of `python -m runner`."""
     gc.disable()  # no module becomes garbage; a run enables it again when all is loaded
-    sys.exit(_main())
+    code = _main()
+    gc.freeze()  # to look for cycles in all that is left takes 15 ms, and frees what goes with the process
+    sys.exit(code)
 
 
 def _main() -> int:

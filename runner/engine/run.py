@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runner.engine.here import turns
 from runner.engine.limits import Limits
@@ -22,6 +22,9 @@ from runner.engine.surroundings import Surroundings
 from runner.events import BatchFinished, BatchStarted, Event, HostStarted, SittingEnded, StopAsked
 from runner.model import Host, Outcome
 from runner.redact import Secret
+
+if TYPE_CHECKING:
+    from runner.record import Folding, RunRecord
 
 
 class Run:
@@ -60,9 +63,11 @@ class Run:
         self._lock = threading.Lock()
         self._failed: list[str] = []
         self._begun: set[str] = set()
+        self._folding: Folding | None = None
+        self._folded = 0
 
     def execute(self) -> int:
-        from runner.record import exit_code, fold
+        from runner.record import exit_code
 
         with suppress(Abandoned):
             self._hosts()
@@ -71,10 +76,24 @@ class Run:
         left = tuple(host.name for host in self._hosts_left if host.name not in self._begun)
         refused = set(self._failed)
         not_started = tuple(name for name in left if name not in refused)
-        record = fold([*self._earlier, self.around.bus.events])
-        code = exit_code(replace(record, not_started=not_started, sealed=True), stopped_by=self.around.stop.how)
+        code = exit_code(replace(self.record(), not_started=not_started, sealed=True), stopped_by=self.around.stop.how)
         self.around.bus.emit(SittingEnded(exit_code=code, stopped_by=self.around.stop.how, not_started=not_started))
         return code
+
+    def record(self, acts: Iterable[Mapping[str, Any]] = ()) -> RunRecord:
+        """What the run came to so far, this sitting and those before it. Each event is folded once."""
+        if self._folding is None:
+            from runner.record import Folding
+
+            self._folding = Folding()
+            for sitting in self._earlier:
+                self._folding.begin()
+                self._folding.feed(sitting)
+            self._folding.begin()
+        fresh = self.around.bus.events[self._folded :]
+        self._folded += len(fresh)
+        self._folding.feed(fresh)
+        return self._folding.record(acts)
 
     def kill(self) -> None:
         """From another thread: end what runs on the hosts now, as at a deadline."""

@@ -7,7 +7,7 @@ What a run was: a fold over its events and acts.
 from __future__ import annotations
 
 from runner.record.checklist import ItemRecord, checklist, completion, open_items
-from runner.record.fold import fold
+from runner.record.fold import Folding, fold
 from runner.record.review import DELAYS, Review, by_executor, delays, review
 from runner.record.values import Attempt, Batch, HostRecord, RunRecord, StepRecord
 from runner.record.verdict import exit_code, outcome, to_json
@@ -16,6 +16,7 @@ __all__ = [
     "DELAYS",
     "Attempt",
     "Batch",
+    "Folding",
     "HostRecord",
     "ItemRecord",
     "Review",

@@ -8,7 +8,7 @@ from typing import Any
 
 from runner.frozen import frozen
 from runner.model import PHASES, Outcome
-from runner.record.values import RunRecord
+from runner.record.values import RunRecord, StepRecord
 
 
 @frozen
@@ -42,7 +42,12 @@ def completion(record: RunRecord) -> tuple[int, int]:
 
 def open_items(record: RunRecord) -> tuple[ItemRecord, ...]:
     """Required items that nothing proves and nobody has spoken for."""
-    return tuple(item for item in checklist(record) if item.required and item.state in ("open", "fail"))
+    return open_among(checklist(record))
+
+
+def open_among(items: Iterable[ItemRecord]) -> tuple[ItemRecord, ...]:
+    """Those of a checklist that are required, and that nothing proves and nobody has spoken for."""
+    return tuple(item for item in items if item.required and item.state in ("open", "fail"))
 
 
 def _checklist(record: RunRecord) -> Iterable[ItemRecord]:
@@ -111,8 +116,11 @@ def _proven(record: RunRecord, ids: Sequence[str]) -> tuple[str, tuple[str, ...]
     state = "pass"
     ran = False
     for host in record.hosts.values():
+        instances: dict[str, list[StepRecord]] = {}
+        for step in host.steps.values():
+            instances.setdefault(step.base, []).append(step)
         for name in wanted:
-            steps = [step for step in host.steps.values() if step.base == name]
+            steps = instances.get(name, [])
             ends = {Outcome(step.outcome) for step in steps if step.outcome}
             if ends & {Outcome.UNKNOWN}:
                 state = "open" if state == "pass" else state

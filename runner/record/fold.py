@@ -44,31 +44,57 @@ OF_A_HOST = (
 
 
 def fold(sittings: Sequence[Iterable[Event]], acts: Iterable[Mapping[str, Any]] = ()) -> RunRecord:
+    """The record of a run from the events of all its sittings, in order, and the acts beside it. O(events)."""
+    folding = Folding()
+    for events in sittings:
+        folding.begin()
+        folding.feed(events)
+    return folding.record(acts)
+
+
+class Folding:
     """
-    The record of a run from the events of all its sittings, in order, and the acts beside it. O(events).
+    A fold that goes on: `record` is that of what was fed so far.
 
     The sittings' clocks are put one behind the other: the time between them belongs to nobody.
     """
-    record = RunRecord(run="")
-    hosts: dict[str, HostRecord] = {}
-    steps: dict[str, dict[str, StepRecord]] = {}
-    for events in sittings:
-        record = replace(record, sealed=False, exit_code=None, stopped_by="", not_started=(), gates=(), opened=())
-        at, last, before = record.ended_at, 0, record.took_ms
+
+    def __init__(self) -> None:
+        self._record = RunRecord(run="")
+        self._hosts: dict[str, HostRecord] = {}
+        self._steps: dict[str, dict[str, StepRecord]] = {}
+        self._at = ""
+        self._before = self._took = 0
+
+    def begin(self) -> None:
+        """What is fed from now on belongs to the next sitting."""
+        self._record = replace(
+            self._record, sealed=False, exit_code=None, stopped_by="", not_started=(), gates=(), opened=()
+        )  # fmt: skip
+        self._before = self._took
+
+    def feed(self, events: Iterable[Event]) -> None:
         for event in events:
-            event = replace(event, mono_ms=event.mono_ms + before) if before else event
+            if self._before:
+                event = replace(event, mono_ms=event.mono_ms + self._before)
             if isinstance(event, OF_A_HOST):
-                host = hosts.get(event.host) or HostRecord(name=event.host)
-                hosts[event.host] = _apply_host(host, steps.setdefault(event.host, {}), event)
+                host = self._hosts.get(event.host) or HostRecord(name=event.host)
+                self._hosts[event.host] = _apply_host(host, self._steps.setdefault(event.host, {}), event)
             else:
-                record = _apply(record, event)
+                self._record = _apply(self._record, event)
                 if isinstance(event, SittingStarted):
                     for name in event.hosts:
-                        hosts.setdefault(name, HostRecord(name=name))
-            at, last = event.at or at, max(last, event.mono_ms)
-        record = replace(record, ended_at=at, took_ms=max(before, last))
-    done = {name: replace(host, steps=steps.get(name, {})) for name, host in hosts.items()}
-    return replace(record, hosts=done, acts=tuple(acts), troubles=(*record.troubles, *_clocks(done.values())))
+                        self._hosts.setdefault(name, HostRecord(name=name))
+            self._at, self._took = event.at or self._at, max(self._took, event.mono_ms)
+
+    def record(self, acts: Iterable[Mapping[str, Any]] = ()) -> RunRecord:
+        hosts = {
+            name: replace(host, steps=dict(self._steps.get(name, {}))) for name, host in self._hosts.items()
+        }  # fmt: skip
+        troubles = (*self._record.troubles, *_clocks(hosts.values()))
+        return replace(
+            self._record, hosts=hosts, acts=tuple(acts), troubles=troubles, ended_at=self._at, took_ms=self._took
+        )  # fmt: skip
 
 
 def _jump(by_s: float) -> str:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from runner.model import Outcome
-from runner.record.checklist import checklist, completion, open_items
+from runner.record.checklist import checklist, completion, open_among
 from runner.record.review import delays, review
 from runner.record.values import RunRecord
 
@@ -21,7 +21,8 @@ def exit_code(record: RunRecord, *, stopped_by: str | None = None) -> int:
     if stopped:
         return 130 if stopped == "SIGINT" else 143
     reviewed = review(record).state
-    refused = reviewed == "fail" or any(item.state == "fail" for item in checklist(record) if item.by)
+    items = checklist(record)
+    refused = reviewed == "fail" or any(item.state == "fail" for item in items if item.by)
     if Outcome.FAILED in outcomes or refused:
         return 1
     if record.gates:
@@ -33,7 +34,7 @@ def exit_code(record: RunRecord, *, stopped_by: str | None = None) -> int:
         return 7
     if record.not_started:
         return 1
-    return 9 if open_items(record) or reviewed == "open" else 0
+    return 9 if open_among(items) or reviewed == "open" else 0
 
 
 def outcome(record: RunRecord) -> str:

@@ -139,4 +139,5 @@ def run(
     bus.close()
     record = fold([bus.events])
     assert code == exit_code(record)
+    assert carried.record() == record, "folding goes on where it was when the run looked at itself"
     return Outcome(code=code, record=record, watcher=watcher, clock=clock, journal=journal, people=answers)
