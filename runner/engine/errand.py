@@ -52,12 +52,18 @@ class Errand:
         self.number = number
         self._until = task.until
         self.kind: Any = around.kinds.get(task.step.kind)()
-        self.output: OutputFile = around.journal.output(
-            task.host.name, task.instance, number, keep=not task.step.no_output
-        )
+        self._output: OutputFile | None = None
         self.began = around.clock.monotonic()
         self.started = False
         self.notes: list[str] = []
+
+    @property
+    def output(self) -> OutputFile:
+        """Made when there is something to keep; most steps print nothing."""
+        if self._output is None:
+            keep = not self.step.no_output
+            self._output = self.around.journal.output(self.host.name, self.instance, self.number, keep=keep)
+        return self._output
 
     @property
     def reboots(self) -> bool:
@@ -174,7 +180,7 @@ class Errand:
 
     def finished(self, result: StepResult, *, last: bool) -> StepFinished:
         """The attempt's end, as an event; closes its output."""
-        kept = self.output.close()
+        kept = {} if self._output is None else self._output.close()
         good = result.outcome.good
         return StepFinished(
             host=self.host.name,
@@ -189,7 +195,7 @@ class Errand:
             problem=result.problem,
             summary=result.summary,
             notes=tuple(self.notes),
-            tail="" if good or self.step.no_output else self.output.tail(),
+            tail="" if good or self.step.no_output or self._output is None else self._output.tail(),
             values=self._kept(result),
             register=self.step.register or "",
             output=kept,

@@ -12,7 +12,6 @@ from functools import cache
 from typing import Any
 
 import paramiko
-from fabric import config
 from paramiko.ssh_exception import IncompatiblePeer
 
 from runner.errors import LinkLost, ProtocolError, TransportError, Unreachable
@@ -23,7 +22,7 @@ from runner.transport.keys import KeyLogin
 from runner.transport.known_hosts import CERT_SUFFIX
 from runner.transport.pipe import LightPipe
 from runner.transport.target import Target
-from runner.transport.wire import LightConnection, LinkTransport
+from runner.transport.wire import LightConfig, LightConnection, LinkTransport
 
 # without a handler of its own, what goes wrong in its threads would be printed beside our own message
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -38,8 +37,6 @@ _PACKET_BYTES = 1 << 17
 _NO_GREETING = "Error reading SSH protocol banner"
 """paramiko has no class of its own for it."""
 _FABRIC_LOCK = threading.Lock()
-# it has no types that can be relied on
-_fabric_config: Any = config.Config
 
 
 @frozen
@@ -60,9 +57,10 @@ class Link:
     """A connection to one host through its hops; `policy` knows the last key, `login` the key we used."""
 
     def __init__(
-        self, target: Target, hops: Sequence[Any], policy: KnownKeysOnly, login: KeyLogin, limits: Limits
+        self, route: Sequence[Target], hops: Sequence[Any], policy: KnownKeysOnly, login: KeyLogin, limits: Limits
     ) -> None:
-        self.target = target
+        self.route = tuple(route)
+        self.target = route[-1]
         self._hops = list(hops)
         self.policy = policy
         self.login = login
@@ -181,7 +179,7 @@ def connect(route: Sequence[Target], first: socket.socket, limits: Limits) -> Li
                 hop.client.close()
         first.close()
         raise
-    return Link(route[-1], hops, policy, login, limits)
+    return Link(route, hops, policy, login, limits)
 
 
 def _connection(
@@ -222,9 +220,9 @@ def _connection(
 
 
 @cache
-def _configuration() -> Any:
+def _configuration() -> LightConfig:
     """One for all connections: building it costs a millisecond, and none of them changes it."""
-    return _fabric_config(lazy=True, ssh_config=paramiko.SSHConfig())
+    return LightConfig()
 
 
 def made(sock: Any, policy: KnownKeysOnly, limits: Limits) -> LinkTransport:

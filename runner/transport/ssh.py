@@ -143,21 +143,21 @@ class SshTransport:
                 return supervisor(pipe((self._shell,)))
             return sudo.become(user, host=host.name, pipe=pipe, supervisor=supervisor, passwords=passwords)
 
-        return SupervisedSession(host.name, self._peer(host, link), opened, lambda: self._forget(link))
+        return SupervisedSession(host.name, _peer(link), opened, lambda: self._forget(link))
 
-    def _peer(self, host: Host, link: Link) -> Peer:
-        address = link.target.address
-        targets = self.route(host)
-        if len(targets) == 1:
-            with suppress(OSError, IndexError):
-                address = link.transport.sock.getpeername()[0]
-        return Peer(
-            address=address,
-            port=link.target.port,
-            user=link.target.user,
-            jump=tuple(str(hop) for hop in targets[:-1]),
-            key_type=link.policy.key_type,
-            fingerprint=link.policy.fingerprint,
-            trusted_by=link.policy.trusted_by,
-            cipher=link.transport.cipher,
-        )
+
+def _peer(link: Link) -> Peer:
+    address = link.target.address
+    if len(link.route) == 1:
+        with suppress(OSError, IndexError):
+            address = link.transport.sock.getpeername()[0]
+    return Peer(
+        address=address,
+        port=link.target.port,
+        user=link.target.user,
+        jump=tuple(str(hop) for hop in link.route[:-1]),
+        key_type=link.policy.key_type,
+        fingerprint=link.policy.fingerprint,
+        trusted_by=link.policy.trusted_by,
+        cipher=link.transport.cipher,
+    )

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, cast
 
 import paramiko
-from fabric import connection
+from fabric import config, connection
 from paramiko.common import MSG_CHANNEL_DATA
 from paramiko.packet import Packetizer
 
@@ -20,6 +20,7 @@ WAKE_S = 1.0
 
 # it has no types that can be relied on
 _connection: Any = connection.Connection
+_config: Any = config.Config
 
 
 class LightConnection(_connection):  # type: ignore[misc]
@@ -31,6 +32,25 @@ class LightConnection(_connection):  # type: ignore[misc]
 
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
+
+
+class LightConfig(_config):  # type: ignore[misc]
+    """Fabric's configuration, in which a value is searched once; none of ours changes. Nothing is read for it."""
+
+    def __init__(self) -> None:
+        super().__init__(lazy=True, ssh_config=_NoSshConfig())
+
+    def __getattr__(self, name: str) -> Any:
+        value = super().__getattr__(name)
+        object.__setattr__(self, name, value)
+        return value
+
+
+class _NoSshConfig(paramiko.SSHConfig):
+    """Knows no host; paramiko would expand the names of all of them, and ask who we are for that."""
+
+    def lookup(self, hostname: str) -> Any:
+        return paramiko.SSHConfigDict(hostname=hostname)
 
 
 class _HeardPacketizer(Packetizer):
