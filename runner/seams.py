@@ -144,7 +144,11 @@ class Session(Protocol):
         ...
 
     def forget(self) -> None:
-        """Remove what is kept of the run on the host; only when no step of it is pending, running or unknown."""
+        """
+        Remove what is kept of the run on the host; only when no step of it is pending, running or unknown.
+
+        Nothing but `close` follows.
+        """
         ...
 
     def close(self) -> None: ...

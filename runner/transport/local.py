@@ -135,7 +135,7 @@ class LocalTransport:
                 return supervisor(pipe(self._shell))
             return sudo.become(user, host=host.name, pipe=pipe, supervisor=supervisor, passwords=passwords)
 
-        return SupervisedSession(host.name, Peer(address=host.address), opened, lambda: None)
+        return SupervisedSession(host.name, Peer(address=host.address), opened)
 
     def close(self) -> None:
         """Nothing is shared between sessions."""

@@ -24,11 +24,16 @@ class SupervisedSession:
     `open_supervisor` is called with None for the login's own user, else with the user to become.
 
     It raises NoMoreChannels where the server allows no further one (MaxSessions 1): then users are served one after
-    another, by closing and opening.
+    another, by closing and opening. `close` ends a connection that they share, and them with it: to take leave of each
+    channel first would take both sides four messages.
     """
 
     def __init__(
-        self, host: str, peer: Peer, open_supervisor: Callable[[str | None], Supervisor], close: Callable[[], None]
+        self,
+        host: str,
+        peer: Peer,
+        open_supervisor: Callable[[str | None], Supervisor],
+        close: Callable[[], None] | None = None,
     ) -> None:
         self._host = host
         self._open = open_supervisor
@@ -96,7 +101,6 @@ class SupervisedSession:
         self._held = None
         for key in list(self._known):
             self._supervisor(key).forget()
-            self._drop(key)
 
     def cancel(self) -> None:
         with self._lock:
@@ -106,9 +110,12 @@ class SupervisedSession:
 
     def close(self) -> None:
         self._held = None
-        for key in list(self._open_ones):
-            self._drop(key)
-        self._close()
+        if self._close is None:
+            for key in list(self._open_ones):
+                self._drop(key)
+        else:
+            self._open_ones.clear()
+            self._close()
 
     def _key(self, user: str | None) -> str | None:
         if user is None or (None in self._known and user == self._known[None].user):

@@ -113,7 +113,6 @@ class Supervisor:
     def forget(self) -> None:
         """Remove the run's folder on the host; this supervisor can start nothing after it."""
         self.ask("g", request.run_folder(self._run_id))
-        self.close()
 
     def ask(self, letter: str, argument: str) -> tuple[str, ...]:
         """One question of the kinds q (status) and g (forget), and the words of its answer."""
