@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Any
 
 from runner.hygiene import one_line, visible
 from runner.model import PHASES, Outcome
@@ -21,6 +20,9 @@ from runner.record import (
     review,
 )
 from runner.report.words import amount, clock_face, local, short, signed_word, spoken
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 MARKS = {"pass": "☑", "waived": "☑", "na": "☑", "open": "☐", "fail": "☒", "not used": "-"}
 CAUSES = {

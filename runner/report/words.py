@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 
 def clock_face(ms: int) -> str:
@@ -43,6 +45,8 @@ def signed_word(sealed: bool, seals: Sequence[Mapping[str, Any]]) -> str:
 
 def zone_of(name: str) -> ZoneInfo | None:
     """The zone by its IANA name; None is the machine's own."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
     try:
         return ZoneInfo(name) if name else None
     except (ZoneInfoNotFoundError, ValueError):

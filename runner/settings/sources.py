@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
 
 from runner.document.schema import check, check_value
 from runner.document.source import At, Document, likely, read_file
@@ -257,6 +257,8 @@ def _index(value: Any, base: Path) -> str:
 
 
 def _zone(value: Any, base: Path) -> str:
+    from zoneinfo import available_timezones
+
     if value not in available_timezones():
         raise InvalidInput(f"'{value}' is no time zone{likely(str(value), available_timezones())}")
     return str(value)
@@ -271,14 +273,13 @@ def _span(value: Any, base: Path) -> float:
 
 def _system_zone(environment: Mapping[str, str]) -> str:
     """The IANA name of the system's zone: TZ, else where /etc/localtime points to, else UTC."""
-    names = [environment.get("TZ", "").removeprefix(":"), os.path.realpath("/etc/localtime").partition("/zoneinfo/")[2]]
-    for name in names:
-        try:
-            if name:
-                return ZoneInfo(name).key
-        except (ValueError, OSError, KeyError):
-            continue
-    return "UTC"
+    if name := environment.get("TZ", "").removeprefix(":"):
+        from zoneinfo import ZoneInfo
+
+        with suppress(ValueError, OSError, KeyError):
+            return ZoneInfo(name).key
+    file = os.path.realpath("/etc/localtime")
+    return file.partition("/zoneinfo/")[2] if "/zoneinfo/" in file and Path(file).is_file() else "UTC"
 
 
 def _short(path: Path) -> str:

@@ -2,60 +2,61 @@
 
 from __future__ import annotations
 
-import threading
-from collections import deque
+import sys
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 
 from paramiko.buffered_pipe import BufferedPipe, PipeTimeout
 
 
 class LightPipe(BufferedPipe):  # type: ignore[type-arg]  # generic in its types alone
-    """Pieces as they came; a channel that has it cannot be selected on (`Channel.fileno`)."""
+    """
+    Pieces as they came, for one reader; a channel that has it cannot be selected on (`Channel.fileno`).
+
+    The end is an empty piece, which stays in the queue.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self._parts: deque[bytes] = deque()
-        self._size = 0
+        self._parts: SimpleQueue[bytes] = SimpleQueue()
+        self._first = b""
         self._shut = False
-        self._come = threading.Condition()
 
     def __len__(self) -> int:
-        return self._size
+        """In pieces, of which nobody wants to know more than whether there are any."""
+        return bool(self._first) + self._parts.qsize() - self._shut
 
     def feed(self, data: bytes | str) -> None:
-        part = data.encode() if isinstance(data, str) else data
-        with self._come:
-            self._parts.append(part)
-            self._size += len(part)
-            self._come.notify_all()
+        if data:
+            self._parts.put(data.encode() if isinstance(data, str) else data)
 
     def close(self) -> None:
-        with self._come:
+        if not self._shut:
             self._shut = True
-            self._come.notify_all()
+            self._parts.put(b"")
 
     def read_ready(self) -> bool:
-        return self._size > 0
+        return len(self) > 0
+
+    def empty(self) -> bytes:
+        return self.read(sys.maxsize) if self.read_ready() else b""
 
     def read(self, nbytes: int, timeout: float | None = None) -> bytes:
         """At most `nbytes`; nothing where it was closed. Raises PipeTimeout."""
-        with self._come:
-            if not self._come.wait_for(lambda: self._size or self._shut, timeout):
-                raise PipeTimeout
-            return self._taken(nbytes)
-
-    def empty(self) -> bytes:
-        with self._come:
-            return self._taken(self._size)
-
-    def _taken(self, most: int) -> bytes:
-        taken: list[bytes] = []
-        room = most
-        while self._parts and room:
-            part = self._parts.popleft()
-            if len(part) > room:
-                self._parts.appendleft(part[room:])
-                part = part[:room]
-            taken.append(part)
-            room -= len(part)
-        self._size -= most - room
+        try:
+            part = self._first or self._parts.get(timeout=timeout)
+        except Empty as error:
+            raise PipeTimeout from error
+        self._first = b""
+        taken, size = [part], len(part)
+        with suppress(Empty):
+            while part and size < nbytes:
+                part = self._parts.get_nowait()
+                taken.append(part)
+                size += len(part)
+        if not part:
+            self._parts.put(part)
+        if size > nbytes:
+            cut = len(part) - (size - nbytes)
+            taken[-1], self._first = part[:cut], part[cut:]
         return taken[0] if len(taken) == 1 else b"".join(taken)

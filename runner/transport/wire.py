@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any, cast
 
 import paramiko
@@ -29,6 +30,9 @@ class LightConnection(_connection):  # type: ignore[misc]
 
     Invoke's looks through all of its names at each assignment, to find out whether it changes the configuration.
     """
+
+    authentication = SimpleNamespace(strategy_class=None)
+    """Ours is an argument; this one would be searched in the configuration for each host."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
