@@ -20,6 +20,7 @@ def frozen(cls: type[T]) -> type[T]:
     cls.__doc__ = cls.__doc__ or f"{cls.__name__}(...)"  # dataclass would work out the dots, which takes long
     made: Any = dataclass(init=False, repr=False, eq=False, slots=True, kw_only=True)(cls)
     made.__parts__ = tuple((each.name, each.default, each.default_factory) for each in fields(made))
+    made.__names__ = tuple(each.name for each in fields(made))
     for name, function in vars(_Shared).items():
         if callable(function) and name not in vars(cls):
             setattr(made, name, function)
@@ -29,11 +30,22 @@ def frozen(cls: type[T]) -> type[T]:
 
 def shallow(value: Any) -> dict[str, Any]:
     """`dataclasses.asdict` of a value that holds no other such values, without copying what it holds."""
-    return {name: getattr(value, name) for name, _, _ in value.__parts__}
+    return {name: getattr(value, name) for name in value.__names__}
+
+
+def replace(value: T, /, **changes: Any) -> T:
+    """`dataclasses.replace` of such a value, in half of the time."""
+    made = object.__new__(type(value))
+    for name in value.__names__:  # type: ignore[attr-defined]
+        _set(made, name, changes.pop(name) if name in changes else getattr(value, name))
+    if changes:
+        raise TypeError(f"{type(value).__name__} has no {', '.join(changes)}")
+    return made
 
 
 class _Shared:
     __parts__: tuple[tuple[str, Any, Any], ...]
+    __names__: tuple[str, ...]
 
     def __init__(self, /, **given: Any) -> None:
         for name, default, make in self.__parts__:

@@ -7,11 +7,11 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 
 from runner.errors import JournalError
 from runner.events import ClockJumped, Event, WatcherFailed, from_json
+from runner.frozen import replace
 from runner.redact import Redactor
 from runner.seams import Clock, Journal, Stream, Watcher
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from runner.document.schema import check_value
@@ -14,7 +13,7 @@ from runner.engine.result import StepResult
 from runner.engine.surroundings import Surroundings
 from runner.errors import InvalidInput
 from runner.events import CommandSent, StepFinished, StepRecalled, StepStarted
-from runner.frozen import frozen
+from runner.frozen import frozen, replace
 from runner.model import Facts, Host, Step
 from runner.seams import Completed, Launch, OutputFile, Script, Stream, Wish
 from runner.units import text_of_duration

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from runner.engine.errand import Task
 from runner.engine.past import NOTHING, Before
 from runner.engine.result import StepResult
 from runner.engine.surroundings import Surroundings
 from runner.engine.trial import Trial, wait
+from runner.frozen import replace
 from runner.model import Outcome
 
 __all__ = ["StepResult", "Task", "run_step"]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
-from runner.frozen import frozen
+from runner.frozen import frozen, replace
 from runner.model import PHASES, Outcome
 from runner.record.values import RunRecord, StepRecord
 

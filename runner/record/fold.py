@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from runner.events import (
@@ -32,6 +31,7 @@ from runner.events import (
     Waited,
     WatcherFailed,
 )
+from runner.frozen import replace
 from runner.model import Outcome
 from runner.record.values import Attempt, Batch, HostRecord, RunRecord, StepRecord
 

@@ -6,9 +6,9 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 from runner.errors import BecomeRefused, LinkLost, TransportError
+from runner.frozen import replace
 from runner.model import Facts, Peer
 from runner.seams import Completed, Launch, OnOutput, Settled
 from runner.transport.channel import NoMoreChannels

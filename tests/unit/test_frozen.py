@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import pickle
-from dataclasses import FrozenInstanceError, asdict, dataclass, field, fields, replace
+from dataclasses import FrozenInstanceError, asdict, dataclass, field, fields
 
 import pytest
 
-from runner.frozen import frozen, shallow
+from runner.frozen import frozen, replace, shallow
 
 
 @frozen
@@ -37,7 +38,15 @@ def test_it_reads_like_a_dataclass() -> None:
     assert asdict(Ours(a=1)) == asdict(Theirs(a=1))
     assert shallow(Below(a=1, c=[2])) == asdict(Below(a=1, c=[2]))
     assert repr(Ours(a=1)) == repr(Theirs(a=1)).replace("Theirs", "Ours")
-    assert replace(Below(a=1), a=2, d=(1,)) == Below(a=2, d=(1,))
+    assert dataclasses.replace(Below(a=1), a=2, d=(1,)) == Below(a=2, d=(1,))
+
+
+def test_it_is_replaced_as_a_dataclass_is() -> None:
+    old = Below(a=1, c=[3])
+    assert replace(old, a=2, d=(1,)) == dataclasses.replace(old, a=2, d=(1,)) == Below(a=2, c=[3], d=(1,))
+    assert old == Below(a=1, c=[3]) and replace(old).c is old.c
+    with pytest.raises(TypeError, match="Below has no e"):
+        replace(old, e=1)
 
 
 def test_equal_where_all_fields_are_and_the_class_is_the_same() -> None:
