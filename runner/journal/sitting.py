@@ -6,7 +6,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -162,6 +162,7 @@ class Sitting:
             "exit_code": exit_code,
             "events_head": self._file.head,
             "previous_sitting": self._previous(),
+            "abandoned": self._abandoned(),
             "ledger": {"open": self._opened.number, "open_sha256": self._opened.digest},
             "previous_seal": {"line": before.number, "sums_sha256": before.data.get("sums_sha256")} if before else None,
             "plan_sha256": file_sha256(self.folder / "plan.json"),
@@ -181,6 +182,13 @@ class Sitting:
             "events_head": events_head(self.folder.parent / str(self.number - 1) / "events.jsonl"),
         }
 
+    def _abandoned(self) -> list[dict[str, Any]]:
+        if self.number == 1:
+            return []
+        seals = (entry.data for entry in ledger.read(self.records) if entry.data.get("type") == "SEAL")
+        sealed = {int(data["sitting"]) for data in seals if data.get("run") == self.run}
+        return list(abandoned(self.folder.parent, self.number, sealed))
+
     @property
     def _file(self) -> AppendFile:
         if self._events is None:
@@ -189,6 +197,14 @@ class Sitting:
 
     def _redacted(self, data: bytes) -> bytes:
         return self._redactor.text(data.decode()).encode()
+
+
+def abandoned(run: Path, number: int, sealed: Container[int]) -> Iterator[dict[str, Any]]:
+    """The sittings right before this one that nobody sealed, newest first: whoever goes on vouches for their files."""
+    for earlier in range(number - 1, 0, -1):
+        if earlier in sealed:
+            return
+        yield {"sitting": earlier, "sums_sha256": sha256(sums_of(run / str(earlier)).encode())}
 
 
 def sums_of(folder: Path, more: Mapping[str, str] | None = None) -> str:

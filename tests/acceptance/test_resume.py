@@ -62,7 +62,15 @@ def test_a_step_that_ran_on_is_adopted_and_the_rest_done_once(project: Project) 
     assert record["sittings"] == 2
     logs = project.rawat("logs", "last", "h1").out
     assert "h1 | done" in logs and "h1 | value-1" in logs
-    assert project.rawat("verify").code == 3  # the first sitting was never sealed; nothing was altered
+    assert project.rawat("verify").code == 4, "the seal of the second sitting vouches for the first, which has none"
+    first = project.folder / "records" / record["run"] / "1"
+    for name in ("inventory.json", "added"):
+        kept = (first / name).read_bytes() if name != "added" else b""
+        (first / name).write_bytes(kept + b" ")
+        said = project.rawat("verify")
+        assert said.code == 1 and "since that was sealed its files changed" in said.out, said
+        (first / name).write_bytes(kept) if kept else (first / name).unlink()
+    assert project.rawat("verify").code == 4
     again = project.rawat("resume")
     assert again.code == 2
     assert "nothing to resume" in again.err

@@ -37,6 +37,10 @@ class Look:
     def of_run(self, run: str, kind: str) -> list[Entry]:
         return [entry for entry in self.entries if entry.data.get("run") == run and entry.data.get("type") == kind]
 
+    def sealed_of(self, run: str) -> frozenset[int]:
+        """Numbers of the sittings that were sealed."""
+        return frozenset(int(entry.data.get("sitting", 0)) for entry in self.of_run(run, "SEAL"))
+
     def sittings_of(self, run: str) -> list[int]:
         return sorted(
             number for entry in self.of_run(run, "OPEN") if isinstance(number := entry.data.get("sitting"), int)

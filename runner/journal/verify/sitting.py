@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from runner.events import SittingStarted, StepFinished
 from runner.journal.folder import SittingRead
 from runner.journal.ledger import Entry
-from runner.journal.sitting import SIGNATURE, STATEMENT, SUMS, listed
+from runner.journal.sitting import SIGNATURE, STATEMENT, SUMS, abandoned, listed, sums_of
 from runner.journal.verify.approvals import check_approvals
 from runner.journal.verify.look import Look, check_signed, digest_of, read_file, read_object
 from runner.journal.verify.verdict import Finding, altered, not_sealed, not_signed
 from runner.signing import RUN
 
 
-def check_sitting(look: Look, run: str, sitting: SittingRead, before: SittingRead | None) -> Iterator[Finding]:
+def check_sitting(
+    look: Look, run: str, sitting: SittingRead, before: SittingRead | None, after: Sequence[SittingRead]
+) -> Iterator[Finding]:
     mine = [
         entry for entry in look.entries if (entry.data.get("run"), entry.data.get("sitting")) == (run, sitting.number)
     ]
@@ -32,7 +34,13 @@ def check_sitting(look: Look, run: str, sitting: SittingRead, before: SittingRea
     yield from _outputs(sitting)
     yield from check_approvals(look, sitting)
     if sealed is None:
-        if (sitting.folder / SUMS).exists():
+        vouched = _vouched(look, run, sitting, after)
+        if vouched is not None:
+            if vouched != _sums_now(sitting):
+                yield altered(
+                    sitting.folder, "it was interrupted and gone on with; since that was sealed its files changed"
+                )
+        elif (sitting.folder / SUMS).exists():
             message = "its seal is not in the ledger: interrupted while it was sealed, or the ledger was cut"
             yield not_sealed(sitting.folder, message)
         elif sitting.running:
@@ -41,6 +49,22 @@ def check_sitting(look: Look, run: str, sitting: SittingRead, before: SittingRea
             yield not_sealed(sitting.folder, "interrupted: it was never sealed")
         return
     yield from _sealed(look, sitting, before, opened, sealed)
+
+
+def _vouched(look: Look, run: str, sitting: SittingRead, after: Sequence[SittingRead]) -> str | None:
+    """What the seal of a later sitting says of the files of this one, which nobody sealed; None where none does."""
+    sealed = look.sealed_of(run)
+    following = next((later for later in after if later.number in sealed), None)
+    said = read_object(following.folder / STATEMENT) if following else None
+    entries = said.get("abandoned") if said else None
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, dict) and entry.get("sitting") == sitting.number:
+            return str(entry.get("sums_sha256"))
+    return None
+
+
+def _sums_now(sitting: SittingRead) -> str:
+    return hashlib.sha256(sums_of(sitting.folder).encode()).hexdigest()
 
 
 def _events(run: str, sitting: SittingRead, opened: Entry) -> Iterator[Finding]:
@@ -159,6 +183,9 @@ def _statement(
         "exit_code": sealed.data.get("exit_code"),
         "events_head": sitting.head,
         "previous_sitting": {"sitting": before.number, "events_head": before.head} if before else None,
+        "abandoned": list(
+            abandoned(sitting.folder.parent, sitting.number, look.sealed_of(str(sealed.data.get("run"))))
+        ),
         "plan_sha256": digest_of(sitting.folder / "plan.json"),
         "inventory_sha256": digest_of(sitting.folder / "inventory.json"),
         "ledger": {"open": opened.number, "open_sha256": opened.digest},
