@@ -13,6 +13,7 @@ from runner.app.kinds import kind_page
 from runner.app.wiring import KINDS
 from runner.inventory.schema import GROUP_KEYS, HOST_KEYS
 from runner.playbook.schema import STEP_KEYS
+from runner.record.schema import schema as record_schema
 from runner.settings import SCHEMA
 
 HERE = Path(__file__).parent
@@ -56,6 +57,7 @@ def pages() -> dict[Path, str]:
     made = {HERE / "kinds" / f"{name}.md": MADE + kind_page(name) for name in KINDS.names()}
     made[HERE / "kinds" / "README.md"] = MADE + _kinds()
     made[HERE / "events.md"] = MADE + _events()
+    made[HERE / "record.md"] = MADE + _record()
     made[HERE / "settings.md"] = MADE + _settings()
     made[HERE / "inventory.md"] = MADE + _inventory()
     made[HERE / "step-keys.md"] = MADE + _step_keys()
@@ -83,6 +85,38 @@ def _events() -> str:
         ]
         lines.append("")
     return "\n".join(lines)
+
+
+def _record() -> str:
+    lines = [
+        "# The record",
+        "",
+        "What `rawat show RUN --json` gives, field by field: one run over all its sittings and acts.",
+        "Its JSON Schema is `rawat schema record`; nothing else is let in. `[]` is an item of a list, `*` a name.",
+        "",
+        "| field | meaning |",
+        "| --- | --- |",
+    ]
+    lines += [f"| `{path}` | {_cell(inner.get('description', ''))} |" for path, inner in record_fields()]
+    return "\n".join(lines) + "\n"
+
+
+def record_fields() -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """(path, its schema) of every field of a record, each once."""
+    yield from dict(_inside(record_schema(), "")).items()
+
+
+def _inside(schema: Mapping[str, Any], path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, inner in schema.get("properties", {}).items():
+        at = f"{path}.{name}" if path else name
+        yield at, inner
+        yield from _inside(inner, at)
+    for inner in schema.get("anyOf", ()):
+        yield from _inside(inner, path)
+    if isinstance(schema.get("items"), dict):
+        yield from _inside(schema["items"], f"{path}[]")
+    if isinstance(schema.get("additionalProperties"), dict):
+        yield from _inside(schema["additionalProperties"], f"{path}.*")
 
 
 def _settings() -> str:

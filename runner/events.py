@@ -68,6 +68,7 @@ class SittingStarted(Event):
     policy: Mapping[str, Any] = field(default_factory=dict)
     request: Mapping[str, Any] = field(default_factory=dict)
     approvals: tuple[Mapping[str, Any], ...] = ()
+    source: Mapping[str, Any] = field(default_factory=dict)
 
 
 @frozen
@@ -136,7 +137,8 @@ class StepStarted(Event):
     """
     Durable before the first byte of the step goes out.
 
-    `command` is what is about to run, redacted, and `sha256` the digest of that text; empty where a look comes first.
+    `command` is what is about to run, and `sha256` the digest of the script that does it, kept as
+    `scripts/<sha256>.txt`; both redacted, and empty where a look comes first.
     """
 
     host: str
@@ -163,7 +165,7 @@ class StepRecalled(Event):
 
 @frozen
 class CommandSent(Event):
-    """What is about to run after a look, redacted, with the digest of that redacted text; durable before it is sent."""
+    """What is about to run after a look, and the digest of its script, both redacted; durable before it is sent."""
 
     host: str
     step: str

@@ -331,7 +331,11 @@ class Facts:
 
 @frozen
 class Peer:
-    """How a host was reached and by what it was known: key type and SHA256 fingerprint, and which line trusted it."""
+    """
+    How a host was reached and by what it was known: key type and SHA256 fingerprint, and which line trusted it.
+
+    `login` is the key that let us in; `strict_kex` whether both sides kept to it (what closes CVE-2023-48795).
+    """
 
     address: str = ""
     port: int = 0
@@ -341,4 +345,6 @@ class Peer:
     fingerprint: str = ""
     trusted_by: str = ""
     cipher: str = ""
+    strict_kex: bool = False
+    login: str = ""
     notes: tuple[str, ...] = ()

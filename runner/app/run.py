@@ -75,7 +75,7 @@ def carry_out(
         policy = policy_of(prepared.settings, reason, now)
         first = started(
             made.id, prepared.plan, context, reason, sitting=made.sitting.number, selection=prepared.selection,
-            policy=policy, signer=signer, approvals=approvals,
+            policy=policy, signer=signer, approvals=approvals, settings=prepared.settings,
         )  # fmt: skip
         emit(first)
         for proof in opening.proofs:

@@ -37,7 +37,7 @@ def seals(run: Path) -> Iterator[Mapping[str, Any]]:
             "sums_sha256": sha256(sums.read_bytes()),
             "signed": (folder / SIGNATURE).is_file(),
             "key": {part: str(signer.get(part, "")) for part in ("principal", "fingerprint", "key_type")},
-            "signer": _name(signer.get("principal")),
+            "signer": _name(signer.get("principal") or ""),
             "sources": dict(said.get("sources") or {}),
         }
 

@@ -108,8 +108,14 @@ def kinds(name: str | None, as_json: bool) -> None:
 
 
 @click.command()
-def schema() -> None:
-    """The JSON Schema of playbooks, for editors."""
+@click.argument("what", default="playbook", type=click.Choice(["playbook", "record"]))
+def schema(what: str) -> None:
+    """The JSON Schema of playbooks, for editors; or that of a record, as `rawat show --json` gives it."""
+    if what == "record":
+        from runner.record.schema import schema as record_schema
+
+        show_json(record_schema())
+        return
     from runner.app.kinds import whole_schema
 
     show_json(whole_schema())

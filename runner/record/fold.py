@@ -97,6 +97,10 @@ class Folding:
         )  # fmt: skip
 
 
+def _boots(seen: tuple[str, ...], now: str) -> tuple[str, ...]:
+    return (*seen, now) if now and now not in seen[-1:] else seen
+
+
 def _jump(by_s: float) -> str:
     way = "forward" if by_s > 0 else "back"
     return f"the controller's clock was set {way} by {abs(by_s):g} s; durations are right all the same"
@@ -167,6 +171,7 @@ def _begin(record: RunRecord, event: SittingStarted) -> RunRecord:
         controller=event.controller,
         why=event.why,
         tool=event.tool,
+        source=event.source,
         declared=event.steps,
         items=event.checklist,
         all_phases=bool(event.policy.get("all_phases")),
@@ -193,6 +198,7 @@ def _apply_host(host: HostRecord, steps: dict[str, StepRecord], event: Event) ->
             return replace(
                 host, peer=event.peer, facts=event.facts, connect_ms=host.connect_ms + event.took_ms,
                 clock_offset_ms=event.clock_offset_ms,
+                boot_ids=_boots(host.boot_ids, str(event.facts.get("boot_id") or "")),
                 connected_ms=event.mono_ms if host.connected_ms is None else host.connected_ms,
             )  # fmt: skip
         case HostRefused():

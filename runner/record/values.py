@@ -71,6 +71,7 @@ class HostRecord:
     peer: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     clock_offset_ms: int = 0
+    boot_ids: tuple[str, ...] = ()
     connect_ms: int = 0
     connected_ms: int | None = None
     started_ms: int | None = None
@@ -144,6 +145,7 @@ class RunRecord:
     controller: Mapping[str, Any] = field(default_factory=dict)
     why: Mapping[str, Any] = field(default_factory=dict)
     tool: Mapping[str, Any] = field(default_factory=dict)
+    source: Mapping[str, Any] = field(default_factory=dict)
     declared: tuple[Mapping[str, Any], ...] = ()
     items: tuple[Mapping[str, Any], ...] = ()
     all_phases: bool = False

@@ -10,6 +10,8 @@ from runner.record.checklist import checklist, completion, open_among
 from runner.record.review import delays, review
 from runner.record.values import RunRecord
 
+SCHEMA = "rawat-record@1"
+
 
 def exit_code(record: RunRecord, *, stopped_by: str | None = None) -> int:
     """The exit code of a run as it stands, by the order of docs/exit-codes.md."""
@@ -55,7 +57,7 @@ def to_json(record: RunRecord) -> dict[str, Any]:
         data["hosts"][name]["steps"] = [{**asdict(step), "took_ms": step.took_ms} for step in host.steps.values()]
     done, required = completion(record)
     return {
-        "schema": "rawat-record@1",
+        "schema": SCHEMA,
         **data,
         "outcome": outcome(record),
         "exit": exit_code(record),

@@ -160,4 +160,6 @@ def _peer(link: Link) -> Peer:
         fingerprint=link.policy.fingerprint,
         trusted_by=link.policy.trusted_by,
         cipher=link.transport.cipher,
+        strict_kex=link.transport.strict_kex,
+        login=link.login.used,
     )

@@ -112,6 +112,11 @@ class LinkTransport(paramiko.Transport):
         return str(cast(Any, self).remote_cipher)
 
     @property
+    def strict_kex(self) -> bool:
+        """Whether both sides agreed on it, against CVE-2023-48795."""
+        return bool(cast(Any, self).agreed_on_strict_kex)
+
+    @property
     def heard_at(self) -> float:
         return self._packets.heard_at
 

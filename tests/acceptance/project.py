@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bed.sshd import LoopbackSshd
+from tests.records import valid
 
 RAWAT = (sys.executable, "-m", "runner")
 HEAD = "rawat: 1\nname: t\nkind: other\nhosts: all\n"
@@ -88,7 +89,7 @@ class Project:
     def record(self, run: str = "last") -> dict[str, Any]:
         said = self.rawat("show", run, "--json")
         assert said.code == 0, said.err
-        return dict(said.json())
+        return valid(said.json())
 
 
 def wait_for(path: Path, process: subprocess.Popen[str], *, seconds: float = 30.0) -> None:

@@ -22,9 +22,10 @@ import runner.transport.ssh  # noqa: F401 - imported before the forks
 from runner.cli.main import _main
 from runner.journal.folder import Records
 from runner.journal.verify import ALTERED, verify
-from runner.record import RunRecord
+from runner.record import RunRecord, to_json
 from tests.bed.sshd import LoopbackSshd
 from tests.crash.points import Fault, Points
+from tests.records import valid
 
 
 class World:
@@ -121,6 +122,11 @@ def model(world: World) -> list[str]:
     if verdict.code == ALTERED:
         found.append(f"the record is called altered: {[finding.message for finding in verdict.findings]}")
     record: Any = world.record()
+    if record is not None and record.run:
+        try:
+            valid(to_json(record))
+        except AssertionError as error:
+            found.append(f"the record does not validate: {error}")
     for host in record.hosts.values() if record is not None else ():
         for step in host.steps.values():
             if step.id in world.steps and step.outcome == "ok" and world.times(step.id) != 1:

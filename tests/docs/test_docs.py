@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.make import pages
+from docs.make import pages, record_fields
 from runner import errors
 from runner.app.kinds import whole_schema
 from runner.app.wiring import KINDS
@@ -104,3 +104,17 @@ def test_every_test_that_a_page_names_exists(page: str) -> None:
         if not source.is_file() or (found[2] and f"\ndef {found[2]}(" not in source.read_text()):
             missing.append(found[0])
     assert missing == []
+
+
+def test_the_traceability_table_names_fields_that_there_are_and_leaves_none_out() -> None:
+    """Clause, field, test: whether the tests exist is asked above."""
+    text = (ROOT / "docs" / "audit.md").read_text()
+    table = text.partition("## Which clause asks for which field")[2].partition("\n## ")[0]
+    rows = [row.split(" | ") for row in table.splitlines() if row.startswith("| ") and "`" in row]
+    named = {name for row in rows for name in re.findall(r"`([^`]+)`", row[1])}
+    known = dict(record_fields())
+    assert named - known.keys() == set()
+    assert {name for name in known if "." not in name and "[" not in name} - {name.split(".")[0] for name in named} - {
+        name.partition("[")[0] for name in named
+    } == set()
+    assert all("::test_" in row[2] for row in rows), "each clause has a test"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bed.lab import Lab
+from tests.records import valid
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +82,7 @@ class LabProject:
     def record(self, run: str = "last") -> dict[str, Any]:
         said = self.rawat("show", run, "--json")
         assert said.code == 0, said.all
-        return dict(json.loads(said.out))
+        return valid(json.loads(said.out))
 
 
 def step_of(record: Mapping[str, Any], host: str, step: str) -> dict[str, Any]:

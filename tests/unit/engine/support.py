@@ -20,12 +20,13 @@ from runner.errors import JournalError
 from runner.journal.output import OutputLog
 from runner.model import Host
 from runner.playbook.load import load
-from runner.record import RunRecord, exit_code, fold
+from runner.record import RunRecord, exit_code, fold, to_json
 from runner.redact import Redactor, Secret
 from runner.registry import Registry
 from runner.seams import Answer, OutputFile, Question
 from runner.steps import BUILT_IN
 from runner.testing import FakeClock, FakeHost, FakeTransport, NoPasswords, RecordingWatcher
+from tests.records import valid
 
 KINDS: Registry[type[Any]] = Registry("rawat.steps", BUILT_IN)
 HEAD = "rawat: 1\nname: t\nkind: other\nhosts: all\n"
@@ -140,4 +141,5 @@ def run(
     record = fold([bus.events])
     assert code == exit_code(record)
     assert carried.record() == record, "folding goes on where it was when the run looked at itself"
+    valid(to_json(record))
     return Outcome(code=code, record=record, watcher=watcher, clock=clock, journal=journal, people=answers)

@@ -1,0 +1,153 @@
+"""
+The JSON Schema of a record, as `rawat show --json` gives it: every field, closed, each with its meaning.
+
+Version 1. A later version adds fields to a schema of its own; what this one describes stays readable.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runner.model import PHASES
+from runner.record.schema.around import KEY, WHO, act, controller, gate, policy, source, tool, why
+from runner.record.schema.hosts import host
+from runner.record.schema.shapes import (
+    CAUSES,
+    MOMENT,
+    SHA256,
+    Schema,
+    array,
+    closed,
+    flag,
+    mapping,
+    maybe,
+    ms,
+    text,
+    texts,
+    whole,
+    word,
+)
+from runner.record.verdict import SCHEMA
+
+
+def schema() -> dict[str, Any]:
+    """A whole document, JSON Schema 2020-12."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A record of rawat", **_run()}
+
+
+def _run() -> Schema:
+    return closed(
+        "one run, over all its sittings and the words of people",
+        "seals", "running",
+        schema={"const": SCHEMA, "description": "name and version of this schema"},
+        run=text("id: a moment and a random part, so that ids sort by time", pattern="^[0-9A-Z]{2,26}$"),
+        playbook=text("name of the playbook"), title=text("its title"), kind=text("kind of maintenance"),
+        plan=text("digest of the plan: playbook, includes, hosts, variables, selection", **SHA256),
+        sittings=whole("how often somebody began to work on it; more than one after a resume"),
+        started_at=text("first moment, UTC", **MOMENT), ended_at=text("last moment, UTC", **MOMENT),
+        took_ms=ms("the time of all sittings"),
+        sealed=flag("whether the last sitting was closed"), running=flag("whether somebody works on it now"),
+        exit_code=maybe(whole("exit code that the sealed run ended with")),
+        exit=whole("exit code that it comes to now, with the words of people since"),
+        outcome=word(
+            "what it came to", "ok", "failed", "in doubt", "cancelled", "refused", "unfinished",
+        ),
+        stopped_by=text("the signal that stopped it; empty where none did"),
+        who=WHO,
+        executors=texts("names and keys of everybody who ran a sitting of it"),
+        controller=controller(), why=why(), tool=tool(), source=source(),
+        declared=array(
+            closed(
+                "one step of the playbook", id=text("its id"), title=text("its title"), phase=text("its phase"),
+                kind=text("its kind"), steps=texts("ids of the steps inside a group"),
+            ),
+            "all steps of the playbook, in order",
+        ),
+        items=array(
+            closed(
+                "one own item of the checklist", id=text("its id"), phase=text("its phase"), text=text("its text"),
+                proof=texts("ids of the steps that prove it"), by_hand=flag("whether a person has to say it"),
+                required=flag("whether it counts"),
+            ),
+            "the items that the playbook asks for",
+        ),
+        all_phases=flag("whether all seven phases are required"),
+        left_out=array(
+            closed(
+                "a host or a step", "host", "step", host=text("its name"), step=text("its id"), why=text("the reason"),
+            ),
+            "hosts and steps that were not part of it",
+        ),
+        hosts=mapping(host(), "the hosts, by name"),
+        batches=array(
+            closed(
+                "one batch", number=whole("from 1"), hosts=texts("its hosts"), started_ms=ms("since the beginning"),
+                ended_ms=maybe(ms("since the beginning")), failed=texts("hosts that failed"),
+                stopped=text("why no batch came after it; empty where nothing stopped it"),
+            ),
+            "the batches that were begun",
+        ),
+        deviations=array(
+            closed(
+                "one departure", what=text("its kind"), detail=text("what exactly"), reason=text("as it was given"),
+                at=text("when", **MOMENT),
+            ),
+            "every skip, override, settling by hand, emergency",
+        ),
+        gates=array(gate(), "gates that said no"), opened=array(gate(), "gates that an earlier run opened"),
+        people=array(
+            closed(
+                "one answer", host=text("for which host"), step=text("to which step"), answer=text("yes or no"),
+                by=text("name"), how=text("terminal, command, or --yes"),
+            ),
+            "what people answered while it ran",
+        ),
+        troubles=texts("what a reader should know: clocks that are wrong, an index that could not be written"),
+        acts=array(act(), "words of people after or beside it, in order"),
+        approvals=array(
+            closed(
+                "one signed approval of the plan's digest",
+                decision=text("approve or reject"), by=text("name"), at=text("when", **MOMENT), note=text("grounds"),
+                fingerprint=text("of the key"), file=text("copy in the sitting"), sha256=text("its digest", **SHA256),
+            ),
+            "the approvals that it rests on",
+        ),
+        policy=policy(),
+        not_started=texts("hosts that were never begun"),
+        phases_ms=mapping({"type": "integer"}, f"milliseconds by phase: {', '.join(PHASES)}"),
+        time_ms={**CAUSES, "description": "along the chain of hosts that were last in each batch; adds up to took_ms"},
+        review=closed(
+            "the review by somebody else",
+            state=word("where it stands", "pass", "fail", "open", "not required"),
+            due=text("asked for by", **MOMENT), by=text("name"), at=text("when", **MOMENT), note=text("remarks"),
+        ),
+        delays=array(
+            closed(
+                "one reason, as a person typed it", cause=text("one of five"), minutes=whole("as felt"),
+                note=text("words"), by=text("name"), at=text("when", **MOMENT),
+            ),
+            "what delayed it, as people see it",
+        ),
+        checklist=array(
+            closed(
+                "a phase or an own item", id=text("its id"), phase=text("its phase"), text=text("its text"),
+                required=flag("whether it counts"),
+                state=word("where it stands", "pass", "fail", "open", "waived", "na", "not used"),
+                proof=texts("by what: host/step, or what is missing"),
+                by=text("a person's name where a person said so"),
+                note=text("that person's words"),
+            ),
+            "the seven phases and the own items",
+        ),
+        checklist_done=whole("required items that are done"), checklist_required=whole("required items"),
+        in_doubt=array(texts("host and step"), "steps of which nobody knows whether they took effect"),
+        seals=array(
+            closed(
+                "what closes a sitting", sitting=whole("its number"), sealed_at=text("when", **MOMENT),
+                sums_sha256=text("digest of SHA256SUMS", **SHA256), signed=flag("whether it has a signature"),
+                key=KEY, signer=text("name fit for a command line"),
+                sources=mapping({"type": "string"}, "digests of playbook and includes, by path"),
+            ),
+            "the sealed sittings",
+        ),
+    )  # fmt: skip
