@@ -46,6 +46,7 @@ def host() -> Schema:
         name=text("in the inventory"), outcome=text("ok, failed, unknown, unreachable, refused, cancelled or empty"),
         because=text("why"), refused=text("kind of refusal: key, login, sudo, lock, machine"),
         exit_code=whole("that it alone would give where it was refused"), batch=maybe(whole("its batch")),
+        put_last=text("why its turn came last; empty where it did not"),
         peer=_peer(), facts=_facts(), clock_offset_ms=ms("its clock less the controller's"),
         boot_ids=texts("the boots it was seen in, in order: before and after a reboot"),
         connect_ms=ms("connecting took"), connected_ms=maybe(ms("connected after")),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from runner.engine.bus import Bus
 from runner.errors import Unreachable
 from runner.events import ClockJumped, SittingStarted, Waited
 from runner.model import Exit
-from runner.record import checklist, fold
+from runner.record import Attempt, Batch, HostRecord, ItemRecord, Review, RunRecord, StepRecord, checklist, fold
+from runner.record.schema import schema
 from runner.redact import Redactor
 from runner.report.text import summary
 from runner.testing import FACTS, FakeClock, FakeHost, done
@@ -75,3 +79,20 @@ def test_the_wait_for_a_host_that_cannot_be_reached_counts_as_connecting(tmp_pat
     record = run(tmp_path, ONE, {"a": host}).record
     assert record.time["connect"] == 7000
     assert sum(record.time.values()) == record.took_ms
+
+
+@pytest.mark.parametrize(
+    ("cls", "at"),
+    [
+        (RunRecord, ()), (HostRecord, ("hosts", "*")), (StepRecord, ("hosts", "*", "steps", "[]")),
+        (Attempt, ("hosts", "*", "steps", "[]", "attempts", "[]")), (Batch, ("batches", "[]")),
+        (ItemRecord, ("checklist", "[]")), (Review, ("review",)),
+    ],
+)  # fmt: skip
+def test_the_schema_of_the_record_has_every_field_that_there_is(cls: type, at: tuple[str, ...]) -> None:
+    found: Any = schema()
+    for name in at:
+        inside = {"[]": found.get("items"), "*": found.get("additionalProperties")}
+        found = inside[name] if name in inside else found["properties"][name]
+    missing = {field.name for field in fields(cls)} - found["properties"].keys()
+    assert missing == set(), "describe it in runner/record/schema, and give it a row in docs/audit.md"
