@@ -1,0 +1,142 @@
+"""Make the archives anew: `python -m tests.corpus.make FOLDER`, an empty one whose path the records may name."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tests.acceptance.project import Project, wait_for
+from tests.acceptance.test_signed import make_key
+from tests.corpus.attacks import ATTACKS, dump
+
+HERE = Path(__file__).parent
+BOOK = """
+checklist:
+  - {id: told, phase: document, text: The desk was told, by: hand}
+phases:
+  implement:
+    - {id: say, command: 'echo hello'}
+    - {id: more, command: 'echo more'}
+"""
+SLOW = "phases: {implement: [{id: slow, idempotent: true, script: 'touch begun; sleep 2'}]}\n"
+
+
+def project(folder: Path, *, key: str = "alice") -> Project:
+    made = Project(folder / "project")
+    for name in ("alice", "bob", "mallory"):
+        make_key(made.folder, name)
+    for name in ("alice", "bob"):
+        assert made.rawat("key", "add", f"{name}@example.com", f"{name}.pub").code == 0
+    if key:
+        assert made.rawat("key", "use", key).code == 0
+    made.playbook(BOOK)
+    return made
+
+
+def base(made: Project) -> None:
+    """Two runs by alice, who signs off an item of the first, which bob reviews."""
+    for _ in range(2):
+        assert made.rawat("run", "p.yml", "--ticket", "CHG-1").code == 9
+    first = sorted(path.name for path in (made.folder / "records").glob("01*"))[0]
+    assert made.rawat("sign", first, "--item", "told", "--verdict", "pass", "--note", "by phone").code == 0
+    bob = {"RAWAT_SIGNING_KEY": "bob"}
+    assert made.rawat("sign", first, "--review", "--verdict", "pass", environment=bob).code == 0
+
+
+def one(made: Project) -> None:
+    assert made.rawat("run", "p.yml", "--ticket", "CHG-1").code == 9
+
+
+def other_namespace(made: Project) -> None:
+    """Signed by the right key for another purpose."""
+    code = "import runner.signing as s; s.RUN = s.SIGN_OFF; from runner.cli.main import main; main()"
+    words = [sys.executable, "-c", code, "run", "p.yml"]
+    assert subprocess.run(words, cwd=made.folder, env=made.environment, check=False).returncode == 9
+
+
+def own_review(made: Project) -> None:
+    """Past `rawat sign`, which refuses it."""
+    from runner.app.prepare import settings_of
+    from runner.app.request import Context
+    from runner.app.signing import signer_of
+    from runner.journal.acts import add_act
+
+    one(made)
+    context = Context(folder=made.folder, environment=made.environment)
+    signer = signer_of(settings_of(context), made.environment)
+    records = made.folder / "records"
+    (run,) = (path.name for path in records.glob("01*"))
+    said = {"verdict": "pass", "note": "", "by": "alice@example.com", "who": {"user": "alice", "uid": 1000}}
+    add_act(records, "review", at="2026-11-24T00:00:00.000Z", said=said, run=run, signer=signer)
+
+
+def interrupted(made: Project) -> None:
+    made.playbook(SLOW.replace("touch begun", f"touch {made.folder}/begun"))
+    process = made.start("run", "p.yml")
+    wait_for(made.folder / "begun", process)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def gone_on_with(made: Project) -> None:
+    interrupted(made)
+    assert made.rawat("resume").code == 0
+
+
+MADE: Mapping[str, tuple[str, Callable[[Project], None]]] = {
+    "other-key": ("mallory", one),
+    "not-signed": ("", one),
+    "other-namespace": ("alice", other_namespace),
+    "own-review": ("alice", own_review),
+    "interrupted": ("alice", interrupted),
+    "gone-on-with": ("alice", gone_on_with),
+}
+
+
+def pack(records: Path, name: str) -> None:
+    """Without who owns it here; locks and the index are no part of a record."""
+
+    def plain(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+        member.uid = member.gid = 0
+        member.uname = member.gname = ""
+        wanted = not any(part in ("locks", "index.db") for part in Path(member.name).parts)
+        return member if wanted else None
+
+    with tarfile.open(HERE / f"{name}.tar.xz", "w:xz") as archive:
+        archive.add(records, arcname="records", filter=plain)
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    heads: dict[str, str] = {}
+    made = project(folder)
+    base(made)
+    records = made.folder / "records"
+    heads["base"] = made.rawat("verify", "--json").json()["head"]
+    for name, attack in ATTACKS.items():
+        if name in MADE:
+            continue
+        copy = folder / "copy"
+        shutil.copytree(records, copy, symlinks=True)
+        if attack.act is not None:
+            attack.act(copy)
+        pack(copy, name)
+        shutil.rmtree(copy)
+    shutil.rmtree(made.folder)
+    for name, (key, act) in MADE.items():
+        made = project(folder, key=key)
+        act(made)
+        pack(made.folder / "records", name)
+        shutil.rmtree(made.folder)
+    (HERE / "head.txt").write_text(f"{heads['base']}\n")
+    dump(HERE / "expected.json")
+
+
+if __name__ == "__main__":
+    main()
