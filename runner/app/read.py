@@ -8,6 +8,7 @@ from typing import Any
 
 from runner.app import identity
 from runner.app.answers import give_answer as write_answer
+from runner.app.history import Wanted
 from runner.app.prepare import settings_of
 from runner.app.request import Context
 from runner.app.seals import signed
@@ -19,32 +20,38 @@ from runner.errors import DamagedRecord, InvalidInput, JournalError
 from runner.frozen import frozen
 from runner.index.sqlite import open_index, remove_broken
 from runner.journal.folder import Records
-from runner.record import RunRecord, completion, exit_code, outcome
+from runner.record import RunRecord
+from runner.record.line import line
 from runner.settings import Settings
 
 
 @frozen
 class Listed:
-    """A run as `rawat runs` shows it; the fields of the index."""
+    """Runs as `rawat runs` shows them (lines of runner.record.line), and what could not be read."""
 
     rows: Sequence[Mapping[str, Any]]
     damaged: Sequence[str]
 
 
-def runs(context: Context, *, limit: int = 20) -> Listed:
-    """The newest runs, from the index where it knows them sealed, from the journal otherwise."""
+def runs(context: Context, *, limit: int = 20, wanted: Wanted = Wanted()) -> Listed:  # noqa: B008 - immutable
+    """The newest runs that are wanted, from the index where it knows them sealed, from the journal otherwise."""
     settings = settings_of(context)
     records = records_of(settings)
-    known = {str(row["run"]): row for row in _indexed(settings, records)}
-    rows, damaged = [], []
-    for run in reversed(records.runs()[-limit:]):
-        if run in known and known[run]["outcome"] != "unfinished":
-            rows.append({**known[run], "signed": signed(records.path / run)})
-            continue
+    known = _indexed(settings, records)
+    rows: list[Mapping[str, Any]] = []
+    damaged = []
+    for run in reversed(records.runs()):
+        if len(rows) >= limit:
+            break
         try:
-            rows.append({**_row(records, run), "signed": signed(records.path / run)})
+            row = known.get(run) or _row(records, run)
+            if row["sittings"] != _sittings(records.path / run):  # somebody went on with it since
+                row = _row(records, run)
         except DamagedRecord as error:
             damaged.append(error.message)
+            continue
+        if wanted.takes(row):
+            rows.append({**row, "signed": signed(records.path / run)})
     return Listed(rows=rows, damaged=damaged)
 
 
@@ -111,37 +118,25 @@ def reindex(context: Context) -> tuple[int, list[str]]:
     return number, damaged
 
 
-def _indexed(settings: Settings, records: Records) -> Sequence[Mapping[str, Any]]:
+def _indexed(settings: Settings, records: Records) -> Mapping[str, Mapping[str, Any]]:
     if not records.path.is_dir() or not Path(settings.index.removeprefix("sqlite:")).exists():
-        return ()
+        return {}
     try:
         with open_index(settings.index) as index:
-            return index.runs(limit=1000)
+            return {str(row["run"]): row for row in index.runs() if row["outcome"] != "unfinished"}
     except JournalError:
-        return ()
+        return {}
 
 
-def _row(records: Records, run: str) -> dict[str, Any]:
-    record = records.record(run)
-    done, required = completion(record)
-    word = outcome(record)
-    if word == "unfinished":
-        word = "running" if records.running(run) else "interrupted"
-    return {
-        "run": run,
-        "playbook": record.playbook,
-        "kind": record.kind,
-        "started_at": record.started_at,
-        "took_ms": record.took_ms,
-        "hosts": len(record.hosts),
-        "failed": sum(host.outcome not in ("ok", "", "skipped") for host in record.hosts.values()),
-        "outcome": word,
-        "exit_code": exit_code(record),
-        "done": done,
-        "required": required,
-        "ticket": record.ticket,
-        "who": dict(record.who),
-    }
+def _row(records: Records, run: str) -> Mapping[str, Any]:
+    row = line(records.record(run))
+    if row["outcome"] != "unfinished":
+        return row
+    return row | {"outcome": "running" if records.running(run) else "interrupted"}
+
+
+def _sittings(run: Path) -> int:
+    return sum(entry.name.isdigit() for entry in run.iterdir())
 
 
 def _sitting_of(run: Path, file: str) -> Path:

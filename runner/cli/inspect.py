@@ -8,26 +8,45 @@ import click
 
 from runner.cli.console import context_of, setting_options, show_json
 
+_OUTCOMES = ("ok", "failed", "in doubt", "cancelled", "refused", "interrupted", "running")
+
 
 @click.command()
 @setting_options
 @click.option("-n", "--limit", default=20, show_default=True, help="How many, newest first.")
+@click.option("--host", default="", metavar="NAME", help="Only runs on this host; names may have *.")
+@click.option("--playbook", default="", metavar="NAME", help="Only of this playbook.")
+@click.option("--kind", default="", metavar="KIND", help="Only of this kind: backup, patching, ...")
+@click.option("--ticket", default="", metavar="ID", help="Only for this ticket.")
+@click.option("--person", default="", metavar="NAME", help="Only those in which this person had a part.")
+@click.option("--outcome", default="", type=click.Choice(["", *_OUTCOMES]), help="Only those that came to this.")
+@click.option("--since", default="", metavar="WHEN", help="Begun at or after: 2026-11-24, a moment, or 7d ago.")
+@click.option("--until", default="", metavar="WHEN", help="Begun before.")
+@click.option("--open", "only_open", is_flag=True, help="Only what waits for somebody, item by item, and for whom.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def runs(limit: int, as_json: bool, config: str | None, records: str | None) -> None:
+@click.option("--csv", "as_csv", is_flag=True, help="A table for spreadsheets on stdout.")
+def runs(limit: int, only_open: bool, as_json: bool, as_csv: bool, config: str | None, records: str | None,
+         **given: str) -> None:  # fmt: skip
     """The runs, newest first."""
+    from runner.app.history import wanted_of
     from runner.app.prepare import settings_of
     from runner.app.read import runs as read_runs
-    from runner.report.text import runs_table
+    from runner.report.runs import open_table, runs_csv, runs_table
     from runner.report.words import zone_of, zone_word
 
     context = context_of(config, records=records)
-    listed = read_runs(context, limit=limit)
+    zone = zone_of(settings_of(context).timezone)
+    listed = read_runs(context, limit=limit, wanted=wanted_of(zone, only_open=only_open, **given))
     if as_json:
         show_json(listed.rows)
+    elif as_csv:
+        click.echo(runs_csv(listed.rows), nl=False)
     elif not listed.rows:
-        click.echo("no runs yet; `rawat run` makes one")
+        asked = only_open or any(given.values())
+        click.echo("none that fit" if asked else "no runs yet; `rawat run` makes one")
+    elif only_open:
+        click.echo(open_table(listed.rows, zone))
     else:
-        zone = zone_of(settings_of(context).timezone)
         click.echo(runs_table(listed.rows, zone, zone_name=zone_word(zone)))
     for message in listed.damaged:
         click.echo(f"damaged: {message}", err=True)

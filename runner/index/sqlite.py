@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from runner.errors import JournalError
-from runner.record import RunRecord, completion, exit_code, outcome
+from runner.record import RunRecord
+from runner.record.line import line
 
-VERSION = 1
+VERSION = 2
 _SCHEMA = """
 create table run (
-    run text primary key, playbook text not null, kind text not null, started_at text not null,
-    took_ms integer not null, hosts integer not null, failed integer not null, outcome text not null,
-    exit_code integer not null, done integer not null, required integer not null, ticket text not null,
-    who text not null
+    run text primary key, playbook text not null, started_at text not null, line text not null
 );
 create table step_time (
     run text not null references run on delete cascade, host text not null, step text not null, phase text not null,
@@ -41,14 +39,8 @@ class SqliteIndex:
 
     def put(self, record: RunRecord) -> None:
         """Take a run in, or anew."""
-        done, required = completion(record)
         hosts = record.hosts.values()
-        failed = sum(host.outcome not in ("ok", "", "skipped") for host in hosts)
-        code = record.exit_code if record.exit_code is not None else exit_code(record)
-        row = (
-            record.run, record.playbook, record.kind, record.started_at, record.took_ms, len(record.hosts), failed,
-            outcome(record), code, done, required, record.ticket, json.dumps(record.who),
-        )  # fmt: skip
+        row = (record.run, record.playbook, record.started_at, json.dumps(line(record)))
         with self._connection as transaction:
             transaction.execute("delete from run where run = ?", (record.run,))
             transaction.execute(f"insert into run values ({', '.join('?' * len(row))})", row)
@@ -65,11 +57,10 @@ class SqliteIndex:
                 [(record.run, cause, took) for cause, took in record.time.items()],
             )
 
-    def runs(self, *, limit: int = 50) -> Sequence[Mapping[str, Any]]:
-        """Newest first."""
-        cursor = self._connection.execute("select * from run order by run desc limit ?", (limit,))
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor]
+    def runs(self) -> Iterator[Mapping[str, Any]]:
+        """The lines of all runs, newest first; see runner.record.line."""
+        for (text,) in self._connection.execute("select line from run order by run desc"):
+            yield json.loads(text)
 
     def clear(self) -> None:
         with self._connection as transaction:

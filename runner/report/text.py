@@ -19,10 +19,10 @@ from runner.record import (
     outcome,
     review,
 )
-from runner.report.words import amount, clock_face, local, short, signed_word, spoken
+from runner.report.words import amount, clock_face, signed_word, spoken
 
 if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
+    pass
 
 MARKS = {"pass": "☑", "waived": "☑", "na": "☑", "open": "☐", "fail": "☒", "not used": "-"}
 CAUSES = {
@@ -39,7 +39,6 @@ CAUSES = {
     "overhead": "overhead",
 }
 SHOWN_FAILURES = 5
-_SIGNED: Mapping[Any, str] = {True: "yes", False: "no", None: "-"}
 
 
 def summary(record: RunRecord, *, records: str = "records", seals: Sequence[Mapping[str, Any]] = ()) -> str:
@@ -68,33 +67,6 @@ def headline(record: RunRecord) -> str:
     took = spoken(record.took_ms)
     said = "" if word == "ok" else f"   {word}"
     return f"{mark} {record.playbook}  run {record.run}   {amount(len(record.hosts), 'host')}   {took}{said}"
-
-
-def runs_table(rows: Sequence[Mapping[str, Any]], zone: ZoneInfo | None, *, zone_name: str) -> str:
-    """Rows of the index, newest first, in columns; at most 80 wide where the names allow it."""
-    head = ("run", f"started ({zone_name})", "playbook", "hosts", "took", "result", "checklist", "signed", "ticket")
-    lines = [head, *(_run_row(row, zone) for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
-
-
-def _run_row(row: Mapping[str, Any], zone: ZoneInfo | None) -> tuple[str, ...]:
-    result = str(row["outcome"]) + (f" ({row['failed']})" if row["failed"] else "")
-    done, required = row["done"], row["required"]
-    ticks = f"{done}/{required}" + ("" if done == required else " open")
-    return (
-        short(str(row["run"])),
-        local(str(row["started_at"]), zone),
-        one_line(str(row["playbook"])),
-        str(row["hosts"]),
-        clock_face(int(row["took_ms"])),
-        result,
-        ticks if row["outcome"] not in ("interrupted", "running") else "-",
-        _SIGNED[row.get("signed")],
-        one_line(str(row["ticket"])) + (f"  rawat resume {short(str(row['run']))}" if result == "interrupted" else ""),
-    )
 
 
 def _failed(record: RunRecord) -> list[HostRecord]:

@@ -1,0 +1,81 @@
+"""Many runs, for people and for spreadsheets: a line each, or an item each that waits for somebody."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from runner.hygiene import one_line
+from runner.report.table import safe
+from runner.report.words import clock_face, local, short
+
+_SIGNED = {True: "yes", False: "no", None: "-"}
+_COLUMNS = (
+    "run", "started_at", "ended_at", "playbook", "kind", "ticket", "hosts", "failed", "took_ms", "outcome", "exit_code",
+    "done", "required", "signed", "people", "names", "open",
+)  # fmt: skip
+
+
+def runs_table(rows: Sequence[Mapping[str, Any]], zone: ZoneInfo | None, *, zone_name: str) -> str:
+    """Rows of the index, newest first, in columns; at most 80 wide where the names allow it."""
+    head = ("run", f"started ({zone_name})", "playbook", "hosts", "took", "result", "checklist", "signed", "ticket")
+    lines = [head, *(_run_row(row, zone) for row in rows)]
+    return _columns(lines)
+
+
+def _run_row(row: Mapping[str, Any], zone: ZoneInfo | None) -> tuple[str, ...]:
+    result = str(row["outcome"]) + (f" ({row['failed']})" if row["failed"] else "")
+    done, required = row["done"], row["required"]
+    ticks = f"{done}/{required}" + ("" if done == required else " open")
+    return (
+        short(str(row["run"])),
+        local(str(row["started_at"]), zone),
+        one_line(str(row["playbook"])),
+        str(row["hosts"]),
+        clock_face(int(row["took_ms"])),
+        result,
+        ticks if row["outcome"] not in ("interrupted", "running") else "-",
+        _SIGNED[row.get("signed")],
+        one_line(str(row["ticket"])) + (f"  rawat resume {short(str(row['run']))}" if result == "interrupted" else ""),
+    )
+
+
+def open_table(rows: Sequence[Mapping[str, Any]], zone: ZoneInfo | None) -> str:
+    """An item in each line: which run, what, and whom it waits for."""
+    lines = [("run", "playbook", "item", "waits for", "next")]
+    for row in rows:
+        run = short(str(row["run"]))
+        for item in row["open"]:
+            due = f", by {local(item['due'], zone)}" if item["due"] else ""
+            how = "--review" if item["item"] == "review" else f"--item {one_line(item['item'])}"
+            lines.append(
+                (run, one_line(str(row["playbook"])), one_line(item["item"]), item["waits_for"] + due,
+                 f"rawat sign {run} {how}")
+            )  # fmt: skip
+    return _columns(lines)
+
+
+def runs_csv(rows: Iterable[Mapping[str, Any]]) -> str:
+    """RFC 4180 with a head line; no cell is a formula."""
+    to = io.StringIO()
+    writer = csv.writer(to, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\r\n")
+    writer.writerow(_COLUMNS)
+    for row in rows:
+        cells = {**row} | {
+            "signed": _SIGNED[row.get("signed")],
+            "people": ", ".join(row["people"]),
+            "names": ", ".join(row["names"]),
+            "open": ", ".join(item["item"] for item in row["open"]),
+        }
+        writer.writerow([safe(cells[column]) for column in _COLUMNS])
+    return to.getvalue()
+
+
+def _columns(lines: Sequence[tuple[str, ...]]) -> str:
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
