@@ -107,7 +107,8 @@ def probes_of(wish: Wish) -> Iterator[Probing]:
     for probe in listed(params.get("probes")):
         name = next(key for key in probe if key in PROBES)
         yield one(name, probe[name], title=probe.get("title", ""), expect=probe.get("expect", ""))
-    for title, given in params.get("rows", {}).items():
+    rows = params.get("rows")
+    for title, given in rows.items() if isinstance(rows, Mapping) else ():
         yield one("sql", given["sql"], title=f"rows {title}")
 
 

@@ -13,7 +13,7 @@ from runner.steps.parts import schema as part
 from runner.steps.parts.answers import Answers, failure
 from runner.steps.parts.bundle import bundle, unbundle
 from runner.steps.parts.kind import Mistake, Probe
-from runner.steps.probes import PROBE, PROBES, Probing, kind_of, mistakes, probes_of
+from runner.steps.probes import PROBE, PROBES, Probing, kind_of, listed, mistakes, probes_of
 
 _AS_ALLOWED = "rows that may differ"
 
@@ -114,7 +114,7 @@ class Verify(Probe):
 
     def act(self, wish: Wish, found: Check | None) -> Script:
         scripts = [probe.script() for probe in probes_of(wish)]
-        if parts := wish.params.get("baseline"):
+        if parts := listed(wish.params.get("baseline")):
             scripts.append(base.taking(parts, wish.facts))
         if not scripts:
             return Script(text=":\n")
@@ -164,7 +164,7 @@ class Verify(Probe):
 
     def preview(self, wish: Wish) -> Sequence[str]:
         lines = [line for probe in probes_of(wish) for line in probe.preview()]
-        if parts := wish.params.get("baseline"):
+        if parts := listed(wish.params.get("baseline")):
             lines.append(f"{'compare' if 'against' in wish.params else 'take down'} {', '.join(parts)}")
         return lines
 

@@ -1,4 +1,4 @@
-"""PostgreSQL, MariaDB and SQLite, real and private to a test module, and what tests do with them and with copies."""
+"""PostgreSQL, MariaDB and SQLite, real and private to a test session, and what tests do with them and with copies."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def program(name: str, *folders: str) -> str | None:
 PG_BIN = next((str(path.parent) for path in sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))), "")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def space() -> Iterator[Path]:
     """A folder with a short name, for sockets, that every user may enter."""
     folder = Path(tempfile.mkdtemp(prefix="rawat-", dir="/tmp"))
@@ -54,7 +54,7 @@ def folder_of(space: Path, name: str, user: str) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def pg(space: Path) -> Iterator[dict[str, Any]]:
     """A cluster of its own on a socket and on loopback: parameters that reach it as its owner."""
     initdb = program("initdb", PG_BIN)
@@ -79,7 +79,7 @@ def pg(space: Path) -> Iterator[dict[str, Any]]:
         run(str(control), "-D", str(folder / "data"), "-m", "immediate", "-w", "stop", user=user)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def maria(space: Path) -> Iterator[dict[str, Any]]:
     daemon, setup = program("mariadbd"), program("mariadb-install-db")
     if daemon is None or setup is None:

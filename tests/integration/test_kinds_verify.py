@@ -169,6 +169,27 @@ def test_load_and_kernel_are_what_the_kernel_says(tmp_path: Path) -> None:
     assert f"kernel: expected 1.0 to run, found {running}" in hand.do("system", {"kernel": "1.0"}).problem
 
 
+def test_the_clock_is_what_timedatectl_and_chronyc_say(tmp_path: Path) -> None:
+    """Their real outputs, said by programs of the same name: this machine keeps no clock."""
+    folder = tmp_path / "bin"
+    environment = with_only(folder, "uname")
+    told = "Offset: -2min 3.400000s"
+    show = "case $1 in show) echo NTPSynchronized=yes; echo Timezone=Asia/Jakarta ;; *) echo '       %s' ;; esac"
+    (folder / "timedatectl").write_text("#!/bin/sh\n" + show % told)
+    (folder / "timedatectl").chmod(0o755)
+    hand = Hand(root=tmp_path, env=environment)
+    asked = {"synchronised": True, "timezone": "Asia/Jakarta", "offset": "1s"}
+    assert hand.do("system", asked).problem == "clock: expected at most 1 s off, found -123.4 s"
+    line = "A9FEA97B,169.254.169.123,4,1732447000.1,0.000012,0.000001,0.00002,-1.5,0.0,0.1,0.0003,0.0002,16.1,Normal"
+    (folder / "chronyc").write_text(f"#!/bin/sh\necho '{line}'\n")
+    (folder / "chronyc").chmod(0o755)
+    ran = hand.do("system", asked)
+    assert ran.verdict.ok, ran.problem
+    assert ran.values["offset_s"] == 0.000012
+    (folder / "chronyc").write_text(f"#!/bin/sh\necho '{line.replace('Normal', 'Not synchronised')}'\n")
+    assert "expected it synchronised, found that it is not" in hand.do("system", asked).problem
+
+
 def test_a_replica_that_follows_lags_and_loses_its_primary(pg: dict[str, Any], space: Path, tmp_path: Path) -> None:
     hand = Hand(root=tmp_path)
     user = "postgres" if ROOT else None

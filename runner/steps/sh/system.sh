@@ -12,8 +12,13 @@ for what in $asked; do
 			timedatectl timesync-status 2>/dev/null | awk '$1 == "Offset:" {
 				split("us 1e-6 ms 1e-3 s 1 min 60 h 3600", u); for (i = 1; i in u; i += 2) unit[u[i]] = u[i + 1]
 				total = 0
-				for (i = 2; i <= NF; i++) { name = $i; gsub(/[-+0-9.]/, "", name); total += ($i + 0) * unit[name] }
-				printf "rawat:offset=%.6f\n", total }' || :
+				for (i = 2; i <= NF; i++) {
+					name = much = $i
+					gsub(/[-+0-9.]/, "", name)
+					gsub(/[^0-9.]/, "", much)
+					total += much * unit[name]
+				}
+				printf "rawat:offset=%s%.6f\n", ($2 ~ /^-/ ? "-" : ""), total }' || :
 		fi
 		;;
 	kernel)
