@@ -21,6 +21,7 @@ _AS_ALLOWED = "rows that may differ"
 class Verify(Probe):
     name: ClassVar[str] = "verify"
     family: ClassVar[str] = "system"
+    evidence: ClassVar[bool] = True
     within: ClassVar[tuple[str, ...]] = tuple(PROBES)
     schema: ClassVar[Mapping[str, Any]] = part.record(
         "Verify that all is well, or as it was",

@@ -91,6 +91,8 @@ def test_a_slow_database_is_looked_at_then_made_fast(slow: dict[str, Any], hand:
             said = run("-e", "apply=act")
             assert said.code == 0, said.out + said.err
         assert refused(slow) == ""
+        left = "select count(*) from pg_stat_activity where usename = 'app'"
+        assert ask(hand, slow, left).values["value"] == 0, "all six were idle for long"
     record = project.record()
     before, after = (step_of(record, "h1", name)["values"]["row"]["ms"] for name in ("before", "after"))
     assert after < before / 3
