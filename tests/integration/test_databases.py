@@ -7,7 +7,8 @@ import os
 import sqlite3
 import subprocess
 import threading
-from contextlib import closing
+import time
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +206,33 @@ class TestPostgreSql:
             holder.stdin.close()
         assert "lock timeout" in ran.problem
         assert "VACUUM (ANALYZE) public.busy" in ran.problem
+
+
+@pytest.mark.parametrize("engine", ["postgresql", "mariadb"])
+def test_a_password_is_in_no_argument_of_any_program(hand: Hand, engine: str, request: pytest.FixtureRequest) -> None:
+    where: dict[str, Any] = request.getfixturevalue("shop" if engine == "postgresql" else "store")
+    password = f"pw-{os.urandom(8).hex()}"
+    if engine == "postgresql":
+        words = f"drop role if exists told; create role told login superuser password '{password}'"
+        over, nap = {**where, "host": "127.0.0.1"}, "select pg_sleep(0.4) is null as no"
+    else:
+        words = f"create or replace user told@localhost identified by '{password}'"
+        over, nap = where, "select sleep(0.4) as no"
+    ask(hand, where, words, change=True)
+    wish = {**over, "user": "told", "password": Secret("pw", password), "query": nap}
+    if engine == "mariadb":
+        wish["database"] = "information_schema"
+    seen: set[bytes] = set()
+    asking = threading.Thread(target=lambda: ask(hand, wish, nap))
+    asking.start()
+    while asking.is_alive():
+        for file in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                seen.add(file.read_bytes())
+        time.sleep(0.05)
+    asking.join()
+    assert any(b"psql" in words or b"mariadb\0" in words for words in seen)
+    assert not any(password.encode() in words for words in seen)
 
 
 class TestMariaDb:
