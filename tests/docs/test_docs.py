@@ -101,7 +101,7 @@ def test_every_test_that_a_page_names_exists(page: str) -> None:
             continue
         file = f"tests/{found[1].removeprefix('tests/')}" if found[1] else file
         source = ROOT / file
-        if not source.is_file() or (found[2] and f"\ndef {found[2]}(" not in source.read_text()):
+        if not source.is_file() or (found[2] and not re.search(rf"^ *def {found[2]}\(", source.read_text(), re.M)):
             missing.append(found[0])
     assert missing == []
 
