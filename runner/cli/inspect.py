@@ -108,3 +108,22 @@ def reindex(config: str | None, records: str | None) -> int:
     for message in damaged:
         click.echo(f"damaged: {message}", err=True)
     return 6 if damaged else 0
+
+
+@click.command()
+@click.argument("before")
+@click.argument("after")
+@setting_options
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def diff(before: str, after: str, as_json: bool, config: str | None, records: str | None) -> None:
+    """In what two runs differ: playbook, hosts, versions, steps, durations, outputs, checklist."""
+    from dataclasses import asdict
+
+    from runner.app.diff import diff as compare_runs
+    from runner.report.runs import diff_text
+
+    found = compare_runs(context_of(config, records=records), before, after)
+    if as_json:
+        show_json(asdict(found))
+    else:
+        click.echo(diff_text(found.before, found.after, found.text, found.differences))

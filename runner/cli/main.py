@@ -32,7 +32,7 @@ def cli() -> None:
 for command in (
     *(author.init, author.check, author.plan, approve.approve),
     *(execute.run, execute.resume, execute.cancel, execute.answer),
-    *(inspect.runs, inspect.show, inspect.logs, report.report),
+    *(inspect.runs, inspect.show, inspect.logs, inspect.diff, report.report),
     *(sign.sign, verify.verify, verify.anchor, key.key, inspect.reindex),
     *(targets.hosts, targets.trust, targets.settings, author.kinds, author.schema, execute.demo),
 ):

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from runner.hygiene import one_line
+from runner.hygiene import one_line, visible
+from runner.record.compare import Difference
 from runner.report.table import safe
 from runner.report.words import clock_face, local, short
 
@@ -72,6 +73,27 @@ def runs_csv(rows: Iterable[Mapping[str, Any]]) -> str:
         }
         writer.writerow([safe(cells[column]) for column in _COLUMNS])
     return to.getvalue()
+
+
+def diff_text(before: str, after: str, text: str, differences: Sequence[Difference]) -> str:
+    """The playbook's lines first, then what differs, part by part."""
+    lines = [f"{short(before)} -> {short(after)}"]
+    if text:
+        lines += ["", "playbook", *(f"  {visible(line)}" for line in text.splitlines())]
+    for part in dict.fromkeys(difference.part for difference in differences):
+        lines += ["", part]
+        lines += [
+            f"  {one_line(found.what)}: {_there(found.before)} -> {_there(found.after)}"
+            for found in differences
+            if found.part == part
+        ]
+    if len(lines) == 1:
+        lines.append("no difference but the moment")
+    return "\n".join(lines)
+
+
+def _there(text: str) -> str:
+    return one_line(text) or "not there"
 
 
 def _columns(lines: Sequence[tuple[str, ...]]) -> str:

@@ -90,3 +90,28 @@ def test_a_run_that_was_gone_on_with_and_cut_off_again_is_interrupted(tmp_path: 
     process.communicate()
     assert "interrupted" in project.rawat("runs").out
     assert json.loads(project.rawat("runs", "--json").out)[0]["outcome"] == "interrupted"
+
+
+def test_in_what_two_runs_differ(tmp_path: Path) -> None:
+    project = Project(tmp_path / "project", hosts=2)
+    text = "phases: {implement: [{id: a, command: 'echo one'}, {id: b, command: 'sleep 0.1'}]}\n"
+    book = project.playbook(text)
+    assert project.rawat("run", book, "--ticket", "CHG-1").code == 0
+    assert project.rawat("run", book, "--ticket", "CHG-1").code == 0
+    runs = sorted(path.name for path in (project.folder / "records").glob("01*"))
+    assert project.rawat("diff", *runs).out.splitlines()[1:] == ["no difference but the moment"]
+    project.playbook(text.replace("echo one", "echo two").replace("sleep 0.1", "sleep 1; false"))
+    assert project.rawat("run", book, "--ticket", "CHG-2", "--hosts", "h1").code == 1
+    newest = sorted(path.name for path in (project.folder / "records").glob("01*"))[-1]
+    said = project.rawat("diff", runs[0], newest)
+    assert said.code == 0
+    for line in (
+        "  --- a/p.yml", "  ticket: CHG-1 -> CHG-2", "  exit code: 0 -> 1", "  h1: ok -> failed",
+        "  h2: ok -> not there", "  h1/a: command: echo one -> echo two", "  h1/b: ok -> failed",
+        "  implement: pass -> fail",
+    ):  # fmt: skip
+        assert line in said.out.splitlines(), (line, said.out)
+    found = project.rawat("diff", runs[0], newest, "--json").json()
+    parts = {difference["part"] for difference in found["differences"]}
+    assert {"hosts", "steps", "durations", "outputs", "checklist", "run"} <= parts
+    assert project.rawat("diff", runs[0], "nothing").code == 2
