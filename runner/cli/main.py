@@ -8,7 +8,7 @@ import sys
 import click
 
 from runner import __version__
-from runner.cli import approve, author, execute, inspect, key, report, sign, targets, verify
+from runner.cli import approve, author, execute, inspect, keep, key, report, sign, targets, verify
 from runner.cli.console import fail
 
 
@@ -33,7 +33,7 @@ for command in (
     *(author.init, author.check, author.plan, approve.approve),
     *(execute.run, execute.resume, execute.cancel, execute.answer),
     *(inspect.runs, inspect.show, inspect.logs, inspect.diff, report.report),
-    *(sign.sign, verify.verify, verify.anchor, key.key, inspect.reindex),
+    *(sign.sign, verify.verify, verify.anchor, key.key, inspect.reindex, keep.prune),
     *(targets.hosts, targets.trust, targets.settings, author.kinds, author.schema, execute.demo),
 ):
     cli.add_command(command)

@@ -62,6 +62,10 @@ class SqliteIndex:
         for (text,) in self._connection.execute("select line from run order by run desc"):
             yield json.loads(text)
 
+    def drop(self, run: str) -> None:
+        with self._connection as transaction:
+            transaction.execute("delete from run where run = ?", (run,))
+
     def clear(self) -> None:
         with self._connection as transaction:
             transaction.execute("delete from run")

@@ -120,6 +120,10 @@ SCHEMA: Mapping[str, Any] = {
                     **_DURATION,
                     "description": "Within what time an emergency change has to be reviewed. Default: 72h.",
                 },
+                "retention": {
+                    **_DURATION,
+                    "description": "How long `rawat prune` keeps every run, whatever it is asked for. Default: 0s.",
+                },
                 "anchor": {
                     "enum": ["required", "optional"],
                     "description": "Whether `rawat verify` asks for an anchor outside the records. Default: optional.",

@@ -33,6 +33,7 @@ class Policy:
     review: bool = False
     self_review: bool = False
     emergency_review_s: float = 72 * 3600.0
+    retention_s: float = 0.0
     anchor: bool = False
 
 

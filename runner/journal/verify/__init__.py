@@ -17,6 +17,7 @@ from runner.journal.verify.anchors import Outside, check_anchors
 from runner.journal.verify.lines import check_checkpoint, check_ledger
 from runner.journal.verify.look import Look
 from runner.journal.verify.sitting import check_sitting
+from runner.journal.verify.tombstones import check_tombstones
 from runner.journal.verify.verdict import (
     ALTERED,
     INTACT,
@@ -61,6 +62,7 @@ def verify(
         signers=read_allowed(signers or records.path / "allowed_signers"),
         signers_are_ours=signers is not None,
         digests={entry.digest: entry.number for entry in entries},
+        pruned=frozenset(str(entry.data.get("run")) for entry in entries if entry.data.get("type") == "PRUNE"),
     )
     chosen = runs or present
     try:
@@ -90,6 +92,7 @@ def _all(look: Look, records: Records, chosen: tuple[str, ...], expect_head: str
         )
         yield altered(look.ledger, message)
     yield from check_plans(look)
+    yield from check_tombstones(look)
     opened = {str(entry.data.get("run")) for entry in look.entries if entry.data.get("type") == "OPEN"}
     for run in look.present:
         if run not in opened:

@@ -36,18 +36,18 @@ def _wrong(look: Look, entry: Entry, opened: set[tuple[str, object]], sealed: se
     sitting = (run, entry.data.get("sitting"))
     if (kind == "LEDGER") != (entry.number == 0):
         return "a line that names the folder where none belongs, or none where it belongs"
-    if kind not in ("LEDGER", "OPEN", "SEAL", "ACT"):
+    if kind not in ("LEDGER", "OPEN", "SEAL", "ACT", "PRUNE"):
         return f"a line of the kind {kind!r}, which no version writes"
     if kind == "OPEN" and sitting in opened:
         return f"sitting {sitting[1]} of run {run} is opened twice"
-    if kind == "OPEN" and run not in look.present:
+    if kind == "OPEN" and run not in look.present and run not in look.pruned:
         return f"run {run} was opened here and is gone: its folder was removed"
     if kind == "SEAL" and sitting not in opened:
         return f"sitting {sitting[1]} of run {run} is sealed here and was never opened"
     if kind == "SEAL" and sitting in sealed:
         return f"sitting {sitting[1]} of run {run} is sealed twice"
-    if kind == "ACT" and run and run not in {name for name, _ in opened}:
-        return f"an act of run {run}, which was never opened"
+    if kind in ("ACT", "PRUNE") and (run or kind == "PRUNE") and run not in {name for name, _ in opened}:
+        return f"an act of run {run}, or its removal, and it was never opened"
     return ""
 
 
