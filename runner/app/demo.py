@@ -17,7 +17,7 @@ from pathlib import Path
 
 from runner.errors import InvalidInput
 from runner.frozen import frozen
-from runner.playbook.shipped import shipped_playbooks
+from runner.playbook.shipped import incident_playbooks, shipped_playbooks
 
 LOANS = 3000
 WORLD = "credit.db"
@@ -66,7 +66,7 @@ def make_world(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not (folder / WORLD).exists():
         make_database(folder / WORLD)
-    for path in shipped_playbooks():
+    for path in (*shipped_playbooks(), *incident_playbooks()):
         (folder / "playbooks").mkdir(exist_ok=True)
         shutil.copyfile(path, folder / "playbooks" / path.name)
 

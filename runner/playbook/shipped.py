@@ -15,6 +15,11 @@ def shipped_playbooks() -> tuple[Path, ...]:
     return tuple(shipped_playbook(name) for name in NAMES)
 
 
+def incident_playbooks() -> tuple[Path, ...]:
+    """The files of those for incidents and migrations."""
+    return tuple(shipped_playbook(name) for name in INCIDENTS)
+
+
 def shipped_playbook(name: str) -> Path:
     """One file, by its name. Raises FileNotFoundError."""
     package = Path(__file__).resolve().parent.parent

@@ -105,11 +105,12 @@ def _figures(engine: str, role: str, row: Mapping[str, Any]) -> dict[str, Any]:
         }
     if role == "primary":
         return {"role": role, "connected": False, "lag_s": None, "replicas": int(row["replicas"])}
-    running = [value for key, value in row.items() if key.endswith(("_IO_Running", "_SQL_Running"))]
+    threads = {key: value for key, value in row.items() if key.endswith(("_IO_Running", "_SQL_Running"))}
     lag = next((value for key, value in row.items() if key.startswith("Seconds_Behind_")), None)
     return {
         "role": "replica" if row else "primary",
-        "connected": bool(running) and all(value == "Yes" for value in running),
+        "connected": bool(threads) and all(value == "Yes" for value in threads.values()),
+        "threads": ", ".join(f"{name} {value}" for name, value in threads.items()),
         "lag_s": None if lag in (None, "", "NULL") else float(lag),
         "replicas": 0,
     }
@@ -127,7 +128,8 @@ def _wrong(params: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
         few = found["replicas"] < least
         return [*([f"{engine}: expected at least {least} replicas, found {found['replicas']}"] if few else []), *behind]
     if not found["connected"]:
-        return [f"{engine}: expected a connection to the primary, found none", *behind]
+        found_ = found.get("threads") or "none"
+        return [f"{engine}: expected a connection to the primary, found {found_}", *behind]
     if found["lag_s"] is None:
         return [f"{engine}: expected at most {most:g} s behind, found no figure at all"]
     return behind

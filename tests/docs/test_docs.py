@@ -81,9 +81,9 @@ def test_yaml_in_the_docs_is_what_rawat_reads(tmp_path: Path) -> None:
 def test_shipped_playbooks_are_checked() -> None:
     from runner.app.check import check_playbook
     from runner.model import PHASES
-    from runner.playbook.shipped import INCIDENTS, shipped_playbook, shipped_playbooks
+    from runner.playbook.shipped import incident_playbooks, shipped_playbooks
 
-    paths = [*shipped_playbooks(), *(shipped_playbook(name) for name in INCIDENTS)]
+    paths = [*shipped_playbooks(), *incident_playbooks()]
     assert {path.name for path in (ROOT / "playbooks").iterdir()} == {path.name for path in paths}
     for path in paths:
         playbook = check_playbook(path)

@@ -32,7 +32,8 @@ def slow(pg: dict[str, Any], hand: Hand) -> Iterator[dict[str, Any]]:
     insert into loans select g, 'b ' || g, true, repeat(md5(g::text), 3) from generate_series(60001, 90000) g;
     delete from loans where id > 60000; analyze loans; create table sorted as select id, note from loans;
     grant all on loans, sorted to app"""
-    ask(hand, where, sql, change=True)
+    ask(hand, where, sql + "; create extension pg_stat_statements", change=True)
+    ask(hand, where, QUERY)
     yield where
     ask(hand, main, "drop database slow with (force)", change=True)
     ask(hand, main, "drop role app", change=True)
@@ -86,6 +87,8 @@ def test_a_slow_database_is_looked_at_then_made_fast(slow: dict[str, Any], hand:
             assert [row["who"] for row in looked["transactions"]["rows"]] == ["app"]
             assert looked["dead"]["dead_after"] >= 30000
             assert looked["missing"]["row"]["columns"] == "branch"
+            slowest = step_of(record, "h1", "slowest")["values"]["rows"]
+            assert any("from loans where branch = $1" in row["query"] for row in slowest)
             assert "too many connections" in refused(slow)
             assert indexes(hand, slow) == ["loans_pkey"]
             said = run("-e", "apply=act")
