@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,26 +41,37 @@ def runs(context: Context, *, limit: int = 20, wanted: Wanted = Wanted()) -> Lis
     known = _indexed(settings, records)
     rows: list[Mapping[str, Any]] = []
     damaged = []
-    for run in reversed(records.runs()):
+    everywhere = [(run, place) for place in (records, *records.imported()) for run in place.runs()]
+    for run, place in sorted(everywhere, key=lambda found: found[0], reverse=True):
         if len(rows) >= limit:
             break
         try:
-            row = known.get(run) or _row(records, run)
-            if row["sittings"] != _sittings(records.path / run):  # somebody went on with it since
-                row = _row(records, run)
+            row = known.get(run) or _row(place, run)
+            if row["sittings"] != _sittings(place.path / run):  # somebody went on with it since
+                row = _row(place, run)
         except DamagedRecord as error:
             damaged.append(error.message)
             continue
         if wanted.takes(row):
-            rows.append({**row, "signed": signed(records.path / run)})
+            rows.append({**row, "signed": signed(place.path / run)})
     return Listed(rows=rows, damaged=damaged)
 
 
 def record_of(context: Context, name: str) -> tuple[Records, RunRecord, bool]:
     """(records, the run's record, whether it is under way)."""
-    records = records_of(settings_of(context))
-    run = records.find(name)
+    records, run = _found(records_of(settings_of(context)), name)
     return records, records.record(run), records.running(run)
+
+
+def _found(records: Records, name: str) -> tuple[Records, str]:
+    """Our own runs first, then those that were brought in."""
+    try:
+        return records, records.find(name)
+    except InvalidInput:
+        for place in records.imported():
+            with suppress(InvalidInput):
+                return place, place.find(name)
+        raise
 
 
 def outputs(context: Context, name: str, host: str = "", step: str = "") -> Iterator[tuple[str, str, int, str, Path]]:
@@ -109,12 +121,13 @@ def reindex(context: Context) -> tuple[int, list[str]]:
     remove_broken(settings.index)
     with open_index(settings.index) as index:
         index.clear()
-        for run in records.runs():
-            try:
-                index.put(records.record(run))
-                number += 1
-            except DamagedRecord as error:
-                damaged.append(error.message)
+        for place in (records, *records.imported()):
+            for run in place.runs():
+                try:
+                    index.put(place.record(run))
+                    number += 1
+                except DamagedRecord as error:
+                    damaged.append(error.message)
     return number, damaged
 
 

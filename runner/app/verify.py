@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 from runner.app.prepare import settings_of
@@ -28,6 +29,11 @@ def verify(
     if signers is not None and not signers.is_file():
         raise InvalidInput(f"there is no file {signers}")
     path = Path(name).expanduser() if name else None
+    if path is not None and path.is_file():
+        from runner.journal.packs import unpacked
+
+        with unpacked(path, Path(tempfile.gettempdir())) as (folder, _):
+            return verifying.verify(Records(folder), expect_head=expect_head, signers=signers, outside=outside)
     if path is not None and path.is_dir():
         if not (path / "ledger.jsonl").is_file() and not Records(path).runs():
             raise InvalidInput(f"there are no records in {path}", hint="choose a folder with a ledger.jsonl in it")

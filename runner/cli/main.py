@@ -33,7 +33,8 @@ for command in (
     *(author.init, author.check, author.plan, approve.approve),
     *(execute.run, execute.resume, execute.cancel, execute.answer),
     *(inspect.runs, inspect.show, inspect.logs, inspect.diff, report.report),
-    *(sign.sign, verify.verify, verify.anchor, key.key, inspect.reindex, keep.prune),
+    *(sign.sign, verify.verify, verify.anchor, key.key, inspect.reindex),
+    *(keep.export, keep.import_, keep.prune),
     *(targets.hosts, targets.trust, targets.settings, author.kinds, author.schema, execute.demo),
 ):
     cli.add_command(command)

@@ -72,8 +72,9 @@ def verify(
     """
     Check that records are what was written, and who vouches: WHAT is a run, a folder of records, or nothing for all.
 
-    Of a folder no settings are read, and nothing is written. Exit codes: 0 intact, signed and trusted; 1 altered;
-    2 usage; 3 intact, not sealed; 4 not signed by somebody who is trusted; 5 no anchor outside.
+    WHAT may be a pack of `rawat export` too. Of a folder no settings are read, and nothing is written. Exit codes:
+    0 intact, signed and trusted; 1 altered; 2 usage; 3 intact, not sealed; 4 not signed by somebody who is trusted;
+    5 no anchor outside.
     """
     from dataclasses import asdict
 
@@ -99,6 +100,9 @@ def verify(
             click.echo(f"  and {len(findings) - SHOWN} more like it")
     lines = f"{amount(len(verdict.runs), 'run')}, {amount(verdict.lines, 'ledger line')}, head {verdict.head}"
     click.echo(f"{verdict.word}: {lines}")
+    if verdict.left_out:
+        more = amount(verdict.left_out, "other run")
+        click.echo(f"a pack: {more} of this ledger left out, of which nothing can be said here")
     if verdict.signers:
         click.echo(f"signed by {', '.join(verdict.signers)}")
     click.echo(_anchored(verdict))

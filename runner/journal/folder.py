@@ -19,6 +19,10 @@ from runner.journal.append import make_folder, sha256
 if TYPE_CHECKING:
     from runner.record import RunRecord
 
+PACK = "pack.json"
+"""In a folder of records that is not whole: some runs of a ledger, to be verified elsewhere."""
+IMPORTED = "imported"
+"""Below it the records of other machines, each in a folder by the id of its ledger."""
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -75,6 +79,13 @@ class Records:
         if not self.path.is_dir():
             return ()
         return tuple(sorted(entry.name for entry in self.path.iterdir() if (entry / "1").is_dir()))
+
+    def imported(self) -> tuple[Records, ...]:
+        """Records of other machines that were brought in."""
+        home = self.path / IMPORTED
+        if not home.is_dir():
+            return ()
+        return tuple(Records(path) for path in sorted(home.iterdir()) if (path / "ledger.jsonl").is_file())
 
     def find(self, name: str) -> str:
         """

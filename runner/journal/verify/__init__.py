@@ -14,6 +14,7 @@ from runner.journal import ledger
 from runner.journal.folder import Records
 from runner.journal.verify.acts import check_acts, check_plans
 from runner.journal.verify.anchors import Outside, check_anchors
+from runner.journal.verify.imports import check_imports, packed_runs
 from runner.journal.verify.lines import check_checkpoint, check_ledger
 from runner.journal.verify.look import Look
 from runner.journal.verify.sitting import check_sitting
@@ -55,6 +56,10 @@ def verify(
         entries = ledger.read(records.path)
     except DamagedRecord as error:
         return Verdict(runs=runs or present, findings=(_damaged(error),))
+    pruned = frozenset(str(entry.data.get("run")) for entry in entries if entry.data.get("type") == "PRUNE")
+    packed = packed_runs(records.path)
+    opened = frozenset(str(entry.data.get("run")) for entry in entries if entry.data.get("type") == "OPEN")
+    left_out = opened - packed - pruned if packed is not None else frozenset()
     look = Look(
         records=records.path,
         entries=tuple(entries),
@@ -62,11 +67,16 @@ def verify(
         signers=read_allowed(signers or records.path / "allowed_signers"),
         signers_are_ours=signers is not None,
         digests={entry.digest: entry.number for entry in entries},
-        pruned=frozenset(str(entry.data.get("run")) for entry in entries if entry.data.get("type") == "PRUNE"),
+        elsewhere=pruned | left_out,
     )
     chosen = runs or present
     try:
         findings = list(_all(look, records, chosen, expect_head))
+        if not runs:
+            ours = signers or records.path / "allowed_signers"
+            findings += check_imports(
+                look, lambda there, head: verify(there, expect_head=head, signers=ours if ours.is_file() else None)
+            )
         anchors, more = check_anchors(look, chosen, outside, expect_head)
     except PermissionError as error:
         raise InvalidInput(
@@ -79,6 +89,7 @@ def verify(
         lines=len(entries),
         signers=tuple(sorted(look.names)),
         anchors=anchors,
+        left_out=len(left_out),
     )
 
 

@@ -36,11 +36,11 @@ def _wrong(look: Look, entry: Entry, opened: set[tuple[str, object]], sealed: se
     sitting = (run, entry.data.get("sitting"))
     if (kind == "LEDGER") != (entry.number == 0):
         return "a line that names the folder where none belongs, or none where it belongs"
-    if kind not in ("LEDGER", "OPEN", "SEAL", "ACT", "PRUNE"):
+    if kind not in ("LEDGER", "OPEN", "SEAL", "ACT", "PRUNE", "IMPORT"):
         return f"a line of the kind {kind!r}, which no version writes"
     if kind == "OPEN" and sitting in opened:
         return f"sitting {sitting[1]} of run {run} is opened twice"
-    if kind == "OPEN" and run not in look.present and run not in look.pruned:
+    if kind == "OPEN" and run not in look.present and run not in look.elsewhere:
         return f"run {run} was opened here and is gone: its folder was removed"
     if kind == "SEAL" and sitting not in opened:
         return f"sitting {sitting[1]} of run {run} is sealed here and was never opened"

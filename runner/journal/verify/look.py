@@ -20,7 +20,10 @@ from runner.signing import AllowedSigners, BadSignature, PublicKey, check_signat
 
 @frozen
 class Look:
-    """One look at a folder of records. `pruned` runs went on purpose; `names` gathers whose signatures were good."""
+    """
+    One look at a folder of records. Runs that are `elsewhere` were pruned, or are not in this pack; `names` gathers
+    whose signatures were good.
+    """
 
     records: Path
     entries: tuple[Entry, ...]
@@ -28,7 +31,7 @@ class Look:
     signers: AllowedSigners
     signers_are_ours: bool
     digests: Mapping[str, int]
-    pruned: frozenset[str] = frozenset()
+    elsewhere: frozenset[str] = frozenset()
     names: set[str] = field(default_factory=set)
 
     @property

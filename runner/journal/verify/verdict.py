@@ -44,6 +44,7 @@ class Verdict:
     `runs` that were looked at and what was found; `code` is altered over not sealed over not signed over not anchored.
 
     `signers` are the names whose signatures were found good and trusted; `anchors` the newest of each kind.
+    `left_out` runs of the ledger are not in this pack.
     """
 
     runs: tuple[str, ...]
@@ -52,6 +53,7 @@ class Verdict:
     lines: int = 0
     signers: tuple[str, ...] = ()
     anchors: tuple[Anchor, ...] = ()
+    left_out: int = 0
 
     @property
     def code(self) -> int:
