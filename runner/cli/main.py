@@ -4,22 +4,40 @@ from __future__ import annotations
 
 import gc
 import sys
+from importlib import import_module
+from keyword import iskeyword
 
 import click
 
 from runner import __version__
-from runner.cli import approve, author, execute, inspect, keep, key, report, sign, targets, verify
 from runner.cli.console import fail
 
+COMMANDS = {
+    "init": "author", "check": "author", "plan": "author", "approve": "approve",
+    "run": "execute", "resume": "execute", "cancel": "execute", "answer": "execute",
+    "runs": "inspect", "show": "inspect", "logs": "inspect", "diff": "inspect", "report": "report",
+    "sign": "sign", "verify": "verify", "anchor": "verify", "key": "key", "reindex": "inspect",
+    "export": "keep", "import": "keep", "prune": "keep",
+    "hosts": "targets", "trust": "targets", "settings": "targets",
+    "kinds": "author", "schema": "author", "demo": "execute",
+}  # fmt: skip
+"""Commands in the order in which a person needs them, and the module of each: only what is asked for is loaded."""
 
-class InOrder(click.Group):
-    """Commands in the order in which a person needs them."""
 
+class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        module = COMMANDS.get(cmd_name)
+        if module is None:
+            return None
+        function = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        command: click.Command = getattr(import_module(f"runner.cli.{module}"), function)
+        return command
 
 
-@click.group(cls=InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="rawat", message="%(prog)s %(version)s")
 def cli() -> None:
     """
@@ -27,17 +45,6 @@ def cli() -> None:
 
     Begin with `rawat demo`, or with `rawat init` in an empty folder.
     """
-
-
-for command in (
-    *(author.init, author.check, author.plan, approve.approve),
-    *(execute.run, execute.resume, execute.cancel, execute.answer),
-    *(inspect.runs, inspect.show, inspect.logs, inspect.diff, report.report),
-    *(sign.sign, verify.verify, verify.anchor, key.key, inspect.reindex),
-    *(keep.export, keep.import_, keep.prune),
-    *(targets.hosts, targets.trust, targets.settings, author.kinds, author.schema, execute.demo),
-):
-    cli.add_command(command)
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from runner.frozen import replace
 from runner.redact import Redactor
 from runner.seams import Clock, Journal, Stream, Watcher
 
-TELL_EVERY_S = 0.01
+TELL_EVERY_S = 0.04
 JUMP_S = 2.0
 """How far the clock of the day may part from the monotonic one between two events, before that goes on record."""
 

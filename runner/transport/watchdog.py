@@ -49,7 +49,8 @@ class Watchdog:
     def forget(self, link: Watched) -> None:
         with self._lock:
             self._links.pop(link, None)
-            self._wake.notify()
+            if not self._links:
+                self._wake.notify()
 
     def _run(self) -> None:
         while True:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import click
 import pytest
 
 from docs.make import pages, record_fields
@@ -26,7 +27,10 @@ def test_made_pages_are_up_to_date() -> None:
 
 def test_every_command_is_in_the_readme_and_has_help() -> None:
     text = README.read_text()
-    for name, command in cli.commands.items():
+    context = click.Context(cli)
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
+        assert command and command.name == name
         assert f"`rawat {name}" in text, name
         assert command.help, name
         for parameter in command.params:
