@@ -48,7 +48,7 @@ def route(host: Host, *, known_hosts: Sequence[str]) -> tuple[Target, ...]:
 
 
 def _target(host: Host, known_hosts: Sequence[str]) -> Target:
-    files = (str(Path(file).expanduser()) for file in (*host.known_hosts, *known_hosts))
+    files = (str(Path(file).expanduser()) if file[:1] == "~" else file for file in (*host.known_hosts, *known_hosts))
     return Target(
         name=host.name,
         address=host.address,
@@ -109,8 +109,10 @@ def dial(target: Target, *, timeout_s: float, silence_s: float) -> socket.socket
     """
     until = time.monotonic() + timeout_s
     try:
-        found = socket.getaddrinfo(target.address, target.port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
+        # as bytes where that is possible: for a text Python loads the tables of international names
+        name = target.address.encode() if target.address.isascii() else target.address
+        found = socket.getaddrinfo(name, target.port, type=socket.SOCK_STREAM)
+    except (OSError, ValueError) as error:
         words = getattr(error, "strerror", None) or str(error)
         raise Unreachable(
             f"{target.name}: the name {target.address} is not known: {words}", host=target.name
