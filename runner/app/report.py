@@ -25,6 +25,19 @@ BUILT_IN = {
 REPORTERS: Registry[type[Reporter]] = Registry("rawat.reporters", BUILT_IN)
 
 
+PDF = "pdf"
+"""Drawn from the HTML page, by a library that is not always there."""
+
+
+def document(context: Context, name: str, *, form: str, language: str) -> bytes:
+    """A report as the bytes of a file; `form` may be pdf too. Raises as `report` does."""
+    if form == PDF:
+        from runner.report.pdf import pdf
+
+        return pdf(report(context, name, form="html", language=language))
+    return report(context, name, form=form, language=language).encode("utf-8", "backslashreplace")
+
+
 def report(context: Context, name: str, *, form: str, language: str) -> str:
     """Raises InvalidInput for a run, a format or a language that there is not, DamagedRecord for a bad record."""
     reporter = REPORTERS.get(form)()
@@ -38,9 +51,8 @@ def report(context: Context, name: str, *, form: str, language: str) -> str:
     return reporter.write(record, reading)
 
 
-def save(path: Path, text: str) -> None:
+def save(path: Path, data: bytes) -> None:
     """Write a report, for its owner alone and whole or not at all; raises InvalidInput where it cannot be."""
-    data = text.encode("utf-8", "backslashreplace")
     try:
         if path.exists() and not path.is_file():  # a pipe, a terminal
             path.write_bytes(data)

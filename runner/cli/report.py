@@ -13,7 +13,12 @@ from runner.cli.console import context_of, setting_options
 @click.command()
 @click.argument("run", default="last")
 @click.option(
-    "--format", "form", default="html", show_default=True, metavar="FORMAT", help="html, json, csv, junit, markdown."
+    "--format",
+    "form",
+    default="html",
+    show_default=True,
+    metavar="FORMAT",
+    help="html, json, csv, junit, markdown, pdf.",
 )
 @click.option("--lang", default="en", show_default=True, metavar="CODE", help="Language of html and markdown: en, id.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), metavar="FILE", help="Left out: standard output.")
@@ -22,14 +27,14 @@ def report(run: str, form: str, lang: str, output: str | None, config: str | Non
     """
     Tell a RUN (an id, its beginning or end, or `last`) in one document, on standard output or in a FILE.
 
-    html is one page without scripts, for reading, printing and handing over: `rawat report -o report.html`.
+    html is one page without scripts, for reading, printing and handing over: `rawat report -o report.html`. pdf is the
+    same on paper, and needs the extra `rawat[pdf]`.
     """
-    from runner.app.report import report as make
-    from runner.app.report import save
+    from runner.app.report import document, save
 
-    text = make(context_of(config, records=records), run, form=form, language=lang)
+    data = document(context_of(config, records=records), run, form=form, language=lang)
     if output is None:
-        sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
+        sys.stdout.buffer.write(data)
         return
-    save(Path(output), text)
+    save(Path(output), data)
     click.echo(f"{output}: run {run} as {form}", err=True)
