@@ -14,6 +14,7 @@ from runner.steps.parts.answers import Answers, failure
 from runner.steps.parts.bundle import bundle, unbundle
 from runner.steps.parts.kind import Mistake, Probe
 from runner.steps.probes import PROBE, PROBES, Probing, kind_of, listed, mistakes, probes_of
+from runner.units import duration_s
 
 _AS_ALLOWED = "rows that may differ"
 
@@ -51,6 +52,9 @@ class Verify(Probe):
                 "items": {"type": "string", "pattern": "^https?://[^\\s]+$"},
                 "description": "Pages that must answer with status 200.",
             },
+            "probe_timeout": part.duration(
+                "How long one probe may take; one that hangs is ended and failed, and the others are made.", "2m"
+            ),
             "baseline": {
                 "type": "array",
                 "items": {"enum": list(base.PARTS)},
@@ -119,7 +123,7 @@ class Verify(Probe):
             scripts.append(base.taking(parts, wish.facts))
         if not scripts:
             return Script(text=":\n")
-        return bundle(scripts)
+        return bundle(scripts, limit_s=duration_s(wish.params.get("probe_timeout", "2m")))
 
     def read(self, wish: Wish, done: Completed, found: Check | None) -> Verdict:
         probes, parts = list(probes_of(wish)), wish.params.get("baseline") or []

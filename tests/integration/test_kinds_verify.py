@@ -82,6 +82,21 @@ def test_all_probes_are_made_in_one_script_and_all_failures_named(shells: Hand, 
     assert "tw'o" not in ran.done.stderr.decode()
 
 
+def test_a_probe_that_hangs_is_ended_and_the_others_are_made(shells: Hand) -> None:
+    probes = [
+        {"disk": {"path": "/"}},
+        {"wait": {"file": "/not/there", "timeout": "77s", "every": "77s"}},
+        {"load": {"available": "100%"}},
+    ]
+    began = time.monotonic()
+    ran = shells.do("verify", {"probes": probes, "probe_timeout": 1})
+    assert time.monotonic() - began < 30
+    assert [probe["ok"] for probe in ran.values["probes"]] == [True, False, False]
+    assert ran.problem.startswith("2 failed: it took longer than 1 s, and was ended; memory: expected")
+    left = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert "sleep 77" not in left
+
+
 def test_a_baseline_tells_what_became_different(tmp_path: Path, credit: dict[str, Any]) -> None:
     hand = Hand(root=tmp_path)
     count = {"loans": {"sql": {**credit, "query": "select count(*) as n from loans"}, "may": "grow"}}

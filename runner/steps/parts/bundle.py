@@ -21,17 +21,19 @@ ERRORS = 4096
 _HEAD = re.compile(rb"rawat:bundled=([0-9]+)\t([0-9]+)\t([0-9]+)\t([0-9]+)\n")
 
 
-def bundle(scripts: Sequence[Script]) -> Script:
-    """One script for all of them. Raises InvalidInput for one that sh does not read."""
+def bundle(scripts: Sequence[Script], *, limit_s: float) -> Script:
+    """
+    One script for all of them, each ended after `limit_s` seconds. Raises InvalidInput for one that sh does not read.
+    """
     env: dict[str, str | Secret] = {}
-    parts = [script(("bundle",), {"most": str(_most(len(scripts)))})]
+    parts = [script(("bundle",), {"most": str(_most(len(scripts))), "limit": str(max(1, round(limit_s)))})]
     for number, each in enumerate(scripts):
         if each.interpreter != "sh" or each.save_to is not None or not isinstance(each.stdin, bytes | None):
             raise InvalidInput("only plain shell scripts can be carried out together")
         names = {name: f"RAWAT_PART_{number}_{name}" for name in each.env}
         env |= {names[name]: value for name, value in each.env.items()}
         given = [f"{name}=${{{names[name]}}}\nexport {name}" for name in names]
-        parts.append("\n".join(["begin", "(", *given, _own(each.text), _closing(each, number)]))
+        parts.append("\n".join(["(", *given, _own(each.text), _closing(each, number)]))
     return Script(text="\n".join(parts), env=env)
 
 
@@ -72,8 +74,8 @@ def _own(whole: str) -> str:
 def _closing(each: Script, number: int) -> str:
     kept = ') >"$bundle/out" 2>"$bundle/err"'
     if not isinstance(each.stdin, bytes):
-        return f"\n{kept} </dev/null\nanswer {number} $?\n"
+        return f"\n{kept} </dev/null &\nanswer {number}\n"
     given, mark = each.stdin.decode().removesuffix("\n"), "RAWAT_STDIN"
     while mark in given:
         mark += "_"
-    return f"\n{kept} <<'{mark}'\n{given}\n{mark}\nanswer {number} $?\n"
+    return f"\n{kept} <<'{mark}' &\n{given}\n{mark}\nanswer {number}\n"

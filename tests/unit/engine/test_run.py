@@ -578,10 +578,10 @@ def test_a_watch_judges_all_its_answers_together(tmp_path: Path) -> None:
     part = "rawat:status=200\nrawat:ms=6\nrawat:body=\n"
     load = "rawat:MemTotal=1\n"
     framed = f"rawat:bundled=0\t0\t{len(load)}\t0\n{load}\nrawat:bundled=1\t0\t{len(part)}\t0\n{part}\n"
-    ended = run(
-        tmp_path, f"{text} watch: {{for: 3s, every: 1s}}}}]}}\n", {"a": FakeHost(answers=lambda _: done(framed))}
-    )
+    fake = FakeHost(answers=lambda _: done(framed))
+    ended = run(tmp_path, f"{text} watch: {{for: 3s, every: 1s}}}}]}}\n", {"a": fake})
     assert ended.code == 1
+    assert len(fake.launches) == 4, "both probes in one trip, each time"
     assert "expected p99 of at most 5 ms, found 6 ms in 4" in ended.record.hosts["a"].steps["up"].attempts[-1].problem
 
 
