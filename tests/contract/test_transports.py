@@ -31,7 +31,7 @@ from tests.bed.packages import ensure
 from tests.bed.process import alive, until
 from tests.bed.sshd import LoopbackSshd, account
 
-SHELLS = {"dash": ("dash",), "bash": ("bash", "--posix"), "busybox": ("sh",), "bare": ("sh",)}
+SHELLS = {"dash": ("dash",), "bash": ("bash", "--posix"), "busybox": ("sh",)}
 REAL = ("ssh", *SHELLS)
 DEAD = ("proven", "no trace left")
 """What a kill may say that reached everything: the first where root runs the tests on a machine with systemd."""
@@ -93,14 +93,19 @@ def busybox_only(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {"PATH": str(folder), "HOME": os.environ["HOME"], "USER": "root", "LOGNAME": "root"}
 
 
-@pytest.fixture(scope="module")
-def bare_only(tmp_path_factory: pytest.TempPathFactory, busybox_only: dict[str, str]) -> dict[str, str]:
-    """The same without setsid."""
-    folder = tmp_path_factory.mktemp("bare")
+@pytest.fixture
+def bare(tmp_path: Path, busybox_only: dict[str, str]) -> Iterator[Bed]:
+    """Busybox alone, and without its setsid."""
+    folder = tmp_path / "bare"
+    folder.mkdir()
     for entry in Path(busybox_only["PATH"]).iterdir():
         if entry.name != "setsid":
             (folder / entry.name).symlink_to(entry.readlink())
-    return {**busybox_only, "PATH": str(folder)}
+    env = {**busybox_only, "PATH": str(folder)}
+    transport = LocalTransport(shell=("sh",), env=env, spool=str(tmp_path / "spool"))
+    made = Bed(transport, Host(name="here", address="localhost", transport="local"))
+    yield made
+    made.close()
 
 
 @pytest.fixture(params=REAL)
@@ -114,8 +119,6 @@ def real(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> Bed:
     if name == "ssh":
         return over_ssh(request.getfixturevalue("sshd"))
     env = request.getfixturevalue("busybox_only") if name == "busybox" else None
-    if name == "bare":
-        env = request.getfixturevalue("bare_only")
     transport = LocalTransport(shell=SHELLS[name], env=env, spool=str(tmp_path / "spool"))
     return Bed(transport, Host(name="here", address="localhost", transport="local"))
 
@@ -393,6 +396,13 @@ def test_a_deadline_ends_what_ignores_term_and_what_left_the_group(bed: Bed, rea
     assert len(pids) == 3
     until("all are gone", lambda: not any(alive(pid) for pid in pids), limit_s=5)
     assert bed.run("echo next").stdout == b"next\n"
+
+
+def test_without_setsid_the_promises_hold(bare: Bed) -> None:
+    test_a_deadline_ends_what_ignores_term_and_what_left_the_group(bare, False)
+    test_a_script_may_kill_its_group_and_no_more(bare)
+    test_output_comes_while_the_step_runs(bare)
+    test_an_attempt_is_started_once_whoever_asks(bare)
 
 
 def test_a_deadline_is_never_early(bed: Bed) -> None:
