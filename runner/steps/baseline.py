@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from runner.errors import InvalidInput
 from runner.model import Facts
 from runner.seams import Script
 from runner.steps.dialects.packages import none_known, packages
@@ -18,6 +20,8 @@ DIFFERENCES = (
     *("removed-packages", "changed-packages", "new-packages", "gone-mounts"),
 )
 """What may be different. A service that is new is none of them."""
+
+AS_ALLOWED = "rows that may differ"
 
 
 def taking(parts: Sequence[str], facts: Facts | None) -> Script:
@@ -75,3 +79,31 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[t
 
 def _without(some: Any, others: Any) -> list[str]:
     return sorted(set(some) - set(others))
+
+
+def compared(params: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Every difference from the earlier baseline. Raises InvalidInput where that is none."""
+    before = params.get("against")
+    if before is None:
+        return []
+    if isinstance(before, str):
+        try:
+            before = json.loads(before)
+        except ValueError as error:
+            raise InvalidInput(f"against: this is no baseline: {error}") from error
+    wanted = [*(params.get("baseline") or ()), *(["rows"] if params.get("rows") else [])]
+    missing = [name for name in wanted if not isinstance(before, Mapping) or name not in before]
+    if missing:
+        raise InvalidInput(f"against: the earlier baseline has no {', '.join(missing)}")
+    found = list(differences(before, now))
+    for name, given in (params.get("rows") or {}).items():
+        was, value, may = before["rows"].get(name), now["rows"].get(name), given.get("may", "equal")
+        if name in now["rows"] and was != value:
+            fine = may == "differ" or (may == "grow" and _grew(was, value))
+            wanted_ = f"at least {was}" if may == "grow" else was
+            found.append((AS_ALLOWED if fine else "rows", f"rows {name}: expected {wanted_}, found {value}"))
+    return found
+
+
+def _grew(was: Any, value: Any) -> bool:
+    return isinstance(was, int | float) and isinstance(value, int | float) and value > was

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from runner.errors import InvalidInput
 from runner.seams import Check, Completed, Script, Verdict, Wish
 from runner.steps import baseline as base
 from runner.steps.parts import schema as part
@@ -15,8 +13,6 @@ from runner.steps.parts.bundle import bundle, unbundle
 from runner.steps.parts.kind import Mistake, Probe
 from runner.steps.probes import PROBE, PROBES, Probing, kind_of, listed, mistakes, probes_of
 from runner.units import duration_s
-
-_AS_ALLOWED = "rows that may differ"
 
 
 class Verify(Probe):
@@ -113,6 +109,10 @@ class Verify(Probe):
         found: list[Mistake] = [
             (("probes", *where), message, word) for where, message, word in mistakes(params.get("probes"))
         ]
+        rows = params.get("rows")
+        for name, given in rows.items() if isinstance(rows, Mapping) else ():
+            if isinstance(given, Mapping) and not kind_of("sql").reads_only(given.get("sql")):
+                found.append((("rows", name, "sql"), "this would change the host; 'verify' only looks", ""))
         if "against" in params and not ({"baseline", "rows"} & params.keys()):
             found.append((("against",), "say under 'baseline' or 'rows' what is to be compared", ""))
         return found
@@ -144,8 +144,8 @@ class Verify(Probe):
             "count": len(probes),
         }  # fmt: skip
         now, lost = _baseline(wish, probes, verdicts, answers[-1] if parts else None)
-        told = _compared(wish.params, now) if not lost else []
-        allowed = (*wish.params.get("allow", ("changed-packages", "new-packages")), _AS_ALLOWED)
+        told = base.compared(wish.params, now) if not lost else []
+        allowed = (*wish.params.get("allow", ("changed-packages", "new-packages")), base.AS_ALLOWED)
         problems += [*lost, *(text for what, text in told if what not in allowed)]
         values |= {"failed": problems, "baseline": now, "differences": [text for _, text in told]}
         tried = len(probes) + bool(parts)
@@ -191,34 +191,6 @@ def _baseline(
             if verdict.ok
         }
     return now, lost
-
-
-def _compared(params: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Every difference from the earlier baseline. Raises InvalidInput where that is none."""
-    before = params.get("against")
-    if before is None:
-        return []
-    if isinstance(before, str):
-        try:
-            before = json.loads(before)
-        except ValueError as error:
-            raise InvalidInput(f"against: this is no baseline: {error}") from error
-    wanted = [*(params.get("baseline") or ()), *(["rows"] if params.get("rows") else [])]
-    missing = [name for name in wanted if not isinstance(before, Mapping) or name not in before]
-    if missing:
-        raise InvalidInput(f"against: the earlier baseline has no {', '.join(missing)}")
-    found = list(base.differences(before, now))
-    for name, given in (params.get("rows") or {}).items():
-        was, value, may = before["rows"].get(name), now["rows"].get(name), given.get("may", "equal")
-        if name in now["rows"] and was != value:
-            fine = may == "differ" or (may == "grow" and _grew(was, value))
-            wanted_ = f"at least {was}" if may == "grow" else was
-            found.append((_AS_ALLOWED if fine else "rows", f"rows {name}: expected {wanted_}, found {value}"))
-    return found
-
-
-def _grew(was: Any, value: Any) -> bool:
-    return isinstance(was, int | float) and isinstance(value, int | float) and value > was
 
 
 def _all(problems: Sequence[str]) -> str:
