@@ -208,5 +208,6 @@ def test_probes_are_checked_where_they_stand(tmp_path: Path) -> None:
         "{command: ls}": "'command'",
     }.items():
         assert said in "; ".join(refused(tmp_path, text % probe, head)), probe
-    rows = "phases: {test: [{id: a, verify: {rows: {n: {sql: {engine: sqlite, database: /a, query: q, change: true}}}}}]}\n"
+    sql = "{engine: sqlite, database: /a, query: q, change: true}"
+    rows = f"phases: {{test: [{{id: a, verify: {{rows: {{n: {{sql: {sql}}}}}}}}}]}}\n"
     assert "this would change the host" in "; ".join(refused(tmp_path, rows))
