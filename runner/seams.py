@@ -389,13 +389,15 @@ class Reading:
     How a record is to be told, and what lies beside its events.
 
     `language` is a code of runner.report.language; `zone` is the reader's (None: the machine's own). `seals` has one
-    entry per sealed sitting: `{"sitting", "sealed_at", "sums_sha256", "signed", "signer", "sources"}`.
+    entry per sealed sitting: `{"sitting", "sealed_at", "sums_sha256", "signed", "signer", "sources"}`. `anchor` is the
+    first place outside that was told of this run's seal, as noted: `{"kind", "where", "at"}`; None where none was.
     """
 
     language: str = "en"
     zone: tzinfo | None = None
     running: bool = False
     seals: tuple[Mapping[str, Any], ...] = ()
+    anchor: Mapping[str, Any] | None = None
 
 
 class Reporter(Protocol):

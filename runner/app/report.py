@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from runner.app.prepare import settings_of
 from runner.app.read import record_of
 from runner.app.request import Context
 from runner.app.seals import seals
-from runner.errors import InvalidInput
+from runner.errors import DamagedRecord, InvalidInput
+from runner.journal import ledger
+from runner.journal.anchors import FOLDER, notes
 from runner.registry import Registry
 from runner.report.words import zone_of
 from runner.seams import Reading, Reporter
@@ -47,8 +51,25 @@ def report(context: Context, name: str, *, form: str, language: str) -> str:
         zone=zone_of(settings_of(context).timezone),
         running=running,
         seals=tuple(seals(records.path / record.run)),
+        anchor=_anchor(records.path, record.run),
     )
     return reporter.write(record, reading)
+
+
+def _anchor(records: Path, run: str) -> Mapping[str, Any] | None:
+    """The first note of an anchor made since the run was sealed. A claim: `rawat verify` is who checks it."""
+    if not (records / FOLDER).is_dir():
+        return None
+    try:
+        lines = [
+            entry.number
+            for entry in ledger.read(records)
+            if (entry.data.get("type"), entry.data.get("run")) == ("SEAL", run)
+        ]
+        made = [data for _, data in notes(records) if lines and int(data["lines"]) > lines[-1]]
+    except DamagedRecord:
+        return None
+    return {name: str(made[0][name]) for name in ("kind", "where", "at")} if made else None
 
 
 def save(path: Path, data: bytes) -> None:

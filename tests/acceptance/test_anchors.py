@@ -38,8 +38,10 @@ def test_the_holder_of_the_key_can_rewrite_all_but_the_anchors(
 ) -> None:
     """The attack that no chain and no signature shows: begin again, sign again. Each kind of anchor shows it."""
     records, file, repo = project.folder / "records", tmp_path / "heads.txt", tmp_path / "repo"
+    assert "No place outside was told of this run" in project.rawat("report").out
     assert project.rawat("anchor", str(file), str(repo), authority.url).code == 0
     assert "no anchor" not in project.rawat("verify", str(records)).out
+    assert "was told to a place outside (file: " in project.rawat("report").out
     checked = {
         "file": ("--anchor", str(file)),
         "git": ("--anchor", str(repo)),

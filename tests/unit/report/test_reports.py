@@ -21,7 +21,7 @@ from runner.report.language_verdict import sentences
 from runner.report.markdown import LIMIT, Markdown, code, prose
 from runner.report.svg import MOST_ROWS, timeline, whole
 from runner.report.table import COLUMNS, Csv
-from tests.unit.report.samples import RUN, SUMS, Night, bad_night, good_night, many, reading
+from tests.unit.report.samples import RUN, SUMS, Night, at, bad_night, good_night, many, reading
 from tests.unit.report.test_hostile import Page
 
 
@@ -98,6 +98,10 @@ def test_how_to_verify_goes_with_what_there_is() -> None:
     unsigned = page_text(good_night())
     assert "This record is not signed." in unsigned and "ssh-keygen" not in unsigned
     assert f"rawat verify {RUN}" in unsigned
+    assert "No place outside was told of this run" in signed
+    anchored = replace(reading(signed=True), anchor={"kind": "git", "where": "<b>/srv/x", "at": at(900_000)})
+    text = Html().write(good_night(), anchored)
+    assert "was told to a place outside (git: &lt;b&gt;/srv/x) on" in text
     unsealed = page_text(replace(good_night(), sealed=False), sealed=False)
     assert "The record is not sealed" in unsealed and "sha256sum" not in unsealed
 
