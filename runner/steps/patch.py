@@ -36,7 +36,8 @@ class Patch(HostKind):
         "Values: `packages` (what waited: `name`, `installed`, `candidate`, `origin`, `security`, `left`: why it was "
         "left out, `way_back`: whether the installed version could be had again), `count`, `security_count`, `held`, "
         "`kept_back`, `upgraded` (`name`, `from`, `to`), `restored` (the same, of `back`), `no_way_back`, `new`, "
-        "`removed`, `conffiles`, `repaired`, `broken`, `restart` (services that run files which are replaced), "
+        "`removed`, `conffiles`, `repaired`, `broken`, `restart` (services that run files which are replaced; "
+        "only root can look, see `restart_looked`), "
         "`restart_why` (why they were not restarted), `restarted`, `reboot_required`, `reboot_reason`, `lists_age_s`.",
         {
             "apply": part.choice("What to do.", ["list", "security", "all", "back"], "list"),
@@ -195,6 +196,7 @@ def _values(said: Answers) -> dict[str, Any]:
         "restored": [],
         "no_way_back": _versions(said, "no_way_back"),
         "restart": list(dict.fromkeys(row[0] for row in said.fields("restart"))),
+        "restart_looked": said.text("restart_looked") == "yes",
         "restart_why": {row[0]: row[1] for row in said.fields("restart") if len(row) == 2},
         "restarted": list(said.every("restarted")),
         "reboot_required": bool(said.text("reboot")),

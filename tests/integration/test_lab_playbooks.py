@@ -217,6 +217,7 @@ def test_patching_looks_by_itself_and_upgrades_when_asked(
     assert looked.code == 0, looked.all
     waiting = step_of(project.record(), "a", "waiting")["values"]
     assert {"bed-app", "bed-kernel", "bed-dep"} <= {package["name"] for package in waiting["packages"]}
+    assert waiting["restart_looked"] is False, "not by this user"
     assert "1.0" in lab.host("a").exec("dpkg-query -W bed-app").stdout
     # Another program is at work on b until the upgrade has waited for it; the balancer writes down what it was told.
     holder = "import fcntl, glob, os, time; f = open('/var/lib/dpkg/lock-frontend', 'w'); fcntl.lockf(f, fcntl.LOCK_EX)"
@@ -260,6 +261,7 @@ def test_patching_looks_by_itself_and_upgrades_when_asked(
         assert "level=ours" in lab.host(name).exec("cat /etc/bed-app.conf").stdout
         after = step_of(record, name, "after")["values"]
         assert after["broken"] == []
+        assert (after["restart_looked"], after["restart"]) == (True, [])
         assert after["reboot_required"] is True
     assert [len(batch["hosts"]) for batch in record["batches"]] == [1, 1]
 

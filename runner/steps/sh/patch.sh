@@ -40,6 +40,7 @@ carry_out() {
 aftermath() {
 	broken >"$work/broken"
 	sed 's/^/rawat:broken=/' "$work/broken"
+	say restart_looked "$([ "$(id -u)" = 0 ] && echo yes || echo no)"
 	if [ "$apply" = list ]; then stale | sed 's/^/rawat:restart=/'; else restart_stale >"$work/restarts"; cat "$work/restarts"; fi
 	reason=$(reboot_reason | head -n 1)
 	if [ -n "$reason" ]; then say reboot "$reason"; fi
