@@ -18,6 +18,7 @@ from runner.frozen import frozen
 from runner.index.sqlite import open_index
 from runner.journal.acts import add_act
 from runner.journal.folder import Records
+from runner.model import PHASES
 from runner.record import RunRecord, by_executor, checklist
 
 
@@ -38,6 +39,29 @@ def sign_item(context: Context, name: str, *, item: str, verdict: str, note: str
     if verdict in ("na", "waive") and not note:
         raise InvalidInput(f"'{verdict}' needs a reason", hint="give it with --note")
     return _say(context, records, record, "sign-off", running, {"item": item, "verdict": verdict, "note": note})
+
+
+def sign_planned(context: Context, name: str, *, item: str, verdict: str, note: str) -> str:
+    """
+    A word on an item of a saved plan, before it runs: it counts for every run of that very plan. As whom it was signed.
+
+    Raises InvalidInput for a plan or an item there is not, GateClosed where the plan comes out as another one now.
+    """
+    from runner.app.approve import prepare_saved
+
+    prepared = prepare_saved(context, name)
+    known = [*PHASES, *(entry.id for entry in prepared.plan.playbook.checklist)]
+    if item not in known:
+        raise InvalidInput(f"the plan has no checklist item '{item}'{likely(item, known)}")
+    if verdict in ("na", "waive") and not note:
+        raise InvalidInput(f"'{verdict}' needs a reason", hint="give it with --note")
+    signer = signer_of(prepared.settings, context.environment)
+    person = identity.who(context.environment)
+    by = signer.principal if signer else identity.name_of(person)
+    said = {"item": item, "verdict": verdict, "note": note, "by": by, "who": person}
+    at = moment(SystemClock().now())
+    add_act(prepared.settings.records, "sign-off", at=at, plan=prepared.plan.digest, said=said, signer=signer)
+    return signer.principal if signer else ""
 
 
 def sign_review(context: Context, name: str, *, verdict: str, note: str) -> Said:

@@ -107,7 +107,7 @@ def assemble(
         around,
         link=_links(settings, run_id, owner, password),
         secrets=secrets,
-        signed=lambda item: _signed(records, run_id, item),
+        words=lambda began: records.acts(run_id, plan.digest, since=began),
         same_machine=settings.same_machine_allowed,
         meanwhile=_load_the_rest,
         earlier=earlier.events if earlier else (),
@@ -155,10 +155,6 @@ def _links(settings: Settings, run_id: str, owner: str, password: Secret | None)
         )
 
     return link
-
-
-def _signed(records: Records, run_id: str, item: str) -> bool:
-    return any(act.get("item") == item and act.get("verdict") in ("pass", "waive") for act in records.acts(run_id))
 
 
 def _load_the_rest() -> None:

@@ -93,7 +93,7 @@ def carry_out(
         made.sitting.seal(at=moment(made.clock.now()), exit_code=code, summary=summary, signer=signer)
         if not made.stop.leave.is_set():
             made.run.close()
-    record = made.run.record(made.records.acts(made.id))
+    record = made.run.record()
     trouble = _index(prepared.settings, record)
     return Finished(run=made.id, record=record, exit_code=code, records=made.records, index_trouble=trouble)
 

@@ -9,6 +9,7 @@ from runner.cli.console import context_of, setting_options
 
 @click.command()
 @click.argument("run", default="last")
+@click.option("--plan", default="", metavar="PLAN", help="Instead of a run: a saved plan, by its file or digest.")
 @click.option("--item", default="", metavar="ID", help="Of a checklist item: pass, fail, na or waive.")
 @click.option("--review", is_flag=True, help="Of the run as a whole: pass or fail.")
 @click.option(
@@ -24,6 +25,7 @@ from runner.cli.console import context_of, setting_options
 @setting_options
 def sign(
     run: str,
+    plan: str,
     item: str,
     review: bool,
     delay: str | None,
@@ -36,7 +38,8 @@ def sign(
     """
     Record a person's word on a RUN: one of --item, --review and --delay; signed by the key where one is configured.
 
-    Exit code 9 where something that is required is still open.
+    With --plan the word stands before the run, and counts for every run of that very plan. Exit code 9 where something
+    that is required is still open.
     """
     from runner.app import acts
     from runner.errors import InvalidInput
@@ -46,6 +49,12 @@ def sign(
     context = context_of(config, records=records)
     if sum((bool(item), review, delay is not None)) != 1:
         raise InvalidInput("say one of --item ID, --review, --delay CAUSE")
+    if plan:
+        if not item:
+            raise InvalidInput("of a plan an --item ID can be signed; `rawat approve` is for the plan as a whole")
+        key = acts.sign_planned(context, plan, item=item, verdict=verdict, note=note)
+        click.echo(f"recorded on the plan: {item}: {verdict} ({f'signed by {key}' if key else 'not signed by a key'})")
+        return 0
     if item:
         said = acts.sign_item(context, run, item=item, verdict=verdict, note=note)
         what = f"{item}: {verdict}"

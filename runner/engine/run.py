@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -37,7 +37,7 @@ class Run:
         *,
         link: Callable[[Host], Link],
         secrets: Mapping[str, Secret],
-        signed: Callable[[str], bool] = lambda item: False,
+        words: Callable[[str], Sequence[Mapping[str, Any]]] = lambda began: (),
         same_machine: bool = False,
         meanwhile: Callable[[], None] = lambda: None,
         earlier: Sequence[Sequence[Event]] = (),
@@ -46,6 +46,8 @@ class Run:
         """
         `meanwhile` is called once, while the hosts are being connected to.
 
+        `words` are what people have said of the run so far, and of items of its plan before it began (at that moment).
+
         `earlier` are the events of earlier sittings, `past` what they left on each host: hosts that finished well
         then are not touched again.
         """
@@ -53,7 +55,7 @@ class Run:
         self.around = around
         self._links = {host.name: link(host) for host in plan.hosts}
         self._secrets = secrets
-        self._signed = signed
+        self._words = words
         self._same_machine = same_machine
         self._meanwhile = meanwhile
         self._earlier = earlier
@@ -80,7 +82,7 @@ class Run:
         self.around.bus.emit(SittingEnded(exit_code=code, stopped_by=self.around.stop.how, not_started=not_started))
         return code
 
-    def record(self, acts: Iterable[Mapping[str, Any]] = ()) -> RunRecord:
+    def record(self) -> RunRecord:
         """What the run came to so far, this sitting and those before it. Each event is folded once."""
         if self._folding is None:
             from runner.record import Folding
@@ -93,7 +95,15 @@ class Run:
         fresh = self.around.bus.events[self._folded :]
         self._folded += len(fresh)
         self._folding.feed(fresh)
-        return self._folding.record(acts)
+        return self._folding.record(self._said())
+
+    def _said(self) -> Sequence[Mapping[str, Any]]:
+        first = next((event for events in (*self._earlier, self.around.bus.events) for event in events), None)
+        return self._words(first.at) if first else ()
+
+    def _signed(self, item: str) -> bool:
+        """Whether somebody has spoken for an item already, so that what waits for it may go on."""
+        return any(word.get("item") == item and word.get("verdict") in ("pass", "waive") for word in self._said())
 
     def kill(self) -> None:
         """From another thread: end what runs on the hosts now, as at a deadline."""

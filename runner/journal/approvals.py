@@ -72,8 +72,8 @@ def approvals_of(
     }
     latest: dict[str, Approval] = {}
     for path in files:
-        if path.name not in known:
-            continue  # interrupted before it counted
+        if path.name not in known or not path.name.endswith(("-approve.json", "-reject.json")):
+            continue  # interrupted before it counted; or a word on an item
         text = path.read_bytes()
         if sha256(text) != known[path.name]:
             raise DamagedRecord("this approval is not the one that the ledger knows", where=str(path))

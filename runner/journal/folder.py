@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import DamagedRecord, InvalidInput, JournalError
-from runner.events import Event, from_json
+from runner.events import Event, SittingStarted, from_json
 from runner.frozen import frozen
 from runner.journal.append import make_folder, sha256
 
@@ -113,19 +113,29 @@ class Records:
         numbers = sorted(int(entry.name) for entry in (self.path / run).iterdir() if entry.name.isdigit())
         return tuple(read_sitting(self.path / run / str(number), number) for number in numbers)
 
-    def acts(self, run: str) -> tuple[Mapping[str, Any], ...]:
-        """What people said of a run, in order. Raises DamagedRecord."""
-        if not (self.path / run / "acts").is_dir():
+    def acts(self, run: str, plan: str, *, since: str = "") -> tuple[Mapping[str, Any], ...]:
+        """
+        What people said of a run, in order. Raises DamagedRecord.
+
+        First come words on items of its `plan` (a digest) that were said before it began, at `since`.
+        """
+        there = [(self.path / run / "acts").is_dir(), bool(plan) and (self.path / "plans" / plan).is_dir()]
+        if not any(there):
             return ()
         from runner.journal.acts import read_acts
 
-        return read_acts(self.path, run=run)
+        before = read_acts(self.path, plan=plan) if there[1] else ()
+        words = [act for act in before if act.get("act") == "sign-off" and (not since or str(act.get("at")) <= since)]
+        return (*words, *(read_acts(self.path, run=run) if there[0] else ()))
 
     def record(self, run: str) -> RunRecord:
         """Raises DamagedRecord where a line in the middle is bad."""
         from runner.record import fold  # not needed to begin a run
 
-        return fold([sitting.events for sitting in self.sittings(run)], self.acts(run))
+        sittings = [sitting.events for sitting in self.sittings(run)]
+        first = next((event for events in sittings for event in events[:1] if isinstance(event, SittingStarted)), None)
+        acts = self.acts(run, first.plan, since=first.at) if first else ()
+        return fold(sittings, acts)
 
     def running(self, run: str) -> bool:
         return any(sitting.running for sitting in self.sittings(run))

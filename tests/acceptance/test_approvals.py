@@ -132,3 +132,21 @@ def test_what_is_no_plan(project: Project) -> None:
     assert project.rawat("approve", "p.yml").code == 2
     assert project.rawat("run").code == 2
     assert project.rawat("run", "--plan", "abc").code == 2
+
+
+def test_an_item_is_signed_before_the_run_and_counts_for_that_plan_alone(project: Project) -> None:
+    project.playbook("checklist: [{id: told, phase: document, text: The desk was told, by: hand}]\n" + BOOK)
+    digest = saved(project).stem
+    assert project.rawat("sign", "--plan", digest, "--item", "tolled").code == 2
+    assert project.rawat("sign", "--plan", digest).code == 2
+    assert project.rawat("approve", digest, environment=key_of("bob")).code == 0
+    said = project.rawat("sign", "--plan", digest, "--item", "told", "--note", "by phone", environment=key_of("bob"))
+    assert said.code == 0 and "signed by bob@example.com" in said.out
+    assert project.rawat("run", "--plan", digest, environment={"RAWAT_POLICY_APPROVALS": "1"}).code == 0, "no 9"
+    item = next(item for item in project.record()["checklist"] if item["id"] == "told")
+    assert (item["state"], item["by"], item["note"]) == ("pass", "bob@example.com", "by phone")
+    assert project.rawat("verify").code == 0
+    assert project.rawat("run", "p.yml", "-e", "word=ho").code == 9, "another plan"
+    (word,) = (project.folder / "records" / "plans" / digest).glob("*-sign-off.json")
+    word.write_text(word.read_text().replace("by phone", "by mail"))
+    assert project.rawat("verify").code == 1

@@ -157,7 +157,7 @@ def test_acts_follow_each_other_and_stand_in_the_ledger(records: Path) -> None:
     for note in ("one", "two"):
         add_act(records, "sign-off", run=run, at=AT, said={"item": "x", "verdict": "pass", "note": note, "by": "dewi"})
     assert code(records) == NOT_SIGNED
-    assert [act["note"] for act in Records(records).acts(run)] == ["one", "two"]
+    assert [act["note"] for act in Records(records).acts(run, "")] == ["one", "two"]
     second = records / run / "acts" / "0002-sign-off.json"
     raw = second.read_bytes()
     second.write_bytes(raw.replace(b"two", b"TWO"))
