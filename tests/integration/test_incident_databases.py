@@ -28,9 +28,9 @@ def slow(pg: dict[str, Any], hand: Hand) -> Iterator[dict[str, Any]]:
     where = {**pg, "database": "slow"}
     sql = """create role app login; create table loans (id int primary key, branch text, "open-ed" bool, note text)
       with (autovacuum_enabled = off);
-    insert into loans select g, 'b ' || g % 100, true, repeat(md5(g::text), 3) from generate_series(1, 60000) g;
-    insert into loans select g, 'b ' || g, true, repeat(md5(g::text), 3) from generate_series(60001, 90000) g;
-    delete from loans where id > 60000; analyze loans; create table sorted as select id, note from loans;
+    insert into loans select g, 'b ' || g % 1000, true, repeat(md5(g::text), 3) from generate_series(1, 100000) g;
+    insert into loans select g, 'b ' || g, true, '' from generate_series(100001, 130000) g;
+    delete from loans where id > 100000; analyze loans; create table sorted as select id, note from loans limit 60000;
     grant all on loans, sorted to app"""
     ask(hand, where, sql + "; create extension pg_stat_statements", change=True)
     ask(hand, where, QUERY)
@@ -119,7 +119,7 @@ def test_sorts_on_disk_get_memory_and_what_is_no_help_is_taken_back(
     assert ask(hand, slow, setting).values["value"] == "work_mem=16MB"
     ask(hand, {**slow, "database": "postgres"}, "alter database slow reset work_mem", change=True)
     # An index that is made for a statement that takes its time elsewhere is no help, and is dropped again.
-    query = "select pg_sleep(0.2) from (select count(*) as n from loans where branch = 'b 77') as c where n > 0"
+    query = "select pg_sleep(0.6) from (select count(*) as n from loans where branch = 'b 77') as c where n > 0"
     said = project.rawat("run", book, *words, "-e", f"query={json.dumps(query)}", environment=env)
     assert said.code == 1, said.out + said.err
     assert "still slow, and nothing that was done for it is a help" in said.out
