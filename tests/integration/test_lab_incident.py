@@ -103,6 +103,14 @@ def test_a_fixed_release_goes_from_node_to_node_and_a_bad_one_no_further_than_th
     assert told("pg", "curl -s http://127.0.0.1:8099/") == "release 1.0"
     for name in NODES[1:]:
         assert told(name, "ls /srv/payment") == "current\nreleases"
+    # One that is well until it has traffic is taken out of it first, then back.
+    busy = "(self.path == '/pay' or 'undrain releases/1.2' not in open('/srv/payment/balancer').read())"
+    said = fix(payment, "1.2", SERVE.replace("NAME", "1.2").replace('self.path != "/pay" or FIXED', busy))
+    assert said.code == 1, said.all
+    assert step_of(payment.record(), "pg", "under-traffic")["outcome"] == "failed"
+    told_balancer = told("pg", "tail -n 4 /srv/payment/balancer").splitlines()
+    assert told_balancer == ["drain releases/1.0", "undrain releases/1.2", "drain releases/1.2", "undrain releases/1.0"]
+    assert told("pg", "curl -s http://127.0.0.1:8099/") == "release 1.0"
     said = fix(payment, "1.3", release("1.3", fixed=True), hosts="pg:maria")
     assert said.code == 0, said.all
     record = payment.record()
