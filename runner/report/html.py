@@ -92,7 +92,6 @@ def _page(record: RunRecord, reading: Reading, t: Language) -> dict[str, Any]:
         "bar": svg.whole({part.cause: part.run_ms for part in parts}, tuple(CAUSE_WORDS)),
         "restored": html_proof.restored(record, reading, t),
         "departures": html_parts.departures(record, reading, t),
-        "noticed": record.troubles,
         "left_out": html_parts.left_out(record, t),
         "answers": html_parts.answers(record, reading, t),
         "machines": html_hosts.machines(record, reading, t),

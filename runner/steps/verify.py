@@ -205,4 +205,4 @@ def _short(values: Mapping[str, Any]) -> dict[str, Any]:
 def _told(tried: int, told: Sequence[tuple[str, str]], wish: Wish) -> str:
     if "against" in wish.params:
         return f"{tried} probes, {len(told)} differences that are allowed"
-    return f"{tried} probes, all good"
+    return f"{tried} probe{'' if tried == 1 else 's'}, all good"
