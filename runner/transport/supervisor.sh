@@ -444,8 +444,7 @@ r_pump() {
     # Sends $r_d.$2 from byte $3 to its present end as kind $1, at most 64 MiB at once; r_at is where it stopped, and
     # r_ck the sum of what stands before it.
     r_at=$3
-    r_z=$("$r_wc" -c <"$r_d.$2") || return
-    r_z=$((r_z))
+    r_size "$r_d.$2" || return
     [ $r_z != "$r_at" ] || return
     if [ $r_z -lt "$r_at" ] || { [ -n "$r_ck" ] && r_sum "$2" && [ "$r_ck" != "$r_v" ]; }; then
         # the script truncated it, and may have written more since: what there is now is new
@@ -463,6 +462,14 @@ r_pump() {
     r_v=
     [ $r_at = 0 ] || r_sum "$2"
     r_ck=$r_v
+}
+
+r_size() {
+    # Sets r_z to the size of file $1. By ls: the wc of busybox reads the file, and while it grows as fast, never ends.
+    # shellcheck disable=SC2046  # split it shall be
+    set -- $("$r_ls" -ln "$1")
+    r_z=$5
+    [ -n "$r_z" ]
 }
 
 r_sum() {
@@ -510,7 +517,9 @@ r_watch() {
 }
 
 r_big() {
-    r_z=$("$r_wc" -c <"$r_d.out") r_y=$("$r_wc" -c <"$r_d.err")
+    r_size "$r_d.out" || return
+    r_y=$r_z
+    r_size "$r_d.err" || return
     [ $((r_z + r_y)) -gt "$r_lim" ]
 }
 
