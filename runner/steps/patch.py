@@ -234,9 +234,10 @@ def _summary(apply: str, values: Mapping[str, Any]) -> str:
         return f"{values['count']} updates wait{security}{restarts}{reboot}"
     kept = f"; {len(values['conffiles'])} configuration files kept" if values["conffiles"] else ""
     restarted = f"; {len(values['restarted'])} services restarted" if values["restarted"] else ""
+    back = f"; {len(values['kept_back'])} kept back" if values["kept_back"] else ""
     moved = (
         f"{len(values['restored'])} packages put back"
         if apply == "back"
         else f"{len(values['upgraded'])} packages upgraded"
     )
-    return f"{moved}{kept}{restarted}{restarts}{reboot}"
+    return f"{moved}{back}{kept}{restarted}{restarts}{reboot}"

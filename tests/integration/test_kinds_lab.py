@@ -103,6 +103,9 @@ def test_apt_upgrades_keeps_what_the_administrator_wrote_and_goes_back(lab: Lab,
     restarted = box.do("patch", {"apply": "all", "exclude": "bed-dep", "restart": "restart"})
     assert (restarted.values["restarted"], restarted.values["restart"]) == (["bed-stale.service"], [])
     assert box.do("patch", {"apply": "list"}).values["restart"] == []
+    box.host.exec("cd /usr/lib/bed-stale; cp daemon next; chmod a-x next; mv next daemon")
+    fallen = box.do("patch", {"apply": "all", "exclude": "bed-dep", "restart": "restart"})
+    assert "restarted, and not up: bed-stale.service" in fallen.problem
 
     back = {"apply": "back", "versions": ran.values["upgraded"]}
     box.host.exec("mv /var/cache/apt/archives/bed-broken_1.0_all.deb /root")
@@ -122,6 +125,9 @@ def test_apt_upgrades_keeps_what_the_administrator_wrote_and_goes_back(lab: Lab,
 
 def test_a_new_dependency_comes_and_what_needs_an_excluded_one_is_left(lab: Lab, box: Box) -> None:
     lab.repository.publish("v2")
+    refused = box.do("patch", {"apply": "all", "exclude": "bed-newdep"})
+    assert "the upgrade needs bed-newdep, which is excluded: nothing was done" in refused.problem
+    assert "bed-app 1.0" in box.host.exec(STATES).stdout
     ran = box.do("patch", {"apply": "all"})
     assert ran.verdict.ok, ran.problem
     assert [row["name"] for row in ran.values["new"]] == ["bed-newdep"]
@@ -222,6 +228,13 @@ def test_rpm_packages_are_listed_upgraded_and_put_back(lab: Lab, manager: str) -
     assert secure.verdict.ok, secure.problem
     assert [row["name"] for row in secure.values["upgraded"]] == ["bed-rpm-app.noarch"]
     assert secure.values["conffiles"] == ["/etc/bed-rpm-app.conf.rpmnew"]
+    refused = box.do("patch", {"apply": "all", "exclude": ["bed-rpm-plain", "bed-rpm-newdep"], "refresh": False})
+    if manager == "zypper":
+        assert "needs bed-rpm-newdep, which is excluded: nothing was done" in refused.problem
+    else:
+        assert (refused.values["upgraded"], refused.values["kept_back"]) == ([], ["bed-rpm-dep"])
+        assert "1 kept back" in refused.verdict.summary
+    assert box.host.exec("rpm -q bed-rpm-dep").stdout.split() == ["bed-rpm-dep-1.0-1.noarch"]
     rest = box.do("patch", {"apply": "all", "exclude": "bed-rpm-plain"})
     assert rest.verdict.ok, rest.problem
     assert [row["name"] for row in rest.values["upgraded"]] == ["bed-rpm-dep.noarch"]

@@ -36,6 +36,17 @@ carry_out() {
 	moved
 }
 
+# What was to be upgraded and is not, since the package manager left it out.
+stayed() {
+	awk -F '\t' -v come="$work/come" 'FILENAME == come {
+			moved[$1] = 1
+			sub(/[.:](all|noarch|amd64|arm64|armhf|armv7hl|i[3-6]86|x86_64|aarch64|ppc64(le|el)|s390x|riscv64)$/, "", $1)
+			moved[$1] = 1
+			next
+		}
+		!($1 in moved) { print "rawat:kept_back=" $1 }' "$work/come" "$work/chosen"
+}
+
 # What is left half-way, and what wants a restart or a reboot.
 aftermath() {
 	broken >"$work/broken"
@@ -111,7 +122,10 @@ if [ "$apply" = back ]; then
 	[ "$dry" = yes ] || [ ! -s "$work/chosen" ] || carry_out downgrade
 else
 	choose
-	[ "$apply" = list ] || [ ! -s "$work/chosen" ] || carry_out upgrade $(cat "$work/chosen")
+	if [ "$apply" != list ] && [ -s "$work/chosen" ]; then
+		carry_out upgrade $(cat "$work/chosen")
+		stayed
+	fi
 fi
 aftermath
 [ "$code" = 0 ] || fail "the package manager ended with $code$(awk 'END { if (NR) printf ": %d packages are left half-configured", NR }' "$work/broken")"
