@@ -19,7 +19,13 @@ PASSWORD_S = 30.0
 PRELUDE = b"unset LC_ALL\n"
 """sudo itself speaks C, so that its words can be known again; what it starts shall not."""
 
+_EXPIRED = (
+    ("password is expired", "the account or its password has expired"),
+    ("account validation failure", "the account has expired, or is locked"),
+)
+"""sudo says these first, and then asks for a password all the same."""
 _REASONS = (
+    *_EXPIRED,
     ("password is required", "sudo asks for a password and none was given"),
     ("interactive authentication is required", "sudo asks for a password and none was given"),
     ("not in the sudoers", "this user is not in the sudoers file"),
@@ -36,7 +42,7 @@ _REASONS = (
     ("command not found", "sudo is not installed"),
     ("No such file", "sudo is not installed"),
 )
-_NEEDS_PASSWORD = _REASONS[0][1]
+_NEEDS_PASSWORD = _REASONS[len(_EXPIRED)][1]
 
 
 class Started(Protocol):
@@ -105,6 +111,8 @@ def _log_in(channel: Channel, user: str, host: str, password: Secret) -> None:
         if not chunk:
             raise _refused(host, user, _after(said, prompt, answered))
         said = (said + chunk)[-65536:]
+        if answered and b"password is expired" in said:  # it asks for a new one now, and would wait for it
+            raise _refused(host, user, _after(said, prompt, answered))
         asked = said.count(prompt.encode())
         if asked and not answered:
             answered = True

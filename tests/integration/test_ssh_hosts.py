@@ -498,6 +498,18 @@ def test_a_password_through_one_channel(start_sshd: Start, sudoer: Callable[[str
 
 
 @needs_root
+def test_a_password_that_has_expired_is_told_at_once(start_sshd: Start, sudoer: Callable[[str], str]) -> None:
+    """sudo would ask for a new one, and wait for it."""
+    name = sudoer("%s ALL=(ALL:ALL) ALL")
+    run(["chage", "-d", "0", name])
+    with as_(start_sshd, name) as bed:
+        bed.passwords = Passwords(PASSWORD)
+        session = bed.session()
+        with pytest.raises(BecomeRefused, match="the account or its password has expired"):
+            session.become("root")
+
+
+@needs_root
 @pytest.mark.parametrize(
     ("rules", "passwords", "why"),
     [
