@@ -25,10 +25,11 @@ def setup(ctx: Context) -> None:
 
 
 @task(help={"only": "Arguments for pytest.", "jobs": "Processes at once."})
-def test(ctx: Context, only: str = "", jobs: int = 2) -> None:
-    """All tests, real servers and hosts included."""
+def test(ctx: Context, only: str = "", jobs: int = 0) -> None:
+    """All tests, real servers and hosts included; one process more than processors, since most of them wait."""
     setup(ctx)
-    how = only or f"-n {jobs} --dist loadfile"
+    jobs = jobs or 1 + (os.cpu_count() or 1)
+    how = only or f"-n {jobs} --dist loadfile --durations 25"
     _run(ctx, f"{PYTHON} -m pytest {how}")
 
 
