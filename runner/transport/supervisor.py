@@ -65,7 +65,9 @@ class Supervisor:
         begun = time.monotonic()
         session = os.urandom(6).hex()
         text = request.supervisor(mark=mark, session=session, run_id=self._run_id, folder=folder, days=days)
-        channel.send(prelude + text)
+        with suppress(LinkLost):
+            # who ends at once, as sudo does that says no, reads no more; what it said is there to be heard all the same
+            channel.send(prelude + text)
         self._hello = self._hear_hello(begun + hello_s)
         self._round_trip_s = time.monotonic() - begun
         check_spool(self._hello, host)

@@ -12,12 +12,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from runner.errors import ProtocolError, TransportError
+from runner.errors import LinkLost, ProtocolError, TransportError
 from runner.model import Exit
 from runner.seams import Launch, Script
 from runner.transport import hello, request, sudo
 from runner.transport.ending import exit_of
+from runner.transport.refusals import NoSupervisor
 from runner.transport.sink import Kept, Sink
+from runner.transport.supervisor import Supervisor
 from runner.transport.watchdog import Watchdog
 
 
@@ -254,3 +256,33 @@ def test_importing_a_transport_loads_no_ssh_library(module: str) -> None:
     program = f"import sys, {module}; print([m for m in ('fabric', 'paramiko', 'invoke') if m in sys.modules])"
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"
+
+
+class Gone:
+    """A channel whose command has ended before it read anything."""
+
+    def __init__(self, *, alive: bool) -> None:
+        self._alive = alive
+
+    def send(self, data: bytes) -> None:
+        raise LinkLost("the link was lost: Socket is closed", host="web")
+
+    def recv(self, timeout_s: float) -> bytes:
+        if not self._alive:
+            raise LinkLost("the link was lost: the server is gone", host="web")
+        return b""
+
+    def why(self) -> str:
+        return "sudo: a password is required"
+
+    def close(self) -> None:
+        """Nothing is left to close."""
+
+
+def test_a_shell_that_ended_before_it_was_sent_anything_is_heard_all_the_same() -> None:
+    """sudo that says no may be quicker than we are; a link that is lost is still one."""
+    with pytest.raises(NoSupervisor) as caught:
+        Supervisor(Gone(alive=True), host="web", run_id="r")
+    assert "a password is required" in caught.value.said
+    with pytest.raises(LinkLost, match="the server is gone"):
+        Supervisor(Gone(alive=False), host="web", run_id="r")
