@@ -26,6 +26,7 @@ def prune(
     """
     from runner.app.prune import old_runs
     from runner.app.prune import prune as remove
+    from runner.hygiene import one_line
     from runner.report.words import short
 
     context = context_of(config, records=records)
@@ -35,7 +36,8 @@ def prune(
         show_json({"before": old.before, "old": [row["run"] for row in old.rows], "kept": old.kept, "removed": gone})
         return
     for row in old.rows:
-        click.echo(f"{short(str(row['run']))}  {row['started_at']}  {row['playbook']}  {row['outcome']}")
+        words = (short(str(row["run"])), row["started_at"], row["playbook"], row["outcome"])
+        click.echo("  ".join(one_line(str(word)) for word in words))
     for run, why in old.kept:
         click.echo(f"{short(run)}  stays: {why}")
     if yes:

@@ -53,7 +53,7 @@ def open_table(rows: Sequence[Mapping[str, Any]], zone: ZoneInfo | None) -> str:
             due = f", by {local(item['due'], zone)}" if item["due"] else ""
             how = "--review" if item["item"] == "review" else f"--item {one_line(item['item'])}"
             lines.append(
-                (run, one_line(str(row["playbook"])), one_line(item["item"]), item["waits_for"] + due,
+                (run, one_line(str(row["playbook"])), one_line(item["item"]), one_line(item["waits_for"]) + due,
                  f"rawat sign {run} {how}")
             )  # fmt: skip
     return _columns(lines)

@@ -1,0 +1,35 @@
+"""Many runs in a terminal and in a spreadsheet: what a record holds is hostile there too."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import replace
+
+import pytest
+
+from runner.record.compare import compare
+from runner.record.line import line
+from runner.report.runs import diff_text, open_table, runs_csv, runs_table
+from tests.unit.report.hostile import CORPUS, night_of
+from tests.unit.report.samples import bad_night
+
+
+@pytest.mark.parametrize("text", CORPUS.values(), ids=CORPUS)
+def test_hostile_texts_act_nowhere(text: str) -> None:
+    record = night_of(text)
+    record = replace(record, policy={**record.policy, "review": True})
+    row = line(record) | {"signed": None}
+    told = (
+        runs_table([row], None, zone_name="UTC"),
+        open_table([row], None),
+        diff_text(record.run, record.run, f"+{text}\n", compare(record, bad_night())),
+    )
+    for shown in told:
+        acts = [
+            c for c in shown if c not in "\n\t" and (ord(c) < 32 or 127 <= ord(c) < 160 or c in "\u202e\u2066\u200e")
+        ]
+        assert acts == []
+    rows = list(csv.reader(io.StringIO(runs_csv([row]))))
+    assert len(rows) == 2
+    assert not any(cell.lstrip().startswith(("=", "+", "-", "@")) for cell in rows[1])
