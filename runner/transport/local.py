@@ -59,10 +59,13 @@ class PipeChannel:
             ready = dict(self._poll.poll(max(0.0, until - time.monotonic()) * 1000))
             if not ready:
                 raise TimeoutError
-            if self._err in ready:
-                self._listen()
-            if self._out in ready:
-                return os.read(self._out, CHUNK)
+            try:
+                if self._err in ready:
+                    self._listen()
+                if self._out in ready:
+                    return os.read(self._out, CHUNK)
+            except OSError as error:  # it was closed here
+                raise LinkLost(f"the local shell is gone: {error}") from error
 
     def _listen(self) -> None:
         said = os.read(self._err, 4096)
