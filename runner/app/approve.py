@@ -92,9 +92,11 @@ def approve(context: Context, name: str, *, decision: str, note: str) -> tuple[S
     """
     Sign `approve` or `reject` on a plan's digest: (the plan, as whom it was signed, the file).
 
-    Raises GateClosed where no key is configured, InvalidInput for a plan that is none.
+    Raises GateClosed where no key is configured, or one whose word would not count, InvalidInput for what is no plan.
     """
     from runner.journal.acts import add_act
+    from runner.signing import SIGN_OFF
+    from runner.signing.allowed import read_allowed
 
     settings = settings_of(context)
     saved = saved_plan(context, name)
@@ -102,9 +104,14 @@ def approve(context: Context, name: str, *, decision: str, note: str) -> tuple[S
         raise InvalidInput("who rejects a plan says why", hint="give it with --note")
     signer = signer_of(settings, context.environment, needed="an approval is signed")
     assert signer is not None
+    now = SystemClock().now()
+    signers = read_allowed(settings.records / FILE)
+    name_of, why = signers.judge(signer.public, signer.principal, SIGN_OFF, now)
+    if not name_of:
+        raise GateClosed(f"an approval by {signer.principal} would not count: {why}", hint="rawat key add NAME KEY.pub")
     person = identity.who(context.environment)
     said = {"note": note, "by": signer.principal, "who": person}
-    at = moment(SystemClock().now())
+    at = moment(now)
     path = add_act(settings.records, decision, at=at, plan=saved.digest, said=said, signer=signer)
     return saved, signer.principal, path
 

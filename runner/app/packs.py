@@ -35,13 +35,13 @@ class Imported:
 
 def export(context: Context, to: Path, wanted: Wanted, names: Sequence[str], *, pseudonyms: bool) -> tuple[str, ...]:
     """
-    Pack the runs that are named, or those that are wanted, with a report of each; their ids.
+    Pack the runs of our own that are named, or that are wanted, with a report of each; their ids.
 
     With `pseudonyms` there are reports alone, in which no person's name stands: such a pack can be read, not verified.
     Raises InvalidInput where no run fits, or one of them is under way.
     """
     records = records_of(settings_of(context))
-    rows = listed(context, limit=1_000_000, wanted=wanted).rows
+    rows = listed(context, limit=1_000_000, wanted=wanted, imported=False).rows
     ids = {records.find(name) for name in names}
     chosen = [row for row in rows if row["run"] in ids] if names else rows
     if not chosen:

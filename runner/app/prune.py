@@ -34,7 +34,7 @@ class Old:
 
 def old_runs(context: Context, *, older: str, kind: str = "") -> Old:
     """
-    Runs begun longer ago than `older` and the policy's retention.
+    Runs of our own, begun longer ago than `older` and the policy's retention.
 
     Raises InvalidInput for no duration, GateClosed where the policy keeps them longer than is asked for.
     """
@@ -46,7 +46,7 @@ def old_runs(context: Context, *, older: str, kind: str = "") -> Old:
             f"the policy keeps runs for {days:g} days", hint="ask for older ones, or change policy.retention"
         )
     before = moment(datetime.now(UTC) - timedelta(seconds=age_s))
-    listed = runs(context, limit=1_000_000, wanted=Wanted(kind=kind, until=before))
+    listed = runs(context, limit=1_000_000, wanted=Wanted(kind=kind, until=before), imported=False)
     rows, kept = [], []
     for row in reversed(listed.rows):
         why = _why_not(row)

@@ -34,14 +34,24 @@ class Listed:
     damaged: Sequence[str]
 
 
-def runs(context: Context, *, limit: int = 20, wanted: Wanted = Wanted()) -> Listed:  # noqa: B008 - immutable
-    """The newest runs that are wanted, from the index where it knows them sealed, from the journal otherwise."""
+def runs(
+    context: Context,
+    *,
+    limit: int = 20,
+    wanted: Wanted = Wanted(),  # noqa: B008 - immutable
+    imported: bool = True,
+) -> Listed:
+    """
+    The newest runs that are wanted, from the index where it knows them sealed, from the journal otherwise; with those
+    that were brought in from elsewhere, or our own alone.
+    """
     settings = settings_of(context)
     records = records_of(settings)
     known = _indexed(settings, records)
     rows: list[Mapping[str, Any]] = []
     damaged = []
-    everywhere = [(run, place) for place in (records, *records.imported()) for run in place.runs()]
+    places = (records, *(records.imported() if imported else ()))
+    everywhere = [(run, place) for place in places for run in place.runs()]
     for run, place in sorted(everywhere, key=lambda found: found[0], reverse=True):
         if len(rows) >= limit:
             break

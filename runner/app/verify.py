@@ -35,11 +35,9 @@ def verify(
         with unpacked(path, Path(tempfile.gettempdir())) as (folder, _):
             return verifying.verify(Records(folder), expect_head=expect_head, signers=signers, outside=outside)
     if path is not None and path.is_dir():
-        if not (path / "ledger.jsonl").is_file() and not Records(path).runs():
-            raise InvalidInput(f"there are no records in {path}", hint="choose a folder with a ledger.jsonl in it")
-        return verifying.verify(Records(path), expect_head=expect_head, signers=signers, outside=outside)
+        return verifying.verify(_some(Records(path)), expect_head=expect_head, signers=signers, outside=outside)
     settings = settings_of(context)
-    records = records_of(settings)
+    records = _some(records_of(settings))
     told = tuple(Path(place) for place in settings.anchors if "://" not in place and Path(place).exists())
     outside = verifying.Outside(
         places=outside.places or told,
@@ -48,3 +46,11 @@ def verify(
     )
     runs = (records.find(name),) if name else ()
     return verifying.verify(records, runs, expect_head=expect_head, signers=signers, outside=outside)
+
+
+def _some(records: Records) -> Records:
+    """Nothing is not intact."""
+    if not (records.path / "ledger.jsonl").is_file() and not records.runs():
+        message = f"there are no records in {records.path}"
+        raise InvalidInput(message, hint="choose a folder with a ledger.jsonl in it: verify DIR, or --records DIR")
+    return records

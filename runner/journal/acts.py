@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from runner.errors import DamagedRecord, InvalidInput
 from runner.journal import ledger
-from runner.journal.append import make_folder, sha256, sync_folder, write_new
+from runner.journal.append import make_folder, sha256
 from runner.journal.sitting import SUMS
+from runner.journal.words import signature_of, write_word
 
 if TYPE_CHECKING:
     from runner.signing.make import KeySigner
@@ -56,16 +57,9 @@ def add_act(
             "signer": signer.to_json() if signer else None,
             "prev": sha256(before[-1].read_bytes()) if before else "",
         }
-        text = (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode()
-        signature = _signature(text, signer) if signer else b""
         path = folder / f"{len(before) + 1:04d}-{what}.json"
-        write_new(path, text)
-        if signature:
-            write_new(signature_of(path), signature)
-        sync_folder(folder)
         whose = {"run": run} if run else {"plan": plan}
-        key = {"signer": signer.public.fingerprint, "sig_sha256": sha256(signature)} if signer else {}
-        ledger.add(records, "ACT", at, **whose, act=path.name, sha256=sha256(text), **key)
+        ledger.add(records, "ACT", at, **whose, act=path.name, **write_word(path, data, signer))
     if signer:
         from runner.journal.checkpoint import write_checkpoint
 
@@ -80,10 +74,6 @@ def acts_folder(records: Path, *, run: str = "", plan: str = "") -> Path:
 def act_files(folder: Path) -> list[Path]:
     """The acts in a folder, in order."""
     return sorted(folder.glob("[0-9][0-9][0-9][0-9]-*.json")) if folder.is_dir() else []
-
-
-def signature_of(act: Path) -> Path:
-    return act.with_name(f"{act.name}.sig")
 
 
 def read_acts(records: Path, *, run: str = "", plan: str = "") -> tuple[Mapping[str, Any], ...]:
@@ -130,9 +120,3 @@ def _read(path: Path) -> Mapping[str, Any]:
     if not isinstance(data, dict):
         raise DamagedRecord("this act is not an object", where=str(path))
     return data
-
-
-def _signature(text: bytes, signer: KeySigner) -> bytes:
-    from runner.signing import SIGN_OFF
-
-    return signer.sign(text, SIGN_OFF)

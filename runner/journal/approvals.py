@@ -10,8 +10,9 @@ from typing import Any
 from runner.errors import DamagedRecord
 from runner.frozen import frozen
 from runner.journal import ledger
-from runner.journal.acts import act_files, acts_folder, signature_of
+from runner.journal.acts import act_files, acts_folder
 from runner.journal.append import sha256
+from runner.journal.words import signature_of
 from runner.signing import SIGN_OFF, AllowedSigners, BadSignature, check_signature
 
 WORDS = ("approve", "reject")

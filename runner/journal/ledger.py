@@ -11,7 +11,7 @@ import fcntl
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -89,6 +89,12 @@ def seal_before(folder: Path, number: int) -> Entry | None:
             if length == size:
                 return None
             length = min(size, length * 8)
+
+
+def plans_of(entries: Iterable[Entry], runs: Collection[str]) -> frozenset[str]:
+    """Digests of the plans that runs were opened with."""
+    mine = (entry.data for entry in entries if entry.data.get("type") == "OPEN" and entry.data.get("run") in runs)
+    return frozenset(str(data.get("plan_sha256")) for data in mine)
 
 
 def end(folder: Path) -> tuple[str, int, str]:

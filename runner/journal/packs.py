@@ -16,8 +16,8 @@ from runner.journal import ledger
 from runner.journal.folder import IMPORTED, PACK, Records
 
 SCHEMA = "rawat-pack@1"
-_WITH = ("ledger.jsonl", "checkpoint.txt", "checkpoint.txt.sig", "allowed_signers", "plans", "tombstones", "anchors")
-"""What goes into every pack beside its runs."""
+_WITH = ("ledger.jsonl", "checkpoint.txt", "checkpoint.txt.sig", "allowed_signers", "tombstones", "anchors")
+"""What goes into every pack beside its runs, and what people said of their plans."""
 
 
 def pack(
@@ -40,19 +40,21 @@ def pack(
         "runs": list(runs),
         "left_out": len(opened - set(runs)),
     }
-    _write(to, [records / name for name in (*_WITH, *runs)], {PACK: _json(note), **more})
+    plans = [f"plans/{plan}{end}" for plan in sorted(ledger.plans_of(entries, runs)) for end in ("", ".json")]
+    _write(to, records, (*_WITH, *plans, *runs), {PACK: _json(note), **more})
 
 
 def copies(to: Path, *, said: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
     """An archive of files to be read, which are no records any more."""
-    _write(to, [], {PACK: _json({"schema": SCHEMA, **said}), **files})
+    _write(to, to.parent, (), {PACK: _json({"schema": SCHEMA, **said}), **files})
 
 
 def _json(data: Mapping[str, Any]) -> bytes:
     return (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def _write(to: Path, paths: Sequence[Path], files: Mapping[str, bytes]) -> None:
+def _write(to: Path, home: Path, names: Sequence[str], files: Mapping[str, bytes]) -> None:
+    """`names` of files and folders below `home`, those that are there, and `files` by name."""
     import io
 
     import zstandard
@@ -69,9 +71,9 @@ def _write(to: Path, paths: Sequence[Path], files: Mapping[str, bytes]) -> None:
                 member = tarfile.TarInfo(name)
                 member.size, member.mode = len(data), 0o600
                 archive.addfile(member, io.BytesIO(data))
-            for path in paths:
-                if path.exists():
-                    archive.add(path, arcname=path.name, filter=_nobodys)
+            for name in names:
+                if (home / name).exists():
+                    archive.add(home / name, arcname=name, filter=_nobodys)
         part.replace(to)
     except OSError as error:
         part.unlink(missing_ok=True)
@@ -139,9 +141,11 @@ def bring_in(records: Records, folder: Path, note: Mapping[str, Any], *, at: str
                 "back, or rewritten",
                 hint=f"compare it with {home}",
             )
-        for run in Records(home).runs():
-            if not (folder / run).exists():
-                shutil.move(home / run, folder / run)
+        (folder / "plans").mkdir(mode=0o700, exist_ok=True)
+        for kept in (*(home / run for run in Records(home).runs()), *sorted((home / "plans").glob("*"))):
+            there = folder / kept.relative_to(home)
+            if not there.exists():
+                shutil.move(kept, there)
         note = {**note, "runs": list(Records(folder).runs())}
         (folder / PACK).write_bytes(_json(note))
         old = home.with_name(f".{home.name}")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.journal import ledger
-from runner.journal.append import make_folder, sha256, sync_folder, write_new
+from runner.journal.append import make_folder, sync_folder
+from runner.journal.words import signature_of, write_word
 
 if TYPE_CHECKING:
     from runner.signing.make import KeySigner
@@ -42,22 +42,11 @@ def bury(records: Path, run: str, *, at: str, said: Mapping[str, Any], signer: K
         "seals": seals,
         "signer": signer.to_json() if signer else None,
     }
-    text = (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode()
-    signature = b""
-    if signer:
-        from runner.signing import SIGN_OFF
-
-        signature = signer.sign(text, SIGN_OFF)
     path = tombstone_of(records, run)
     make_folder(path.parent)
     for name in (path, signature_of(path)):
         name.unlink(missing_ok=True)  # of an attempt that was killed before the ledger knew it
-    write_new(path, text)
-    if signature:
-        write_new(signature_of(path), signature)
-    sync_folder(path.parent)
-    key = {"signer": signer.public.fingerprint, "sig_sha256": sha256(signature)} if signer else {}
-    ledger.add(records, "PRUNE", at, run=run, sha256=sha256(text), **key)
+    ledger.add(records, "PRUNE", at, run=run, **write_word(path, data, signer))
     remove(records, run)
     return path
 
@@ -79,7 +68,3 @@ def finish(records: Path) -> tuple[str, ...]:
     for run in left:
         remove(records, run)
     return tuple(left)
-
-
-def signature_of(path: Path) -> Path:
-    return path.with_name(f"{path.name}.sig")

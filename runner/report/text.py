@@ -146,8 +146,9 @@ def _end(record: RunRecord, records: str, seals: Sequence[Mapping[str, Any]]) ->
     yield from _notes(record)
     for trouble in record.troubles:
         yield f"  note  {one_line(trouble)}"
-    code = record.exit_code if record.exit_code is not None else exit_code(record)
-    yield f"  record {records}/{record.run}   {signed_word(record.sealed, seals)}   exit {code}"
+    now = exit_code(record)
+    sealed = "" if record.exit_code in (None, now) else f" ({record.exit_code} when it was sealed)"
+    yield f"  record {records}/{record.run}   {signed_word(record.sealed, seals)}   exit {now}{sealed}"
 
 
 def _notes(record: RunRecord) -> Iterator[str]:

@@ -111,6 +111,8 @@ def _why(said: bytes) -> str:
 
 
 def _hint(said: bytes, file: Path) -> str:
+    if b"are too open" in said:
+        return f"others may read the file: chmod 600 {file}"
     if b"passphrase" in said:
         return f"its passphrase is not asked for here: ssh-add {file}, and name the .pub file or the key itself"
     if b"agent" in said or b"private" in said:

@@ -92,10 +92,38 @@ def test_only_approvers_of_the_policy_count_and_only_keys_that_are_valid(project
     assert project.rawat("approve", str(path), environment=key_of("bob")).code == 0
     said = project.rawat("run", "--plan", str(path), environment=rule)
     assert said.code == 8 and "the policy does not list them" in said.err
-    assert project.rawat("key", "revoke", "dave@example.com", "--at", "2026-01-01").code == 0
     assert project.rawat("approve", str(path), environment=key_of("dave")).code == 0
+    assert project.rawat("key", "revoke", "dave@example.com", "--at", "2026-01-01").code == 0
     said = project.rawat("run", "--plan", str(path), environment=rule)
     assert said.code == 8 and "its key may sign until" in said.err, said
+    make_key(project.folder, "mallory")
+    for name, why in (("dave", "its key may sign until"), ("mallory", "nobody in allowed_signers has the key")):
+        refused = project.rawat("approve", str(path), environment=key_of(name))
+        assert refused.code == 8 and "would not count" in refused.err and why in refused.err, refused
+
+
+def test_a_strangers_word_on_one_plan_does_not_spoil_another_run(project: Project) -> None:
+    """Past `rawat approve`, which refuses it."""
+    from runner.app.prepare import settings_of
+    from runner.app.request import Context
+    from runner.app.signing import signer_of
+    from runner.journal.acts import add_act
+
+    digest = saved(project).stem
+    assert project.rawat("run", "p.yml", "-e", "word=ho").code == 0
+    make_key(project.folder, "mallory")
+    environment = {**project.environment, **key_of("mallory")}
+    signer = signer_of(settings_of(Context(folder=project.folder, environment=environment)), environment)
+    records = project.folder / "records"
+    add_act(records, "approve", at="2026-11-24T00:00:00.000Z", plan=digest, said={"by": "mallory"}, signer=signer)
+    (records / "checkpoint.txt").unlink()
+    (records / "checkpoint.txt.sig").unlink()
+    assert project.rawat("verify").code == 4, "of the folder as a whole it is said"
+    assert project.rawat("verify", "last").code == 0
+    assert project.rawat("export", "-o", "pack.tar.zst").code == 0
+    assert project.rawat("verify", "pack.tar.zst").code == 0
+    assert project.rawat("run", "p.yml").code == 0
+    assert project.rawat("verify", "last").code == 4, "of a run of that very plan too"
 
 
 def test_emergencies_need_none_and_standard_changes_had_theirs(project: Project) -> None:

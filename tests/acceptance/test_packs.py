@@ -76,6 +76,9 @@ def test_a_pack_is_verified_first_and_then_part_of_what_is_listed_and_verified(
     older = there.rawat("import", str(project.folder / "one.tar.zst"))
     assert older.code == 2 and "does not go on from the one that was brought in before" in older.err
     assert there.rawat("reindex").out == "5 runs indexed\n"
+    assert there.rawat("prune", "--older", "0s", "--json").json()["old"] == ids(there), "not theirs"
+    assert there.rawat("export", "-o", "ours.tar.zst").out.startswith("ours.tar.zst: 1 run\n"), "not theirs"
+    assert there.rawat("verify", "ours.tar.zst").code == 4, "what we brought in is no part of it, and not missed"
     verified = there.rawat("verify")
     assert verified.code == 4 and "imported" not in verified.out, "our own run is not signed; theirs are"
     (home,) = (there.folder / "records" / "imported").iterdir()

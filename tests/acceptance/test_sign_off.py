@@ -47,7 +47,9 @@ def test_a_review_closes_what_was_open_and_is_by_somebody_else(project: Project)
     record = project.record()
     assert record["review"]["state"] == "pass" and record["review"]["by"] == "bob@example.com"
     assert record["exit"] == 0
-    assert "reviewed by bob@example.com: pass: looked at all outputs" in project.rawat("show").out
+    told = project.rawat("show").out
+    assert "reviewed by bob@example.com: pass: looked at all outputs" in told
+    assert told.endswith("exit 0 (9 when it was sealed)\n"), told
     verdict = project.rawat("verify")
     assert verdict.code == 0 and "signed by alice@example.com, bob@example.com" in verdict.out, verdict
     (run,) = (project.folder / "records").glob("01*")

@@ -186,6 +186,20 @@ def test_the_policy_may_ask_for_a_signature(tmp_path: Path) -> None:
     assert not (project.folder / "touched").exists()
 
 
+def test_nothing_is_not_intact(tmp_path: Path) -> None:
+    project = Project(tmp_path / "project")
+    for words in ((), (".",)):
+        said = project.rawat("verify", *words)
+        assert said.code == 2 and "there are no records in" in said.err, said
+
+
+def test_a_key_that_others_may_read_says_what_to_do(tmp_path: Path) -> None:
+    project = project_with_key(tmp_path / "project")
+    (project.folder / "alice").chmod(0o644)
+    said = project.rawat("run", project.playbook(ONE, head=HEADER), "-e", f"folder={project.folder}")
+    assert said.code == 6 and f"chmod 600 {project.folder / 'alice'}" in said.err, said
+
+
 def test_who_may_sign_is_added_listed_and_revoked(tmp_path: Path) -> None:
     project = project_with_key(tmp_path / "p")
     assert run(project) == 0

@@ -6,12 +6,13 @@ Needs no lock, no index, no network and no configuration, and writes nothing: a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from runner.errors import DamagedRecord, InvalidInput
 from runner.journal import ledger
 from runner.journal.folder import Records
+from runner.journal.ledger import Entry, plans_of
 from runner.journal.verify.acts import check_acts, check_plans
 from runner.journal.verify.anchors import Outside, check_anchors
 from runner.journal.verify.imports import check_imports, packed_runs
@@ -56,10 +57,9 @@ def verify(
         entries = ledger.read(records.path)
     except DamagedRecord as error:
         return Verdict(runs=runs or present, findings=(_damaged(error),))
-    pruned = frozenset(str(entry.data.get("run")) for entry in entries if entry.data.get("type") == "PRUNE")
+    pruned = _runs(entries, "PRUNE")
     packed = packed_runs(records.path)
-    opened = frozenset(str(entry.data.get("run")) for entry in entries if entry.data.get("type") == "OPEN")
-    left_out = opened - packed - pruned if packed is not None else frozenset()
+    left_out = _runs(entries, "OPEN") - packed - pruned if packed is not None else frozenset()
     look = Look(
         records=records.path,
         entries=tuple(entries),
@@ -71,8 +71,9 @@ def verify(
     )
     chosen = runs or present
     try:
-        findings = list(_all(look, records, chosen, expect_head))
-        if not runs:
+        whole = not runs and packed is None
+        findings = list(_all(look, records, chosen, expect_head, whole=whole))
+        if whole:
             ours = signers or records.path / "allowed_signers"
             findings += check_imports(
                 look, lambda there, head: verify(there, expect_head=head, signers=ours if ours.is_file() else None)
@@ -93,7 +94,11 @@ def verify(
     )
 
 
-def _all(look: Look, records: Records, chosen: tuple[str, ...], expect_head: str) -> Iterator[Finding]:
+def _runs(entries: Iterable[Entry], kind: str) -> frozenset[str]:
+    return frozenset(str(entry.data.get("run")) for entry in entries if entry.data.get("type") == kind)
+
+
+def _all(look: Look, records: Records, chosen: tuple[str, ...], expect_head: str, *, whole: bool) -> Iterator[Finding]:
     yield from check_ledger(look)
     yield from check_checkpoint(look)
     if expect_head and expect_head not in look.digests:
@@ -102,9 +107,9 @@ def _all(look: Look, records: Records, chosen: tuple[str, ...], expect_head: str
             "rewritten, or is another ledger"
         )
         yield altered(look.ledger, message)
-    yield from check_plans(look)
+    yield from check_plans(look, None if whole else plans_of(look.entries, chosen))
     yield from check_tombstones(look)
-    opened = {str(entry.data.get("run")) for entry in look.entries if entry.data.get("type") == "OPEN"}
+    opened = _runs(look.entries, "OPEN")
     for run in look.present:
         if run not in opened:
             yield _unknown(look.records / run)

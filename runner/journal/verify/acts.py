@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from runner.events import SittingStarted
-from runner.journal.acts import act_files, acts_folder, signature_of
+from runner.journal.acts import act_files, acts_folder
 from runner.journal.append import sha256
 from runner.journal.folder import SittingRead
 from runner.journal.ledger import Entry
 from runner.journal.sitting import STATEMENT
 from runner.journal.verify.look import Look, check_signed, read_file, read_object
 from runner.journal.verify.verdict import Finding, altered, not_sealed, not_signed
+from runner.journal.words import signature_of
 from runner.record.fold import names_of
 from runner.record.review import by_executor
 from runner.signing import SIGN_OFF
@@ -42,15 +43,15 @@ def check_acts(look: Look, run: str, sittings: Sequence[SittingRead]) -> Iterato
     yield from _findings(look, folder, lines, {"run": run})
 
 
-def check_plans(look: Look) -> Iterator[Finding]:
-    """The approvals of plans: acts beside no run."""
+def check_plans(look: Look, of: frozenset[str] | None = None) -> Iterator[Finding]:
+    """The acts beside no run: words on plans, on all of them or on those of some runs."""
     lines: dict[str, dict[str, Entry]] = {}
     for entry in look.entries:
         if entry.data.get("type") == "ACT" and "run" not in entry.data:
             lines.setdefault(str(entry.data.get("plan")), {})[str(entry.data.get("act"))] = entry
     folder = look.records / "plans"
     there = {path.name for path in folder.iterdir() if path.is_dir()} if folder.is_dir() else set()
-    for plan in sorted(lines.keys() | there):
+    for plan in sorted(lines.keys() | there if of is None else of & (lines.keys() | there)):
         yield from _findings(look, folder / plan, lines.get(plan, {}), {"plan": plan})
 
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from runner.journal.append import sha256
 from runner.journal.ledger import Entry
-from runner.journal.tombstones import FOLDER, signature_of, tombstone_of
+from runner.journal.tombstones import FOLDER, tombstone_of
 from runner.journal.verify.look import Look, check_signed, read_file, read_object
 from runner.journal.verify.verdict import Finding, altered, not_signed
+from runner.journal.words import signature_of
 from runner.signing import SIGN_OFF
 
 
