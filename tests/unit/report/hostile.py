@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from runner.record import RunRecord
-from tests.unit.report.samples import STEPS, bad_night
+from runner.seams import Reading
+from tests.unit.report.samples import STEPS, at, bad_night, digest, reading
 
 CORPUS = {
     "script": "<script>alert(1)</script>",
@@ -51,3 +54,10 @@ def night_of(text: str) -> RunRecord:
             {"id": "informed", "phase": "plan", "text": text, "proof": [], "by_hand": True, "required": True},
         ),
     )
+
+
+def reading_of(text: str, language: str = "en") -> Reading:
+    """What lies beside the events: names of files that were sealed, and the place of an anchor, say `text` too."""
+    plain = reading(language, signed=True)
+    seals = tuple({**seal, "sources": {text: digest("playbook")}} for seal in plain.seals)
+    return replace(plain, seals=seals, anchor={"kind": text, "where": text, "at": at(900_000)})

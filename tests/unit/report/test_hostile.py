@@ -18,7 +18,7 @@ from runner.report.html import HERE, Html
 from runner.report.junit import Junit
 from runner.report.markdown import Markdown
 from runner.report.table import Csv
-from tests.unit.report.hostile import CORPUS, night_of
+from tests.unit.report.hostile import CORPUS, night_of, reading_of
 from tests.unit.report.samples import bad_night, reading
 
 TEXT = pytest.mark.parametrize("text", CORPUS.values(), ids=CORPUS.keys())
@@ -82,9 +82,9 @@ def test_the_page_of_the_template_is_whole_and_has_no_script() -> None:
 @pytest.mark.parametrize("language", ["en", "id"])
 def test_html_has_the_elements_of_the_template_and_no_others(text: str, language: str) -> None:
     """The same run with plain words gives the same elements with the same attributes, in the same order."""
-    html = Html().write(night_of(text), reading(language))
+    html = Html().write(night_of(text), reading_of(text, language))
     page = Page(html)
-    plain = Page(Html().write(night_of("word"), reading(language)))
+    plain = Page(Html().write(night_of("word"), reading_of("word", language)))
     assert shape(page) == shape(plain)
     assert page.open == [] and page.odd == []
     for tag, attributes in page.elements:
@@ -100,7 +100,7 @@ def test_html_has_the_elements_of_the_template_and_no_others(text: str, language
 def test_html_shows_what_was_written(text: str) -> None:
     from runner.hygiene import visible
 
-    page = Page(Html().write(night_of(text), reading()))
+    page = Page(Html().write(night_of(text), reading_of(text)))
     assert visible(text) in "".join(page.text)
 
 
@@ -127,7 +127,7 @@ def test_the_policy_allows_its_own_style_and_nothing_else() -> None:
 
 @TEXT
 def test_junit_can_be_read_and_no_line_is_a_command(text: str) -> None:
-    xml = Junit().write(night_of(text), reading())
+    xml = Junit().write(night_of(text), reading_of(text))
     root = ElementTree.fromstring(xml)
     assert {element.tag for element in root.iter()} <= {
         "testsuites", "testsuite", "testcase", "properties", "property", "failure", "error", "skipped", "system-out",
@@ -139,7 +139,7 @@ def test_junit_can_be_read_and_no_line_is_a_command(text: str) -> None:
 
 @TEXT
 def test_csv_has_no_formula_and_one_line_for_each_row(text: str) -> None:
-    written = Csv().write(night_of(text), reading())
+    written = Csv().write(night_of(text), reading_of(text))
     rows = list(csv.reader(io.StringIO(written, newline="")))
     assert {len(row) for row in rows} == {len(rows[0])}
     assert len(written.splitlines()) == len(rows)
