@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from runner.errors import InvalidInput
 from runner.seams import Check, Completed, Script, Verdict, Wish
-from runner.steps.dialects.packages import none_known, packages, waits
+from runner.steps.dialects.packages import none_known, not_handled, packages, waits
 from runner.steps.parts import schema as part
 from runner.steps.parts.answers import Answers, failure
 from runner.steps.parts.kind import HostKind, cannot_tell, several
@@ -105,10 +105,15 @@ class Package(HostKind):
     def preview(self, wish: Wish) -> Sequence[str]:
         params = wish.params
         dialect, names, state = packages(wish.facts), " ".join(_names(params)), _state(params)
-        program = "apt-get -y --no-remove" if dialect is None or dialect.text == "apt" else f"{dialect.manager} -y"
+        if dialect is None:
+            return [not_handled(wish.facts)]
+        apt = dialect.text == "apt"
+        program = "apt-get -y --no-remove" if apt else f"{dialect.manager} -y"
         match state:
             case "held" | "unheld":
-                return [f"apt-mark {'hold' if state == 'held' else 'unhold'} {names}"]
+                words = {"apt": ("apt-mark hold", "apt-mark unhold"), "zypper": ("zypper addlock", "zypper removelock")}
+                lock = words.get(dialect.manager, ("dnf versionlock add", "dnf versionlock delete"))
+                return [f"{lock[state == 'unheld']} {names}"]
             case "absent":
                 return [f"{program} remove {names}"]
             case _:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from runner.errors import InvalidInput
 from runner.seams import Check, Completed, Script, Verdict, Wish
-from runner.steps.dialects.packages import none_known, packages, waits
+from runner.steps.dialects.packages import none_known, not_handled, packages, waits
 from runner.steps.parts import schema as part
 from runner.steps.parts.answers import Answers, failure
 from runner.steps.parts.kind import HostKind, cannot_tell, several
@@ -30,10 +30,12 @@ class Patch(HostKind):
         "For apt, dnf and zypper. `list` needs no root and changes nothing. `security` and `all` repair packages that "
         "are half-configured (on RPM systems: in two versions), fetch everything first, keep the configuration files "
         "of the administrator and name those that have a new version beside them, and remove nothing. `back` puts "
-        "packages to the versions that they had, all of them or none: it says so where a version is in no repository "
-        "and in no cache of the host any more. What came along new stays then, and so does what the newer version "
+        "packages to the versions that they had (`versions`, or without it: before this run began to move them, also "
+        "where the step that moved them failed or was cut off), all of them or none: it says so where a version is in "
+        "no repository and in no cache of the host any more. What came along new stays then, and so does what the newer version "
         "did to its own files and data. Whether a reboot is needed is said, never done.\n\n"
-        "Values: `packages` (what waited: `name`, `installed`, `candidate`, `origin`, `security`, `left`: why it was "
+        "Values: `packages` (what waited: `name`, `installed`, `candidate`, `origin`, `security`, `security_version`: what "
+        "`security` installs, on apt also where it is behind a newer candidate of another origin, `left`: why it was "
         "left out, `way_back`: whether the installed version could be had again), `count`, `security_count`, `held`, "
         "`kept_back`, `upgraded` (`name`, `from`, `to`), `restored` (the same, of `back`), `no_way_back`, `new`, "
         "`removed`, `conffiles`, `repaired`, `broken`, `restart` (services that run files which are replaced; "
@@ -59,7 +61,7 @@ class Patch(HostKind):
                     "required": ["name", "from"],
                 },
                 "description": "With `back`: which packages, and to which versions: what an earlier step registered as "
-                "`upgraded`.",
+                "`upgraded`. Left out: all that this run has moved on the host.",
             },
             "restart": part.choice(
                 "What to do with services that still run files which were replaced (by needrestart where it is, else "
@@ -81,6 +83,7 @@ class Patch(HostKind):
             {"apply": "list"},
             {"apply": "security", "exclude": ["linux-*"], "restart": "restart"},
             {"apply": "back", "versions": "{{ upgrade.upgraded }}"},
+            {"apply": "back"},
         ],
     )
 
@@ -128,12 +131,15 @@ class Patch(HostKind):
 
     def preview(self, wish: Wish) -> Sequence[str]:
         dialect, apply = packages(wish.facts), _apply(wish.params)
-        apt = dialect is None or dialect.text == "apt"
-        program = "apt-get" if dialect is None or apt else dialect.manager
+        if dialect is None:
+            return [not_handled(wish.facts)]
+        apt = dialect.text == "apt"
+        program = "apt-get" if apt else dialect.manager
         if apply == "list":
             return ["apt-get -s --with-new-pkgs upgrade" if apt else f"{program} check-update"]
         if apply == "back":
             words = [f"{row['name']}={row['from']}" for row in wish.params.get("versions") or [] if "name" in row]
+            words = words or ["{what this run moved, as it was before}"]
             back = {"zypper": "zypper install --oldpackage", "dnf": "dnf downgrade"}.get(program)
             return [f"{back or 'apt-get -y --no-remove --allow-downgrades install'} {' '.join(words)}"]
         which = "{security updates}" if apply == "security" else "{all updates}"
@@ -159,11 +165,13 @@ def _script(wish: Wish, apply: str, *, dry: bool = False) -> Script:
     params, dialect = wish.params, packages(wish.facts)
     if dialect is None:
         return Script(text=none_known(wish.facts))
-    if (apply == "back") != ("versions" in params) and not dry:
-        raise InvalidInput("versions: goes with apply: back, and apply: back with versions")
+    if _apply(params) != "back" and "versions" in params:
+        raise InvalidInput("versions: goes with apply: back")
     values = {
         "apply": apply,
         "dry": "yes" if dry else "no",
+        "whole_run": "no" if "versions" in params else "yes",
+        "kept": f"/var/lib/rawat-versions/{wish.run_id}",
         "versions_": " ".join(f"{row['name']}={row['from']}" for row in params.get("versions", [])),
         "restart": params.get("restart", "list"),
         "keep_running": " ".join(part.as_list(params.get("keep_running"))),
@@ -212,12 +220,13 @@ def _pending(said: Answers) -> list[dict[str, Any]]:
             "installed": "" if installed == "-" else installed,
             "candidate": candidate,
             "origin": "" if origin == "-" else origin,
-            "security": security == "yes",
+            "security": security == "yes" or hidden != "-",
+            "security_version": candidate if security == "yes" else "" if hidden == "-" else hidden,
             "left": left,
             "way_back": back == "yes" if installed != "-" else None,
         }
-        for name, installed, candidate, origin, security, left, back in (
-            row for row in said.fields("pending") if len(row) == 7
+        for name, installed, candidate, origin, security, left, back, hidden in (
+            row for row in said.fields("pending") if len(row) == 8
         )
     ]
 

@@ -37,7 +37,7 @@ _ADVISORY = """<?xml version="1.0" encoding="UTF-8"?>
 
 class Repository:
     """
-    What one lab's hosts can install: `http://10.77.0.1:8000/deb` and `/rpm`, at first v1.
+    What one lab's hosts can install: `http://10.77.0.1:8000/deb` and `/rpm`, at first v1; `/other` for who adds it.
 
     lab_command wraps a command line so that it runs inside the lab. Requests are logged in `folder/requests.log`.
     """
@@ -50,7 +50,7 @@ class Repository:
     @classmethod
     def build(cls) -> Path:
         """
-        Path of the built packages with their indexes, `deb/v1`, `deb/v2`, `rpm/v1`, `rpm/v2`; built once, cached.
+        Path of the built packages with their indexes, `deb/v1`, `deb/v2`, `rpm/v1`, `rpm/v2`, `other`; built once, cached.
 
         Raises BedError when a tool is missing or fails.
         """
@@ -67,6 +67,7 @@ class Repository:
                     _build_deb_repository(half / "deb" / name, toys.debs(version), half / "scratch" / name)
                     rpms = (*toys.rpms(version), *(toys.old_rpms() if name == "v2" else ()))
                     _build_rpm_repository(half / "rpm" / name, rpms, half / "scratch" / name)
+                _build_deb_repository(half / "other", toys.others(), half / "scratch/other", "Bed-Other", "stable")
                 shutil.rmtree(half / "scratch")
                 half.rename(path)
         return path
@@ -97,6 +98,8 @@ class Repository:
             fresh.unlink(missing_ok=True)
             fresh.symlink_to(self.build() / kind / version)
             fresh.replace(www / kind)
+        if not (www / "other").is_symlink():
+            (www / "other").symlink_to(self.build() / "other")
 
     def stop(self) -> None:
         """Stop serving: hosts then meet a refused connection; start() serves again, the same version."""
@@ -105,12 +108,18 @@ class Repository:
             end(process)
 
 
-def _build_deb_repository(folder: Path, packages: tuple[toys.Toy, ...], scratch: Path) -> None:
+def _build_deb_repository(
+    folder: Path,
+    packages: tuple[toys.Toy, ...],
+    scratch: Path,
+    label: str = "Bed-Security",
+    suite: str = "stable-security",
+) -> None:
     folder.mkdir(parents=True)
     for toy in packages:
         toys.build_deb(toy, folder, scratch / "deb")
     (folder / "Packages").write_text(run(["apt-ftparchive", "packages", "."], cwd=folder).stdout, encoding="utf-8")
-    words = {"Origin": "Bed", "Label": "Bed-Security", "Suite": "stable-security", "Codename": "bed"}
+    words = {"Origin": "Bed", "Label": label, "Suite": suite, "Codename": "bed"}
     options = [word for key, value in words.items() for word in ("-o", f"APT::FTPArchive::Release::{key}={value}")]
     (folder / "Release").write_text(
         run(["apt-ftparchive", *options, "release", "."], cwd=folder).stdout, encoding="utf-8"

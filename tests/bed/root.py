@@ -19,9 +19,12 @@ INCLUDE = (
     *("iproute2", "iputils-ping", "procps", "curl", "less", "rsync", "logrotate", "python3", "apt-utils"),
     *("postgresql", "postgresql-15-repack", "pgbackrest", "mariadb-server", "mariadb-backup", "sqlite3"),
     *("needrestart", "unattended-upgrades", "restic", "borgbackup", "zstd", "age", "gnupg", "faketime"),
-    *("rpm", "dnf", "zypper"),
+    *("rpm", "dnf", "zypper", "python3-dateutil", "python3-dbus"),
 )
 """Packages of the root; everything on every host, since overlayfs shares it: what runs where is the lab's choice."""
+
+ASIDE = ("dnf-plugins-core",)
+"""Packages that cannot be on a host beside the others: their files lie in /opt/bed, for `dpkg --install`."""
 
 ACCOUNTS = {"maint": 2001, "maintpw": 2002, "nosudo": 2003}
 """Accounts of every host and their user ids: sudo without a password, sudo with one, no sudo."""
@@ -48,7 +51,7 @@ def release() -> str:
 
 def location() -> Path:
     """Path of the root for this release, package list and recipe, built or not."""
-    parts = (release(), *INCLUDE, RECIPE.read_text(encoding="utf-8"))
+    parts = (release(), *INCLUDE, *ASIDE, RECIPE.read_text(encoding="utf-8"))
     key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
     return cache() / "roots" / f"{release()}-{key}"
 
@@ -110,6 +113,8 @@ def bootstrap(target: Path) -> None:
             "--aptopt=Acquire::Languages none",
             "--dpkgopt=force-unsafe-io",
             f"--include={','.join(INCLUDE)}",
+            '--customize-hook=mkdir -p "$1/opt/bed"; cd "$1/opt/bed"; '
+            f'APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get -q download {" ".join(ASIDE)}',
         ]
         # In namespaces of its own: when we are stopped, its mounts and processes are gone, before the rest is removed.
         apart = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"]

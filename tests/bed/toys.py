@@ -108,7 +108,9 @@ def debs(version: str) -> tuple[Toy, ...]:
             version,
             scripts={
                 "postinst": "if [ -e /etc/bed-broken.fail ]; then echo 'bed-broken: told to fail' >&2; exit 1; fi\n"
-            },
+            }
+            if second
+            else {},
         ),
         _toy("bed-kernel", version, scripts={"postinst": _REBOOT} if second else {}),
         _toy(
@@ -129,6 +131,11 @@ def debs(version: str) -> tuple[Toy, ...]:
     return (*toys, _toy("bed-newdep", version)) if second else tuple(toys)
 
 
+def others() -> tuple[Toy, ...]:
+    """Debian packages of a publisher that is not one of security updates; no host has it among its sources at first."""
+    return (_toy("bed-kernel", "3.0"), _toy("bed-app", "3.0", control={"Conflicts": "bed-rival"}))
+
+
 def rpms(version: str) -> tuple[Toy, ...]:
     """The RPM packages published with this version; bed-rpm-base stands for the shell that scripts need."""
     second = version == "2.0"
@@ -145,6 +152,13 @@ def rpms(version: str) -> tuple[Toy, ...]:
         _toy("bed-rpm-plain", version),
         _toy("bed-rpm-kernel", version, scripts={"postinst": "touch /run/reboot-required\n"} if second else {}),
         _toy("bed-rpm-dep", version, control={"Requires": "bed-rpm-newdep"} if second else {}),
+        _toy(
+            "bed-rpm-stale",
+            version,
+            files={"/lib/systemd/system/bed-rpm-stale.service": _DAEMON.replace("bed-stale", "bed-rpm-stale")}
+            | {"/usr/lib/bed-rpm-stale/daemon": f"replaced, {version}\n"},
+            scripts={"postinst": _REPLACE.replace("bed-stale", "bed-rpm-stale")},
+        ),
     ]
     return (*toys, _toy("bed-rpm-newdep", version)) if second else tuple(toys)
 

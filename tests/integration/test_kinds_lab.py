@@ -151,11 +151,64 @@ def test_a_package_left_half_way_fails_the_step_and_is_repaired_by_the_next(lab:
     assert any(line.startswith("bed-broken") for line in listed.values["broken"])
     again = box.do("patch", {"apply": "all"})
     assert "could not be repaired" in again.problem
+    # Going back needs no repair: what is left half-way is put back with the rest, held since or not.
+    box.host.exec("apt-mark hold bed-app")
+    back = box.do("patch", {"apply": "back"})
+    assert back.verdict.ok, back.problem
+    assert {row["name"]: row["to"] for row in back.values["restored"]}["bed-broken"] == "1.0"
+    assert "bed-app 1.0 hi" in box.host.exec(STATES).stdout, "held still"
+    box.host.exec("apt-mark unhold bed-app")
+    assert not box.do("patch", {"apply": "all"}).verdict.ok
     box.host.exec("rm /etc/bed-broken.fail")
     healed = box.do("patch", {"apply": "all"})
     assert healed.verdict.ok, healed.problem
     assert any(line.startswith("bed-broken") for line in healed.values["repaired"])
     assert "bed-broken 2.0 ii" in box.host.exec(STATES).stdout
+
+
+def test_an_upgrade_that_is_killed_can_be_taken_back(lab: Lab, box: Box) -> None:
+    assert box.do("package", {"name": "bed-slow"}).verdict.ok
+    box.host.exec("echo 60 >/etc/bed-slow.seconds")
+    before = box.host.exec(STATES).stdout
+    lab.repository.publish("v2")
+    script = kind_of("patch").act(box.wish({"apply": "all"}), None).text
+    box.host.exec("cat >/root/upgrade.sh", stdin=script)
+    box.host.exec("setsid sh /root/upgrade.sh >/root/said 2>&1 & echo $! >/root/pid")
+    at_work = "i=0; until pgrep -f '[b]ed-slow.postinst' || [ $i = 200 ]; do sleep 0.1; i=$((i + 1)); done"
+    assert box.host.exec(f"{at_work}; kill -9 -$(cat /root/pid)").stdout, "it was at work"
+    # Only the versions from before are known, on the disk of the host; what did not move stays.
+    assert "bed-app 2.0" in box.host.exec(STATES).stdout
+    back = box.do("patch", {"apply": "back", "lock_wait": "5s"})
+    assert back.verdict.ok, back.problem
+    assert box.host.exec(STATES).stdout.replace("bed-newdep 2.0 ii \n", "") == before
+    assert box.look("patch", {"apply": "back"}).needed is False
+    assert box.do("patch", {"apply": "back"}).verdict.changed is False
+
+
+def test_a_security_version_behind_a_newer_one_of_another_origin_is_chosen(lab: Lab, box: Box) -> None:
+    assert box.do("package", {"name": "bed-slow"}).verdict.ok
+    lab.repository.publish("v2")
+    box.host.exec("echo 'deb [trusted=yes] http://10.77.0.1:8000/other ./' >/etc/apt/sources.list.d/other.list")
+    pin = "Package: bed-kernel\\nPin: version 2.0\\nPin-Priority: 50\\n"
+    box.host.exec(f"printf '{pin}' >/etc/apt/preferences.d/bed")
+    listed = box.do("patch", {"apply": "list", "refresh": True})
+    rows = {row["name"]: row for row in listed.values["packages"]}
+    app = {"installed": "1.0", "candidate": "3.0", "security": True, "security_version": "2.0"}
+    assert {**app, "left": "would remove bed-rival"}.items() <= rows["bed-app"].items()
+    kernel = {"candidate": "3.0", "security": False, "security_version": "", "left": ""}
+    assert kernel.items() <= rows["bed-kernel"].items(), "the pin forbids it"
+    assert rows["bed-slow"]["security_version"] == rows["bed-slow"]["candidate"] == "2.0"
+    box.host.exec("rm /etc/apt/preferences.d/bed")
+    ran = box.do("patch", {"apply": "security", "exclude": ["bed-broken", "bed-stale", "bed-slow", "bed-dep"]})
+    assert ran.verdict.ok, ran.problem
+    moved = {row["name"]: (row["from"], row["to"]) for row in ran.values["upgraded"]}
+    assert moved == {"bed-app": ("1.0", "2.0"), "bed-kernel": ("1.0", "2.0")}
+    # What is there already is not hidden any more, and nothing goes backward.
+    rows = {row["name"]: row for row in box.do("patch", {"apply": "list"}).values["packages"]}
+    assert (rows["bed-kernel"]["security"], rows["bed-kernel"]["candidate"]) == (False, "3.0")
+    assert box.do("patch", {"apply": "security", "exclude": "bed-[bsd]*"}).values["upgraded"] == []
+    everything = box.do("patch", {"apply": "all", "exclude": "bed-[bsd]*"})
+    assert [(row["name"], row["to"]) for row in everything.values["upgraded"]] == [("bed-kernel", "3.0")]
 
 
 def test_another_program_at_work_is_waited_for_and_not_for_ever(box: Box) -> None:
@@ -197,7 +250,13 @@ def test_packages_come_go_and_stay(lab: Lab, box: Box) -> None:
 @pytest.mark.parametrize("manager", ["dnf", "zypper"])
 def test_rpm_packages_are_listed_upgraded_and_put_back(lab: Lab, manager: str) -> None:
     box = Box(lab.host("box"), manager)
-    assert box.do("package", {"names": ["bed-rpm-app", "bed-rpm-dep", "bed-rpm-plain"], "refresh": True}).verdict.ok
+    # As on a host with dnf: zypper is not there, and the plug-ins are.
+    if manager == "dnf":
+        box.host.exec("dpkg --remove zypper; dpkg --install /opt/bed/dnf-plugins-core*.deb")
+        box.host.exec("sed -i s/^enabled.*/enabled=0/ /etc/dnf/plugins/local.conf")
+    box.host.exec("mv /usr/sbin/needrestart /usr/sbin/needrestart.away")
+    there = ["bed-rpm-app", "bed-rpm-dep", "bed-rpm-plain", "bed-rpm-stale"]
+    assert box.do("package", {"names": there, "refresh": True}).verdict.ok
     box.host.exec("echo level=mine >/etc/bed-rpm-app.conf")
     lab.repository.publish("v2")
     listed = box.do("patch", {"apply": "list", "refresh": True})
@@ -224,6 +283,28 @@ def test_rpm_packages_are_listed_upgraded_and_put_back(lab: Lab, manager: str) -
         assert box.do("package", {"name": "bed-rpm-plain", "state": "unheld"}).verdict.ok
     box.host.exec("sed -i /^exclude=/d /etc/dnf/dnf.conf")
     box.host.exec("rpm -e --justdb --nodeps bed-rpm-app-2.0-1")
+    # Held by the package manager itself, whoever calls it.
+    assert box.do("package", {"name": "bed-rpm-plain", "state": "held"}).verdict.ok
+    if manager == "dnf":
+        assert "bed-nope is not installed" in box.do("package", {"name": "bed-nope", "state": "held"}).problem
+    held = box.do("patch", {"apply": "all", "exclude": ["bed-rpm-app", "bed-rpm-dep"], "restart": "list"})
+    assert held.verdict.ok, held.problem
+    assert [row["name"] for row in held.values["upgraded"]] == ["bed-rpm-stale.noarch"]
+    assert held.values["held"] == ["bed-rpm-plain"]
+    row = next(row for row in held.values["packages"] if row["name"] == "bed-rpm-plain")
+    assert (row["candidate"], row["left"]) == ("2.0-1", "held")
+    assert held.values["restart"] == ["bed-rpm-stale.service"]
+    command = {"dnf": "dnf -q upgrade -y bed-rpm-plain", "zypper": "zypper -n update bed-rpm-plain"}[manager]
+    box.host.exec(command, check=False)
+    assert box.host.exec("rpm -q bed-rpm-plain").stdout.split() == ["bed-rpm-plain-1.0-1.noarch"]
+    if manager == "dnf":
+        assert held.values["reboot_required"] is False
+        # One of those that dnf wants to be booted for.
+        box.host.exec("cd /etc/dnf/plugins; mkdir needs-restarting.d; echo bed-rpm-stale >needs-restarting.d/bed.conf")
+        asked = box.do("patch", {"apply": "list"})
+        assert (asked.values["reboot_required"], asked.values["reboot_reason"]) == (True, "says dnf needs-restarting")
+        box.host.exec("rm /etc/dnf/plugins/needs-restarting.d/bed.conf")
+    assert box.do("package", {"name": "bed-rpm-plain", "state": "unheld"}).verdict.ok
     secure = box.do("patch", {"apply": "security"})
     assert secure.verdict.ok, secure.problem
     assert [row["name"] for row in secure.values["upgraded"]] == ["bed-rpm-app.noarch"]
@@ -251,8 +332,10 @@ def test_rpm_packages_are_listed_upgraded_and_put_back(lab: Lab, manager: str) -
     everything = [*secure.values["upgraded"], *rest.values["upgraded"]]
     refused = box.do("patch", {"apply": "back", "versions": everything})
     assert "no way back: no repository and no cache of this host has bed-rpm-dep.noarch 1.0-1" in refused.problem
+    assert box.do("package", {"name": "bed-rpm-app", "state": "held"}).verdict.ok
     back = box.do("patch", {"apply": "back", "versions": secure.values["upgraded"]})
     assert back.verdict.ok, back.problem
+    assert box.do("patch", {"apply": "list"}).values["held"] == ["bed-rpm-app"], "held still"
     assert back.values["restored"] == [{"name": "bed-rpm-app.noarch", "from": "2.0-1", "to": "1.0-1"}]
     assert "level=mine" in box.host.exec("cat /etc/bed-rpm-app.conf").stdout
 

@@ -274,17 +274,25 @@ def test_an_upgrade_that_breaks_on_the_first_host_goes_no_further(
     for name in ("a", "b"):
         lab.host(name).exec("apt-get update -qq; touch /etc/bed-broken.fail")
     project = LabProject(tmp_path / "project", lab)
-    said = project.rawat("run", PLAYBOOKS["patching"], "-e", "apply=all", "-e", "work_as=root")
+    words = ("-e", "apply=all", "-e", "work_as=root")
+    said = project.rawat("run", PLAYBOOKS["patching"], *words, "-e", "back=on-failure")
     assert said.code == 1, said.all
     record = project.record()
     assert record["hosts"]["a"]["outcome"] == "failed"
+    # What the failed upgrade itself had moved is as it was, and what it left half-way is whole.
+    moved = {row["name"]: row for row in step_of(record, "a", "upgrade")["values"]["upgraded"]}
+    assert moved.keys() == {"bed-app", "bed-broken"}
+    returned = {row["name"]: row["to"] for row in step_of(record, "a", "put-back")["values"]["restored"]}
+    assert returned == {"bed-app": "1.0", "bed-broken": "1.0"}
+    states = lab.host("a").exec("dpkg-query -W -f '${Package} ${Version} ${db:Status-Abbrev}\n' 'bed-*'").stdout
+    assert states.split("\n")[:2] == ["bed-app 1.0 ii ", "bed-broken 1.0 ii "]
+    assert lab.host("a").exec("ls /var/lib/rawat-versions").stdout == "", "nothing is left to be put back"
     assert record["not_started"] == ["b"]
     assert "bed-app\t1.0" in lab.host("b").exec("dpkg-query -W bed-app").stdout
     assert "bed-broken" in said.out
     for name in ("a", "b"):
         lab.host(name).exec("rm /etc/bed-broken.fail")
     # Patched, and not well: the packages go back.
-    words = ("-e", "apply=all", "-e", "work_as=root")
     ill = ("--hosts", "b", "-e", "back=on-failure", "-e", "health_url=http://127.0.0.1:1/")
     said = project.rawat("run", PLAYBOOKS["patching"], *words, *ill)
     assert said.code == 1, said.all

@@ -31,8 +31,13 @@ def packages(facts: Facts | None) -> Packages | None:
 
 def none_known(facts: Facts | None) -> str:
     """A script that says that this host's packages cannot be handled."""
+    return f'echo "rawat: {not_handled(facts)}" >&2\nexit 69\n'
+
+
+def not_handled(facts: Facts | None) -> str:
+    """Which package manager it is that no dialect knows, in words that are safe in a script."""
     name = (facts.package_manager if facts is not None else "") or "none that is known"
-    return f'echo "rawat: the package manager of this host ({_safe(name)}) is not apt, dnf or zypper" >&2\nexit 69\n'
+    return f"the package manager of this host ({_safe(name)}) is not apt, dnf or zypper"
 
 
 def waits(said: Answers) -> tuple[tuple[str, int, str], ...]:

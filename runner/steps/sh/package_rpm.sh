@@ -50,8 +50,7 @@ put() {
 		fi
 		;;
 	held)
-		case $manager in zypper) zypper_ addlock $names >&2 ;; *) "$manager" -q versionlock add $names >&2 ;; esac ||
-			fail "$manager cannot hold packages: for dnf the plug-in versionlock is needed"
+		for name in $names; do lock_ "$name"; done
 		;;
 	unheld)
 		case $manager in zypper) zypper_ removelock $names >&2 ;; *) "$manager" -q versionlock delete $names >&2 ;; esac ||

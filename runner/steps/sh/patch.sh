@@ -29,11 +29,37 @@ moved() {
 carry_out() {
 	free_lock
 	versions | sort >"$work/before"
+	remember
 	touch "$work/since"
 	code=0
 	"$@" || code=$?
 	versions | sort >"$work/after"
 	moved
+	forget
+}
+
+# The versions from before this run lie on the disk before anything moves: whatever ends us, there is a way back.
+remember() {
+	mkdir -p "${kept%/*}"
+	find "${kept%/*}" -type f -mtime +90 -exec rm -f -- {} +
+	[ -e "$kept" ] || : >"$kept"
+	# What an earlier step of this run has moved is remembered as it was at first.
+	awk -F '\t' -v kept="$kept" 'FILENAME == kept { known[$1] = 1; print; next } !($1 in known)' "$kept" "$work/before" >"$kept.new"
+	sync "$kept.new" 2>/dev/null || sync
+	mv "$kept.new" "$kept"
+}
+
+# Only what really has another version now is still to be put back.
+forget() {
+	differs "$work/after" >"$kept.new"
+	sync "$kept.new" 2>/dev/null || sync
+	mv "$kept.new" "$kept"
+	[ -s "$kept" ] || rm -f "$kept"
+}
+
+# Of the versions from before this run, those that are not there any more, of packages that still are.
+differs() {
+	[ ! -e "$kept" ] || awk -F '\t' -v now="$1" 'FILENAME == now { there[$1] = 1; same[$0] = 1; next } ($1 in there) && !($0 in same)' "$1" "$kept"
 }
 
 # What was to be upgraded and is not, since the package manager left it out.
@@ -65,33 +91,45 @@ choose() {
 	cut -f1 "$work/pending" >"$work/names"
 	ways_back >"$work/back"
 	: >"$work/chosen"
-	while IFS="$tab" read -r name installed_ candidate origin security why; do
+	: >"$work/words"
+	while IFS="$tab" read -r name installed_ candidate origin security why hidden; do
+		word=$name
+		# The security version behind a newer one of another origin: what keeps that one back does not concern it.
+		if [ "$apply" = security ] && [ "${hidden:--}" != - ]; then
+			why=-
+			word=$name=$hidden
+		fi
 		if grep -qxF -e "$name" "$work/held"; then
 			why=held
 		elif excluded "$name"; then
 			why=excluded
 		elif [ "$why" != - ]; then
 			echo "rawat:kept_back=$name"
-		elif [ "$apply" = security ] && [ "$security" != yes ]; then
+		elif [ "$apply" = security ] && [ "$security" != yes ] && [ "${hidden:--}" = - ]; then
 			why="not a security update"
 		elif [ "$installed_" = - ]; then
 			why=new
 		else
 			why=
 			echo "$name" >>"$work/chosen"
+			echo "$word" >>"$work/words"
 		fi
 		back=no
 		! grep -qxF -e "$name$tab$installed_" "$work/back" || back=yes
-		printf 'rawat:pending=%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$name" "$installed_" "$candidate" "$origin" "$security" "$why" "$back"
+		printf 'rawat:pending=%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$name" "$installed_" "$candidate" "$origin" "$security" "$why" "$back" "${hidden:--}"
 	done <"$work/pending"
 }
 
 # Every package at the version that it had: all of them, or none.
 go_back() {
-	printf '%s\n' "$versions_" | tr ' ' '\n' | tr '=' '\t' | sed '/^$/d' >"$work/wanted"
+	versions >"$work/now"
+	if [ "$whole_run" = yes ]; then
+		differs "$work/now" >"$work/wanted"
+	else
+		printf '%s\n' "$versions_" | tr ' ' '\n' | tr '=' '\t' | sed '/^$/d' >"$work/wanted"
+	fi
 	cut -f1 "$work/wanted" >"$work/names"
 	ways_back >"$work/back"
-	versions >"$work/now"
 	: >"$work/chosen"
 	gone=
 	while IFS="$tab" read -r name version; do
@@ -110,7 +148,7 @@ go_back() {
 if [ "$apply" != list ] && [ "$dry" = no ]; then
 	[ "$(id -u)" = 0 ] || fail "packages are changed by root only: say become: root"
 	free_lock
-	repair
+	if [ "$apply" = back ]; then before_back; else repair; fi
 	for name in $hold; do hold_ "$name"; done
 fi
 [ "$refresh" = no ] || { free_lock; refresh_lists; }
@@ -123,7 +161,7 @@ if [ "$apply" = back ]; then
 else
 	choose
 	if [ "$apply" != list ] && [ -s "$work/chosen" ]; then
-		carry_out upgrade $(cat "$work/chosen")
+		carry_out upgrade $(cat "$work/words")
 		stayed
 	fi
 fi

@@ -25,8 +25,36 @@ installs() {
 	}'
 }
 
-# What an upgrade would bring, then what it would not, with the reason.
+# Each row of what waits, with the security version that hides behind a newer one of another origin, or -.
 pending() {
+	waiting_ >"$work/rows"
+	awk -F '\t' '$5 != "yes" && $2 != "-" { print $1 }' "$work/rows" >"$work/others"
+	: >"$work/hidden"
+	[ ! -s "$work/others" ] || hidden >"$work/hidden"
+	awk -F '\t' -v hidden="$work/hidden" 'FILENAME == hidden { behind[$1] = $2; next }
+		{ print $0 "\t" ($1 in behind ? behind[$1] : "-") }' "$work/hidden" "$work/rows"
+}
+
+# name, version: of the packages in `others`, the newest version of a security origin that is newer than the installed one.
+# What a pin puts below 100 is never installed by itself, and nothing that is newer than apt's own candidate is taken.
+hidden() {
+	apt-cache policy >"$work/origins" 2>/dev/null || return 0
+	apt-cache policy -- $(cat "$work/others") 2>/dev/null | awk -v origins="$work/origins" '
+		function bare(line) { sub(/^ *-?[0-9]+ +/, "", line); return line }
+		FILENAME == origins {
+			if ($1 == "release") { if (/[,=][^,]*-[Ss]ecurity/) secure[source] = 1 } else source = bare($0)
+			next
+		}
+		/^[^ ]/ { name = $1; sub(/:$/, "", name); over = 0; version = ""; next }
+		/^  Candidate: / { candidate = $2; reached = 0; next }
+		/^ \*\*\* / { over = 1 }
+		over { next }
+		/^     [^ ]/ { version = $1; allowed = ($2 + 0 >= 100); if (version == candidate) reached = 1; next }
+		/^        / { if (reached && allowed && version != candidate && bare($0) in secure) { print name "\t" version; over = 1 } }' "$work/origins" -
+}
+
+# What an upgrade would bring, then what it would not, with the reason.
+waiting_() {
 	simulated --with-new-pkgs upgrade >"$work/simulated" 2>"$work/said" || {
 		cat "$work/said" >&2
 		fail "apt-get cannot say what would be upgraded"
@@ -79,12 +107,15 @@ downgrade() {
 			words="$words $(cached | awk -F '\t' -v name="${name%%:*}" -v version="$version" '$1 == name && $2 == version { print $3; exit }')"
 		fi
 	done <"$work/chosen"
-	plan=$(simulated --allow-downgrades install -- $words) || fail "apt-get cannot go back to these together:$words; nothing was changed"
+	plan=$(simulated --allow-downgrades --allow-change-held-packages install -- $words) || fail "apt-get cannot go back to these together:$words; nothing was changed"
 	unasked "$plan" "going back"
 	apt-mark showauto -- $(cut -f1 "$work/chosen") >"$work/auto"
-	apt -d --allow-downgrades install -- $words >&2 || fail "the packages could not be fetched: nothing was changed"
+	# apt-get takes the hold from what it puts back.
+	apt-mark showhold -- $(cut -f1 "$work/chosen") >"$work/held"
+	apt -d --allow-downgrades --allow-change-held-packages install -- $words >&2 || fail "the packages could not be fetched: nothing was changed"
 	code_=0
-	apt --allow-downgrades install -- $words >&2 || code_=$?
+	apt --allow-downgrades --allow-change-held-packages install -- $words >&2 || code_=$?
+	[ ! -s "$work/held" ] || apt-mark hold -- $(cat "$work/held") >&2 || code_=$?
 	[ ! -s "$work/auto" ] || apt-mark auto -- $(cat "$work/auto") >/dev/null || :
 	return "$code_"
 }
@@ -110,6 +141,12 @@ broken() {
 	dpkg-query -W -f '${db:Status-Status}\t${binary:Package}\n' | awk -F '\t' '$1 != "installed" && $1 != "config-files" && $1 != "not-installed" { print $2 " (" $1 ")" }'
 }
 
+# Going back is itself what mends a package that an upgrade left half-way.
+before_back() {
+	# A dpkg that was killed leaves a journal, and apt-get does nothing until dpkg has opened its database once more.
+	dpkg --set-selections </dev/null >&2 || fail "dpkg cannot open its database"
+}
+
 # Packages that an earlier upgrade left half-way would stop this one too.
 repair() {
 	was=$(broken)
@@ -131,7 +168,7 @@ upgrade() {
 	plan=$(simulated install --only-upgrade -- "$@") || fail "apt-get cannot upgrade these together: $*"
 	unasked "$plan" "the upgrade"
 	# What came as a dependency stays one, though it is named here.
-	apt-mark showauto -- "$@" >"$work/auto"
+	apt-mark showauto -- $(cat "$work/chosen") >"$work/auto"
 	apt -d install --only-upgrade -- "$@" >&2 || fail "the packages could not be fetched: nothing was changed"
 	code_=0
 	apt install --only-upgrade -- "$@" >&2 || code_=$?

@@ -52,8 +52,7 @@ held() {
 }
 
 hold_() {
-	case $manager in zypper) zypper_ addlock "$1" >&2 ;; *) "$manager" -q versionlock add "$1" >&2 ;; esac ||
-		fail "$manager cannot hold $1: for dnf the plug-in versionlock is needed"
+	lock_ "$1"
 }
 
 lists_age() {
@@ -89,6 +88,11 @@ broken() {
 	doubles | sed 's/$/ (in two versions)/'
 }
 
+# A transaction that was cut off is ended first.
+before_back() {
+	repair
+}
+
 repair() {
 	was=$(doubles)
 	[ -n "$was" ] || return 0
@@ -116,13 +120,30 @@ upgrade() {
 
 downgrade() {
 	case $manager in
-	zypper) zypper_all install --no-recommends --oldpackage $(tr '\t' '=' <"$work/chosen") ;;
+	zypper)
+		# A lock keeps from going back too: it is taken away for that long.
+		locks >"$work/held"
+		for name in $(cut -f1 "$work/chosen" | sed 's/\.[^.]*$//'); do
+			! grep -qxF -e "$name" "$work/held" || { zypper_ removelock "$name" >&2 && echo "$name" >>"$work/unlocked"; }
+		done
+		trap 'relock; rm -rf -- "$work"' EXIT
+		code_=0
+		zypper_all install --no-recommends --oldpackage $(tr '\t' '=' <"$work/chosen") || code_=$?
+		relock
+		return "$code_"
+		;;
 	*)
 		words=$(sed 's/^\(.*\)\.\([^.]*\)'"$tab"'\(.*\)$/\1-\3.\2/' "$work/chosen")
-		dnf_ downgrade --downloadonly $words >&2 || fail "the packages could not be fetched: nothing was changed"
-		dnf_ downgrade $words >&2
+		# A lock keeps from upgrades; going back was asked for.
+		dnf_ --disableplugin=versionlock downgrade --downloadonly $words >&2 || fail "the packages could not be fetched: nothing was changed"
+		dnf_ --disableplugin=versionlock downgrade $words >&2
 		;;
 	esac
+}
+
+relock() {
+	[ ! -s "$work/unlocked" ] || zypper_ addlock $(cat "$work/unlocked") >&2 || return
+	rm -f "$work/unlocked"
 }
 
 # zypper, after a look at what it would do: nothing goes that nobody named, and nothing comes that was to be left.

@@ -57,8 +57,21 @@ installed() {
 locks() {
 	case $manager in
 	zypper) zypper_ --quiet locks 2>/dev/null | awk -F ' *[|] *' '$1 ~ /^[0-9]/ { print $2 }' ;;
-	# The list of the plug-in versionlock.
-	*) cat /etc/dnf/plugins/versionlock.list /etc/yum/pluginconf.d/versionlock.list 2>/dev/null | sed -n 's/^\([^#!]*\)-[0-9]*:[^-]*-[^-]*$/\1/p' ;;
+	# The list of the plug-in versionlock; yum wrote the epoch first.
+	*) cat /etc/dnf/plugins/versionlock.list /etc/yum/pluginconf.d/versionlock.list 2>/dev/null | sed -n 's/^\([^#!]*\)-[0-9]*:[^-]*-[^-]*$/\1/p;s/^[0-9]*:\([^#!]*\)-[^-]*-[^-]*$/\1/p' ;;
+	esac
+}
+
+# Holds a package at the version that it has. What is not installed, versionlock would lock in every version that it knows,
+# which holds nothing, and what it does not know at all it passes over without an error.
+lock_() {
+	case $manager in
+	zypper) zypper_ addlock "$1" >&2 || fail "zypper cannot hold $1" ;;
+	*)
+		[ -n "$(installed "$1")" ] || fail "$1 is not installed: $manager holds a version that is there"
+		"$manager" -q versionlock add "$1" >&2 || fail "$manager cannot hold $1: the plug-in versionlock is needed"
+		locks | grep -qxF -e "$1" || fail "$manager did not hold $1"
+		;;
 	esac
 }
 
