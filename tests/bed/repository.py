@@ -50,7 +50,7 @@ class Repository:
     @classmethod
     def build(cls) -> Path:
         """
-        Path of the built packages with their indexes, `deb/v1`, `deb/v2`, `rpm/v1`, `rpm/v2`, `other`; built once, cached.
+        Path of the built packages with their indexes, `deb/v1`, `deb/v2`, `rpm/v1`, `rpm/v2`, `other`.
 
         Raises BedError when a tool is missing or fails.
         """
