@@ -28,9 +28,22 @@ class ItemRecord:
     note: str = ""
 
 
+_last: tuple[RunRecord | None, tuple[ItemRecord, ...]] = None, ()
+_GOOD = frozenset(outcome.value for outcome in Outcome if outcome.good)
+
+
 def checklist(record: RunRecord) -> tuple[ItemRecord, ...]:
-    """Every item in the order of the phases, own items behind the phase they belong to."""
-    return tuple(_checklist(record))
+    """
+    Every item in the order of the phases, own items behind the phase they belong to.
+
+    A record is a value, and several parts of a summary ask for its checklist: it is worked out once.
+    """
+    global _last
+    known, items = _last
+    if known is not record:
+        items = tuple(_checklist(record))
+        _last = record, items
+    return items
 
 
 def completion(record: RunRecord) -> tuple[int, int]:
@@ -51,12 +64,13 @@ def open_among(items: Iterable[ItemRecord]) -> tuple[ItemRecord, ...]:
 
 def _checklist(record: RunRecord) -> Iterable[ItemRecord]:
     words = _words(record.acts)
+    ran = _Ran(record)
     for phase in PHASES:
-        item = _phase_item(record, phase)
+        item = _phase_item(record, ran, phase)
         yield words[item.id](item) if item.id in words else item
         for own in record.items:
             if own.get("phase") == phase:
-                item = _own_item(record, own)
+                item = _own_item(ran, own)
                 yield words[item.id](item) if item.id in words else item
 
 
@@ -73,11 +87,11 @@ def _words(acts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _phase_item(record: RunRecord, phase: str) -> ItemRecord:
+def _phase_item(record: RunRecord, ran: _Ran, phase: str) -> ItemRecord:
     declared = [str(step["id"]) for step in record.declared if step.get("phase") == phase]
     text = f"Phase {phase}"
     if declared:
-        state, proof = _proven(record, declared)
+        state, proof = ran.proven(declared)
         return ItemRecord(id=phase, phase=phase, text=text, required=True, state=state, proof=proof)
     proof = ()
     if phase == "identify" and record.why.get("ticket") and record.why.get("reason"):
@@ -93,7 +107,7 @@ def _phase_item(record: RunRecord, phase: str) -> ItemRecord:
     return ItemRecord(id=phase, phase=phase, text=text, required=used, state=state)
 
 
-def _own_item(record: RunRecord, own: Mapping[str, Any]) -> ItemRecord:
+def _own_item(ran: _Ran, own: Mapping[str, Any]) -> ItemRecord:
     item = ItemRecord(
         id=str(own["id"]),
         phase=str(own["phase"]),
@@ -103,41 +117,52 @@ def _own_item(record: RunRecord, own: Mapping[str, Any]) -> ItemRecord:
     )
     if own.get("by_hand"):
         return item
-    state, proof = _proven(record, [str(step) for step in own.get("proof", ())])
+    state, proof = ran.proven([str(step) for step in own.get("proof", ())])
     return replace(item, state="open" if state == "na" else state, proof=proof)
 
 
-def _proven(record: RunRecord, ids: Sequence[str]) -> tuple[str, tuple[str, ...]]:
-    """(pass, fail, open or na, what says so) for steps on every host of the run."""
-    groups = {str(step["id"]): [str(inner) for inner in step.get("steps", ())] for step in record.declared}
-    wanted = [leaf for name in ids for leaf in _leaves(name, groups)]
-    proof: list[str] = []
-    state = "pass"
-    ran = False
-    for host in record.hosts.values():
-        instances: dict[str, list[StepRecord]] = {}
-        for step in host.steps.values():
-            instances.setdefault(step.base, []).append(step)
-        for name in wanted:
-            steps = instances.get(name, [])
-            ends = {Outcome(step.outcome) for step in steps if step.outcome}
-            if ends & {Outcome.UNKNOWN}:
-                state = "open" if state == "pass" else state
-                proof.append(f"nobody knows how {host.name}/{name} ended")
-            elif any(not end.good for end in ends):
-                state = "fail"
-                proof.append(f"{host.name}/{name} failed")
-            elif not steps or any(not step.outcome for step in steps):
-                state = "open" if state == "pass" else state
-            else:
-                for step in steps:
-                    ran = ran or step.outcome == Outcome.OK
-                    if step.outcome == Outcome.OK:
-                        digest = str(step.attempts[-1].output.get("sha256", ""))[:12] if step.attempts else ""
-                        proof.append(f"{host.name}/{step.id}" + (f" sha256 {digest}" if digest else ""))
-    if state == "pass" and not ran:
-        return "na", ("every step of it was skipped by its condition",)
-    return state, tuple(proof)
+class _Ran:
+    """The steps of a run as its hosts ran them: those of each host by their id in the playbook."""
+
+    def __init__(self, record: RunRecord) -> None:
+        self._groups = {str(step["id"]): [str(inner) for inner in step.get("steps", ())] for step in record.declared}
+        self._hosts: list[tuple[str, dict[str, list[StepRecord]]]] = []
+        for host in record.hosts.values():
+            instances: dict[str, list[StepRecord]] = {}
+            for step in host.steps.values():
+                instances.setdefault(step.base, []).append(step)
+            self._hosts.append((host.name, instances))
+
+    def proven(self, ids: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+        """(pass, fail, open or na, what says so) for steps on every host of the run."""
+        wanted = [leaf for name in ids for leaf in _leaves(name, self._groups)]
+        proof: list[str] = []
+        state = "pass"
+        ran = False
+        for host, instances in self._hosts:
+            for name in wanted:
+                steps = instances.get(name, ())
+                ends = {step.outcome for step in steps}
+                if Outcome.UNKNOWN in ends:
+                    state = "open" if state == "pass" else state
+                    proof.append(f"nobody knows how {host}/{name} ended")
+                elif ends - _GOOD - {""}:
+                    state = "fail"
+                    proof.append(f"{host}/{name} failed")
+                elif not ends or "" in ends:
+                    state = "open" if state == "pass" else state
+                else:
+                    done = [_proof(host, step) for step in steps if step.outcome == Outcome.OK]
+                    ran = ran or bool(done)
+                    proof += done
+        if state == "pass" and not ran:
+            return "na", ("every step of it was skipped by its condition",)
+        return state, tuple(proof)
+
+
+def _proof(host: str, step: StepRecord) -> str:
+    digest = str(step.attempts[-1].output.get("sha256", ""))[:12] if step.attempts else ""
+    return f"{host}/{step.id}" + (f" sha256 {digest}" if digest else "")
 
 
 def _leaves(name: str, groups: Mapping[str, Sequence[str]]) -> Iterable[str]:
