@@ -8,8 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from runner.document.lean import yaml
 from runner.errors import InvalidInput, Location, Problem
 from runner.frozen import frozen
 

@@ -72,7 +72,7 @@ class Link:
         return transport
 
     def channel(self, command: str) -> SshChannel:
-        """Start a command. Raises NoMoreChannels where the server has no room, LinkLost, ProtocolError."""
+        """Start a command. Raises NoMoreChannels where the server has no room, LinkLost."""
         name = self.target.name
         try:
             channel = self.transport.open_session(
@@ -85,10 +85,10 @@ class Link:
         try:
             channel.settimeout(self._limits.channel_s)
             channel.in_buffer = LightPipe()
-            channel.exec_command(command)
+            self.transport.start_command(channel, command)
         except (paramiko.SSHException, OSError, EOFError) as error:
             channel.close()
-            raise ProtocolError(f"{name}: the server does not start a command: {error}", host=name) from error
+            raise LinkLost(f"{name}: no command can be started: {error}", host=name) from error
         return SshChannel(channel, self.transport, name)
 
     def close(self) -> None:
@@ -154,6 +154,8 @@ class SshChannel:
             while len(self._said) < _STDERR_BYTES and (said := self._channel.recv_stderr(_STDERR_BYTES)):
                 self._said += said
         words = self._said.decode("utf-8", "replace").strip()
+        if not self._channel.event_ready:
+            return words or "the server does not start a command"
         # it may come a moment after the end of the streams
         self._channel.status_event.wait(1.0)
         code = self._channel.recv_exit_status() if self._channel.exit_status_ready() else -1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import socket
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,6 +13,7 @@ from typing import Any, cast
 
 import paramiko
 from fabric import config, connection
+from paramiko.auth_handler import AuthHandler
 from paramiko.common import MSG_CHANNEL_DATA
 from paramiko.packet import Packetizer
 
@@ -86,6 +89,30 @@ class _HeardPacketizer(Packetizer):
         self._until = None
 
 
+class _PromptLogin(AuthHandler):
+    """
+    Sends the login right behind the request for the service that takes it: a trip less to the server.
+
+    Only by a key that we hold and that signs in one way: an agent may wait for a person, where paramiko's thread is the
+    one to wait, and for an RSA key the server may not have told yet which signatures it takes.
+    """
+
+    def _request_auth(self) -> None:
+        key = cast(Any, self).private_key
+        # before the request: paramiko's thread may read the answer to it at once
+        self._sent = not isinstance(key, paramiko.AgentKey) and "rsa" not in key.get_name()
+        super()._request_auth()  # type: ignore[misc]
+        if self._sent:
+            accepted = paramiko.Message()
+            accepted.add_string("ssh-userauth")
+            accepted.rewind()
+            super()._parse_service_accept(accepted)  # type: ignore[misc]
+
+    def _parse_service_accept(self, m: paramiko.Message) -> None:
+        if not self._sent:
+            super()._parse_service_accept(m)  # type: ignore[misc]
+
+
 class LinkTransport(paramiko.Transport):
     """
     `algorithms` are the host key algorithms to ask for, in order; paramiko would add to a list that is set.
@@ -132,6 +159,28 @@ class LinkTransport(paramiko.Transport):
         """Somebody has read what came, and waits for more instead of answering."""
         self._packets.acknowledge()
 
+    def auth_publickey(self, username: str, key: paramiko.PKey, event: threading.Event | None = None) -> list[str]:
+        event = event or threading.Event()
+        login: Any = _PromptLogin(self)
+        self.auth_handler = login
+        login.auth_publickey(username, key, event)
+        allowed: list[str] = login.wait_for_response(event)
+        return allowed
+
+    def start_command(self, channel: paramiko.Channel, command: str) -> None:
+        """
+        `Channel.exec_command` without waiting for a yes: what is sent to the command goes with the same trip.
+
+        After a no the channel is closed, and its `event_ready` stays false.
+        """
+        message = paramiko.Message()
+        message.add_byte(paramiko.common.cMSG_CHANNEL_REQUEST)
+        message.add_int(channel.remote_chanid)
+        message.add_string("exec")
+        message.add_boolean(True)
+        message.add_string(command)
+        cast(Any, self)._send_user_message(message)
+
     def ask_for_life(self) -> None:
         """A request that every server answers, if only with no. Never waits, for an answer or a key exchange."""
         if self.clear_to_send.is_set():
@@ -146,6 +195,11 @@ class LinkTransport(paramiko.Transport):
         with suppress(OSError, EOFError):
             cast(Any, self).sock.shutdown(socket.SHUT_RDWR)
         super().close()
+
+    def _log(self, level: int, message: str, *parts: Any) -> None:
+        """Only what somebody could want to read: it would make a text of every message that comes or goes."""
+        if level >= logging.WARNING:
+            cast(Any, super())._log(level, message, *parts)
 
     def _parse_debug(self, message: Any) -> None:
         """sshd tells which line of authorized_keys it took; nobody reads it."""

@@ -16,7 +16,7 @@ from tests.bed.sshd import LoopbackSshd
 
 __all__ = ["shared_sshd"]
 
-TO_THE_FIRST_STEP = 9
+TO_THE_FIRST_STEP = 8
 MORE = 10
 TRIES = 3
 """On a machine that is busy a step may take so long that the client asks for it once more; the best try counts."""

@@ -46,6 +46,22 @@ def test_who_asks_for_the_real_module_meanwhile_gets_it(tmp_path: Path) -> None:
     assert "importlib.metadata" in loaded(code, tmp_path)
 
 
+def test_yaml_reads_and_writes_as_ever_though_its_patterns_come_later(tmp_path: Path) -> None:
+    code = (
+        "import re, sys, yaml as theirs\n"
+        "text = 'a: [1, 0x1f, 2001-12-14, 2001-12-14t21:59:43.10-05:00, 1.5e+3, yes, ~, !!float 1_0.5]\\nb: \u00e9'\n"
+        "expected = theirs.safe_load(text)\n"
+        "for name in [name for name in sys.modules if name.split('.')[0] in ('yaml', '_yaml')]: del sys.modules[name]\n"
+        "from runner.document.lean import yaml\n"
+        "assert yaml is not theirs and sys.modules['re'] is re and re.compile('x').pattern == 'x'\n"
+        "assert yaml.safe_load(text) == expected and theirs.safe_load(yaml.safe_dump(expected)) == expected\n"
+        "try: yaml.safe_load('a: \\x01')\n"
+        "except yaml.reader.ReaderError as error: assert 'special characters' in str(error)\n"
+        "else: raise AssertionError"
+    )
+    loaded(code, tmp_path)
+
+
 def test_a_playbook_without_templates_is_read_without_jinja(tmp_path: Path) -> None:
     playbook = tmp_path / "p.yml"
     code = (
