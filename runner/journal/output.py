@@ -18,6 +18,8 @@ from runner.seams import Stream
 HEAD_BYTES = 8 << 20
 TAIL_BYTES = 8 << 20
 TAIL_LINES_BYTES = 16 << 10
+SHOWN_BYTES = 16 << 10
+"""Of what comes at once, the end is shown: whoever looks on sees the last line."""
 
 
 class OutputLog:
@@ -90,7 +92,15 @@ class OutputLog:
             self._kept += min(room, len(data))
         if len(data) > room:
             self._remember(data[room:])
-        return self._decoders[stream].decode(data)
+        return self._shown_of(stream, data)
+
+    def _shown_of(self, stream: str, data: bytes) -> str:
+        decoder = self._decoders[stream]
+        if len(data) > SHOWN_BYTES:
+            decoder.reset()
+            # from the next whole character on
+            data = data[-SHOWN_BYTES:].lstrip(bytes(range(0x80, 0xC0)))
+        return decoder.decode(data)
 
     def _remember(self, data: bytes) -> None:
         self._tail.append(data)

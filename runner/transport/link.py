@@ -19,16 +19,13 @@ from runner.frozen import frozen
 from runner.transport.channel import NoMoreChannels
 from runner.transport.host_keys import KnownKeysOnly
 from runner.transport.keys import KeyLogin
-from runner.transport.known_hosts import CERT_SUFFIX
 from runner.transport.pipe import LightPipe
 from runner.transport.target import Target
-from runner.transport.wire import LightConfig, LightConnection, LinkTransport
+from runner.transport.wire import KEY_TYPES, LightConfig, LightConnection, LinkTransport
 
 # without a handler of its own, what goes wrong in its threads would be printed beside our own message
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
-_KEX = "curve25519-sha256@libssh.org"
-_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr")
 _STDERR_BYTES = 4096
 _LISTEN_S = 0.25
 _WINDOW_BYTES = 1 << 22
@@ -228,14 +225,10 @@ def _configuration() -> LightConfig:
 
 
 def made(sock: Any, policy: KnownKeysOnly, limits: Limits) -> LinkTransport:
-    """paramiko's transport with our preferences; used for scanning too."""
+    """A transport that asks for the keys we know; used for scanning too."""
     transport = LinkTransport(sock)
     transport.handshake_timeout = limits.connect_s
-    security = transport.get_security_options()
-    security.kex = [_KEX, *(name for name in security.kex if name != _KEX)] if _KEX in security.kex else security.kex
-    security.ciphers = [name for name in _CIPHERS if name in security.ciphers]
-    plain = [name for name in security.key_types if not name.endswith(CERT_SUFFIX)]
-    transport.algorithms = policy.known.preferred([*plain, *(name + CERT_SUFFIX for name in plain)])
+    transport.algorithms = policy.known.preferred(KEY_TYPES)
     return transport
 
 

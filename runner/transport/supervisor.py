@@ -21,7 +21,7 @@ from runner.transport.hello import Hello, check_spool, parse
 from runner.transport.refusals import LaunchRefused, NoSupervisor, ShellEnded
 from runner.transport.sink import Sink
 
-FOLLOW_AFTER_S = 0.15
+FOLLOW_AFTER_S = 0.06
 NOTES_BYTES = 2048
 ANSWER_S = 30.0
 OVERDUE_S = 60.0

@@ -17,8 +17,19 @@ from paramiko.auth_handler import AuthHandler
 from paramiko.common import MSG_CHANNEL_DATA
 from paramiko.packet import Packetizer
 
+from runner.transport.known_hosts import CERT_SUFFIX
 from runner.transport.target import PromptSocket
 
+_theirs: Any = paramiko.Transport
+_FIRST_KEX = "curve25519-sha256@libssh.org"
+_KEX = sorted(_theirs._preferred_kex, key=lambda name: name != _FIRST_KEX)
+_CIPHERS = [
+    name
+    for name in ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr")
+    if name in _theirs._preferred_ciphers
+]
+KEY_TYPES = (*_theirs._preferred_keys, *(name + CERT_SUFFIX for name in _theirs._preferred_keys))
+"""Algorithms of host keys, with certificates behind them."""
 WAKE_S = 1.0
 """How often the thread of a silent link looks whether it was closed; it is woken when we close it ourselves."""
 
@@ -122,6 +133,8 @@ class LinkTransport(paramiko.Transport):
 
     algorithms: tuple[str, ...] = ()
     lost_because = ""
+    _preferred_kex = tuple(_KEX)
+    _preferred_ciphers = tuple(_CIPHERS)
 
     def __init__(self, sock: Any) -> None:
         super().__init__(sock, packetizer_class=_HeardPacketizer)
@@ -129,6 +142,10 @@ class LinkTransport(paramiko.Transport):
             sock.wake_every(WAKE_S)
         else:  # a channel of the hop before
             sock.settimeout(WAKE_S)
+
+    def _filter_algorithm(self, kind: str) -> tuple[str, ...]:
+        """None is taken out, so that none need be looked for each time."""
+        return tuple(getattr(self, f"_preferred_{kind}"))
 
     @property
     def preferred_keys(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from runner.journal import ledger
 from runner.journal.acts import add_act
 from runner.journal.append import AppendFile, sha256
 from runner.journal.folder import Records, new_run_id
-from runner.journal.output import HEAD_BYTES, OutputLog
+from runner.journal.output import HEAD_BYTES, SHOWN_BYTES, OutputLog
 from runner.journal.sitting import Sitting
 from runner.journal.verify import ALTERED, NOT_SEALED, NOT_SIGNED, verify
 from runner.redact import Redactor, Secret
@@ -316,6 +316,15 @@ def test_long_outputs_are_kept_at_both_ends_with_the_digest_of_the_whole(tmp_pat
     assert b"bytes left out here" in text
     assert text.endswith(b"the end\n")
     assert log.tail(1) == "the end"
+
+
+def test_of_much_at_once_the_end_is_shown_from_a_whole_character_on(tmp_path: Path) -> None:
+    log = OutputLog(tmp_path / "o", "o", Redactor())
+    assert log.write("stdout", b"a\xc3") + log.write("stdout", b"\xa9b") == "aéb"
+    shown = log.write("stdout", b"\xe2\x82\xac" * SHOWN_BYTES + b"x\n")
+    assert set(shown) == {"€", "x", "\n"} and len(shown.encode()) <= SHOWN_BYTES
+    log.close()
+    assert (tmp_path / "o").read_bytes().count(b"\xe2\x82\xac") == SHOWN_BYTES
 
 
 def test_no_output_keeps_and_shows_nothing(tmp_path: Path) -> None:
