@@ -8,10 +8,10 @@ Names and fields are for ever: a later version may add a field with a default, n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field, fields
+from dataclasses import field
 from typing import Any, ClassVar
 
-from runner.frozen import frozen
+from runner.frozen import frozen, names
 
 VERSION = 1
 
@@ -39,7 +39,7 @@ class Event:
 def _own(kind: type[Event]) -> tuple[str, ...]:
     """The names of the fields that an event has beside those of every event."""
     if kind not in _OWN:
-        _OWN[kind] = tuple(f.name for f in fields(kind) if f.name not in ("seq", "at", "mono_ms"))
+        _OWN[kind] = tuple(name for name in names(kind) if name not in ("seq", "at", "mono_ms"))
     return _OWN[kind]
 
 
@@ -321,7 +321,7 @@ _TYPES: Mapping[str, type[Event]] = {
         StopAsked, SittingEnded,
     )
 }  # fmt: skip
-_NAMES = {name: frozenset(f.name for f in fields(cls)) for name, cls in _TYPES.items()}
+_NAMES = {name: frozenset(names(cls)) for name, cls in _TYPES.items()}
 
 
 def from_json(data: Mapping[str, Any]) -> Event:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from runner.errors import BecomeRefused, LinkLost, LockBusy, TransportError
 from runner.events import Event
+from runner.frozen import replace
 from runner.model import Exit, Facts, Host, Peer
 from runner.redact import Secret
 from runner.seams import Completed, Launch, OnOutput, Passwords, Settled, Stream

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field, fields
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
-from runner.frozen import frozen
+from runner.frozen import frozen, names, shallow
 
 
 @frozen
@@ -70,11 +70,11 @@ class Reason:
     window: str = ""
 
     def to_json(self) -> dict[str, str]:
-        return {item.name: getattr(self, item.name) for item in fields(self)}
+        return shallow(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Reason:
-        return cls(**{item.name: str(data[item.name]) for item in fields(cls) if item.name in data})
+        return cls(**{name: str(data[name]) for name in names(cls) if name in data})
 
 
 @frozen

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from runner.app.assemble import Earlier
 from runner.app.prepare import Prepared, prepare, settings_of
@@ -13,7 +12,7 @@ from runner.document.source import likely
 from runner.engine.past import Word, past_of
 from runner.errors import GateClosed, InvalidInput, LockBusy
 from runner.events import Deviated, SittingStarted
-from runner.frozen import frozen
+from runner.frozen import frozen, replace
 from runner.journal.folder import Records
 from runner.record import RunRecord, fold
 

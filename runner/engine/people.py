@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 
 from runner.engine.surroundings import Surroundings
 from runner.events import PersonAnswered, PersonAsked, Waited
+from runner.frozen import replace
 from runner.seams import Answer, Question
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from runner.engine.link import Link
 from runner.engine.result import StepResult
 from runner.engine.surroundings import Surroundings
 from runner.errors import LockBusy, TransportError
 from runner.events import HostConnected, Waited
-from runner.frozen import shallow
+from runner.frozen import replace, shallow
 from runner.model import Outcome
 from runner.seams import Completed
 

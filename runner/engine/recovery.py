@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from dataclasses import replace
 
 from runner.engine.link import Link
 from runner.engine.shutdown import doubted, went_down
 from runner.engine.surroundings import Surroundings
 from runner.errors import LinkLost, LockBusy, TransportError
 from runner.events import LinkDropped, Waited
+from runner.frozen import replace
 from runner.model import Exit
 from runner.seams import KEEP_BYTES, Completed, Launch, OnOutput, Session, Stream
 

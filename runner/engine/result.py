@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from typing import Any
 
 from runner.engine.naming import found_text, result_values
-from runner.frozen import frozen
+from runner.frozen import frozen, replace
 from runner.model import Exit, Outcome, Step
 from runner.seams import Completed, Verdict
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from runner.engine.here import turns
@@ -20,6 +19,7 @@ from runner.engine.preflight import preflight
 from runner.engine.result import StepResult
 from runner.engine.surroundings import Surroundings
 from runner.events import BatchFinished, BatchStarted, Event, HostStarted, SittingEnded, StopAsked
+from runner.frozen import replace
 from runner.model import Host, Outcome
 from runner.redact import Secret
 

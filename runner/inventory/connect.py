@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from runner.document.source import likely
 from runner.errors import InvalidInput, Problem
-from runner.frozen import frozen
+from runner.frozen import frozen, replace
 from runner.inventory.draft import HostEntry, Mark, Values
 from runner.inventory.groups import Sourced
 from runner.inventory.ssh_config import Found, SshConfig

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Protocol
 
 from runner.document.source import At, Document, likely
 from runner.errors import InvalidInput, Problem
+from runner.frozen import replace
 from runner.model import UNDO, OnFailure, Requirement, Retry, Step, Watch
 from runner.playbook.schema import STEP_KEYS
 from runner.playbook.template import is_template

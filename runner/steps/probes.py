@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
 from runner.errors import InvalidInput, RawatError
-from runner.frozen import frozen
+from runner.frozen import frozen, replace
 from runner.seams import Check, Completed, Script, Verdict, Wish
 from runner.steps.parts import schema as part
 from runner.steps.parts.kind import Mistake

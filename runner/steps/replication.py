@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, ClassVar
 
+from runner.frozen import replace
 from runner.seams import Check, Completed, Script, Verdict, Wish
 from runner.steps.dialects.databases import CONNECTION, unknown
 from runner.steps.parts import schema as part

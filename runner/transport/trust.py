@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import fcntl
 import os
 from contextlib import suppress
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import HostKeyRefused
-from runner.frozen import frozen
+from runner.frozen import frozen, replace
 from runner.model import Host
 from runner.transport.known_hosts import Entry, fingerprint, host_name, parse
 from runner.transport.target import dial
@@ -138,7 +137,7 @@ def _rewrite(file: Path, text: str, others: list[Entry], line: str) -> None:
         elif "," in entry.names:
             name = line.split()[0]
             rest = ",".join(part for part in entry.names.split(",") if part != name)
-            if dataclasses.replace(entry, names=rest).matches(name):
+            if replace(entry, names=rest).matches(name):
                 raise HostKeyRefused(f"{entry.where} knows {name} by a pattern; change that line by hand", host=name)
             lines.append(old.replace(entry.names, rest, 1))
         elif any(char in entry.names for char in "*?"):

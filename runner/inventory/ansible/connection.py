@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from runner.document.source import likely
 from runner.errors import Problem
+from runner.frozen import replace
 from runner.inventory.draft import HostEntry, Values, Written, show
 from runner.inventory.groups import Sourced
 

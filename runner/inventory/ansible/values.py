@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from runner.document.source import Document, read_file, scalar
 from runner.errors import InvalidInput, Problem
+from runner.frozen import replace
 from runner.inventory.ansible.connection import is_connection
 from runner.inventory.draft import ALL, Draft, GroupEntry, HostEntry, Mark, Values, Written, show, shown
 from runner.inventory.names import normal, wrong_name, wrong_variable

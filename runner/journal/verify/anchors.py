@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from runner.errors import DamagedRecord, InvalidInput, JournalError
-from runner.frozen import frozen
+from runner.frozen import frozen, replace
 from runner.journal.anchors import IN_GIT, Head, head_in, heads_in, notes, run
 from runner.journal.verify.look import Look
 from runner.journal.verify.verdict import NOT_ANCHORED, Anchor, Finding, altered
