@@ -18,19 +18,21 @@ The whole exception tree, an exit code per branch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from runner.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+@frozen
 class Location:
-    """Where something was written; line and column count from 1."""
+    """Where something was written; line and column count from 1. Sorted by file, line and column."""
 
     file: str
     line: int
     column: int
+
+    def __lt__(self, other: Location) -> bool:
+        return (self.file, self.line, self.column) < (other.file, other.line, other.column)
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from runner.frozen import frozen
 from runner.model import Facts
 from runner.steps.parts.answers import Answers
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Packages:
     """`text` is the shell text of the family; `manager` the program."""
 
@@ -20,11 +19,11 @@ def packages(facts: Facts | None) -> Packages | None:
     """The dialect of a host; apt while it is not known yet; None where there is none for it."""
     match facts.package_manager if facts is not None else "apt":
         case "apt" | "apt-get" | "dpkg":
-            return Packages("apt", "apt")
+            return Packages(text="apt", manager="apt")
         case "dnf" | "dnf5" | "yum" | "microdnf":
-            return Packages("rpm", "dnf")
+            return Packages(text="rpm", manager="dnf")
         case "zypper":
-            return Packages("rpm", "zypper")
+            return Packages(text="rpm", manager="zypper")
         case _:
             return None
 
