@@ -9,6 +9,7 @@ from typing import Any
 
 from runner.errors import InvalidInput
 from runner.frozen import frozen
+from runner.sshwire import Malformed, Wire
 
 _CURVES = {
     "nistp256": ("SECP256R1", "SHA256"),
@@ -20,48 +21,6 @@ _SECURITY = {"sk-ssh-ed25519@openssh.com": "", "sk-ecdsa-sha2-nistp256@openssh.c
 KEY_TYPES = ("ssh-ed25519", "ssh-rsa", *_ECDSA, *_SECURITY)
 SHORTEST_RSA = 2048
 _TOUCHED = 0x01
-
-
-class Malformed(Exception):
-    """Bytes that are not what they claim to be."""
-
-
-class Wire:
-    """Reads SSH's wire format; every method raises Malformed where the bytes end too early."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._at = 0
-
-    def take(self, length: int) -> bytes:
-        if length > len(self._data) - self._at:
-            raise Malformed("it ends in the middle")
-        self._at += length
-        return self._data[self._at - length : self._at]
-
-    def uint32(self) -> int:
-        return int.from_bytes(self.take(4), "big")
-
-    def string(self) -> bytes:
-        return self.take(self.uint32())
-
-    def text(self) -> str:
-        try:
-            return self.string().decode("ascii")
-        except UnicodeDecodeError as error:
-            raise Malformed("a name in it is not plain text") from error
-
-    def number(self) -> int:
-        return int.from_bytes(self.string(), "big", signed=True)
-
-    def end(self) -> None:
-        if self._at != len(self._data):
-            raise Malformed("something follows its end")
-
-
-def string(data: bytes) -> bytes:
-    """A string on the wire: its length and its bytes."""
-    return len(data).to_bytes(4, "big") + data
 
 
 @frozen

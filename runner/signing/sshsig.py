@@ -7,7 +7,8 @@ import binascii
 import hashlib
 
 from runner.frozen import frozen
-from runner.signing.keys import Malformed, PublicKey, Wire, signed_by, string
+from runner.signing.keys import PublicKey, signed_by
+from runner.sshwire import Malformed, Wire, string
 
 MAGIC = b"SSHSIG"
 _BEGIN = b"-----BEGIN SSH SIGNATURE-----"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import struct
 import time
 
 from runner.frozen import frozen
+from runner.sshwire import Malformed, Wire
 from runner.transport.known_hosts import CERT_SUFFIX, Entry, HostEntries, fingerprint, pattern
 
 HOST = 2
@@ -22,29 +22,6 @@ _SIGNATURES = {
 
 class BadCertificate(Exception):
     """Why a certificate is not accepted, in words for a person."""
-
-
-class _Reader:
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.at = 0
-
-    def take(self, count: int) -> bytes:
-        piece = self.data[self.at : self.at + count]
-        if len(piece) != count:
-            raise BadCertificate("it is cut short")
-        self.at += count
-        return piece
-
-    def string(self) -> bytes:
-        return self.take(struct.unpack(">I", self.take(4))[0])
-
-    def strings(self) -> list[bytes]:
-        inner = _Reader(self.string())
-        found = []
-        while inner.at < len(inner.data):
-            found.append(inner.string())
-        return found
 
 
 @frozen
@@ -65,27 +42,33 @@ class Certificate:
 
 def parse(blob: bytes) -> Certificate:
     """Raises BadCertificate."""
-    reader = _Reader(blob)
-    key_type = reader.string().decode("ascii", "replace")
+    try:
+        return _parse(Wire(blob))
+    except Malformed as error:
+        raise BadCertificate(str(error)) from error
+
+
+def _parse(wire: Wire) -> Certificate:
+    key_type = _text(wire.string())
     plain = key_type.removesuffix(CERT_SUFFIX)
-    reader.string()  # nonce
+    wire.string()  # nonce
     fields = 2 if plain.startswith("ecdsa-sha2-") else _KEY_FIELDS.get(plain)
     if fields is None or plain == key_type:
         raise BadCertificate(f"unknown type {key_type}")
     for _ in range(fields):
-        reader.string()
-    _, kind = struct.unpack(">QI", reader.take(12))
-    key_id = reader.string().decode("utf-8", "replace")
-    principals = tuple(name.decode("utf-8", "replace") for name in reader.strings())
-    after, before = struct.unpack(">QQ", reader.take(16))
-    critical = tuple(name.decode("utf-8", "replace") for name in reader.strings()[::2])
-    reader.string()  # extensions
-    reader.string()  # reserved
-    authority = reader.string()
-    signed = blob[: reader.at]
-    signature = reader.string()
-    if reader.at != len(blob):
-        raise BadCertificate("there is something behind its end")
+        wire.string()
+    wire.uint64()  # serial number
+    kind = wire.uint32()
+    key_id = _text(wire.string())
+    principals = tuple(_text(name) for name in wire.strings())
+    after, before = wire.uint64(), wire.uint64()
+    critical = tuple(_text(name) for name in wire.strings()[::2])
+    wire.string()  # extensions
+    wire.string()  # reserved
+    authority = wire.string()
+    signed = wire.read
+    signature = wire.string()
+    wire.end()
     return Certificate(
         key_type=key_type,
         kind=kind,
@@ -98,6 +81,10 @@ def parse(blob: bytes) -> Certificate:
         signature=signature,
         signed=signed,
     )
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
 
 
 def check(blob: bytes, known: HostEntries, *, now: float | None = None) -> Entry:
@@ -138,11 +125,11 @@ def _signed(certificate: Certificate) -> bool:
     import paramiko
 
     try:
-        key_type = _Reader(certificate.authority).string().decode("ascii", "replace")
-        algorithm = _Reader(certificate.signature).string().decode("ascii", "replace")
+        key_type = _text(Wire(certificate.authority).string())
+        algorithm = _text(Wire(certificate.signature).string())
         if algorithm not in _SIGNATURES.get(key_type, ()):
             return False
         key = paramiko.PKey.from_type_string(key_type, certificate.authority)
         return bool(key.verify_ssh_sig(certificate.signed, paramiko.Message(certificate.signature)))
-    except (BadCertificate, paramiko.SSHException, ValueError, KeyError):
+    except (Malformed, paramiko.SSHException, ValueError, KeyError):
         return False

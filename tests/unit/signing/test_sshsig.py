@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from runner.errors import InvalidInput
 from runner.signing import BadSignature, check_signature, parse_public_key
 from runner.signing.allowed import parse_allowed
-from runner.signing.keys import string
 from runner.signing.make import KeySigner, SigningFailed, public_key_of
+from runner.sshwire import string
 
 DATA = b"what was done\n"
 SPACE = "rawat-run@v1"
