@@ -36,15 +36,21 @@ active() {
 
 do_() {
 	if [ "$how" = systemd ]; then
+		# What fell over too often lately systemd refuses to start, mended or not.
+		case $1 in start | restart) systemctl reset-failed -- "$name" 2>/dev/null || : ;; esac
 		systemctl "$1" -- "$name" >&2 || { words >&2; fail "systemctl $1 $name ended badly"; }
 	else
 		init "$1" >&2 || fail "service $name $1 ended badly"
 	fi
 }
 
-# Its last words, for whoever must find out why.
+# What systemd says of it, then its own last words of this time, for whoever must find out why.
+since=$(date +%s)
 words() {
-	! has journalctl || journalctl -q -u "$name" -n 5 --no-pager -o cat 2>/dev/null || :
+	has journalctl || return 0
+	case $name in *.*) unit=$name ;; *) unit=$name.service ;; esac
+	journalctl -q -u "$name" -n 5 --no-pager -o cat 2>/dev/null || :
+	journalctl -q "_SYSTEMD_UNIT=$unit" --since "@$since" -n 5 --no-pager -o cat 2>/dev/null || :
 }
 
 # Waits until it is so, and looks once more a second later: what falls over at once was never up.
