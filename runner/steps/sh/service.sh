@@ -48,9 +48,18 @@ do_() {
 since=$(date +%s)
 words() {
 	has journalctl || return 0
-	case $name in *.*) unit=$name ;; *) unit=$name.service ;; esac
 	journalctl -q -u "$name" -n 5 --no-pager -o cat 2>/dev/null || :
-	journalctl -q "_SYSTEMD_UNIT=$unit" --since "@$since" -n 5 --no-pager -o cat 2>/dev/null || :
+	own_words
+}
+
+own_words() {
+	! has journalctl || journalctl -q -u "$name" --since "@$since" -n 100 --no-pager -o short 2>/dev/null | grep -v ' systemd\[1\]: ' |
+		sed 's/^[A-Z][a-z]* *[0-9]* [0-9:]* [^ ]* //' | tail -n 5 || :
+}
+
+# How often systemd has started it again by itself.
+again() {
+	[ "$how" != systemd ] || systemctl show -p NRestarts -- "$name"
 }
 
 # Waits until it is so, and looks once more a second later: what falls over at once was never up.
@@ -62,10 +71,16 @@ settle() {
 		sleep 1
 	done
 	if [ "$1" = active ] && [ "$now" = active ]; then
+		restarts=$(again)
 		sleep 1
 		now=$(active)
+		[ "$(again)" = "$restarts" ] || now="one that fell over and was started again"
 	fi
-	[ "$now" = "$1" ] || { words >&2; fail "$name: expected $1, found $now after $(($(ticks) - began)) s"; }
+	[ "$now" = "$1" ] && return
+	took=$(($(ticks) - began))
+	words >&2
+	own=$(own_words | tail -n 1)
+	fail "$name: expected $1, found $now after $took s${own:+; $own}"
 }
 
 if [ "$apply" = yes ]; then
