@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 
 from runner.app.assemble import Earlier
 from runner.app.prepare import Prepared, prepare, settings_of
 from runner.app.request import Context, Reason, Selection
 from runner.app.wiring import records_of
 from runner.document.source import likely
-from runner.engine.past import Word, past_of
+from runner.engine.past import Word, first_clock, past_of
 from runner.errors import GateClosed, InvalidInput, LockBusy
 from runner.events import Deviated, SittingStarted
 from runner.frozen import frozen, replace
@@ -53,7 +54,10 @@ def find_resumable(context: Context, name: str, *, settle: tuple[str, ...], reas
         run=run,
         sitting=len(sittings) + 1,
         events=events,
-        past={host.name: past_of(host, words) for host in record.hosts.values()},
+        past={
+            host.name: past_of(host, words, began=first_clock(chain.from_iterable(events), host.name))
+            for host in record.hosts.values()
+        },
         deviations=tuple(deviations),
     )
     why = Reason.from_json(record.why)

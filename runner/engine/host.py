@@ -100,6 +100,7 @@ class HostRun:
         except (TransportError, LockBusy) as error:
             raise _Halt(error.message, Outcome.UNREACHABLE, rollback=bool(self._undo)) from error
         self._names["facts"] = _plain(facts)
+        self._names["run"] = {**self._names["run"], "began": self._past.began or facts.clock}
 
     def _steps(self, steps: Iterable[Step]) -> None:
         for step in steps:

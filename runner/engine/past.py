@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field
 from typing import Any, Literal
 
+from runner.events import Event, HostConnected
 from runner.frozen import frozen
 from runner.model import UNDO, Outcome
 from runner.record import HostRecord, StepRecord
@@ -35,17 +36,27 @@ NOTHING = Before()
 
 @frozen
 class Past:
-    """A host's earlier sittings; `boot_id` is that of the host when it was last connected to."""
+    """
+    A host's earlier sittings; `boot_id` is that of the host when it was last connected to, `began` the Unix time by
+    its own clock when the run first came to it (0: it never did).
+    """
 
     steps: Mapping[str, Before] = field(default_factory=dict)
     boot_id: str = ""
+    began: float = 0.0
     finished: bool = False
 
     def step(self, instance: str) -> Before:
         return self.steps.get(instance, NOTHING)
 
 
-def past_of(host: HostRecord, words: Mapping[str, Word]) -> Past:
+def first_clock(events: Iterable[Event], host: str) -> float:
+    """The clock of a host (Unix time) when a run first came to it; 0 where it never did."""
+    connected = (event for event in events if isinstance(event, HostConnected) and event.host == host)
+    return next((float(event.facts["clock"]) for event in connected if event.facts.get("clock")), 0.0)
+
+
+def past_of(host: HostRecord, words: Mapping[str, Word], *, began: float = 0.0) -> Past:
     """
     From the record of a host; `words` maps steps in doubt, by instance or id, to what a person says of them.
 
@@ -57,7 +68,7 @@ def past_of(host: HostRecord, words: Mapping[str, Word]) -> Past:
         word = words.get(name) or words.get(step.base)
         steps[name] = _before(step, word, undone=undone)
     finished = host.outcome == Outcome.OK
-    return Past(steps=steps, boot_id=str(host.facts.get("boot_id") or ""), finished=finished)
+    return Past(steps=steps, boot_id=str(host.facts.get("boot_id") or ""), began=began, finished=finished)
 
 
 def _before(step: StepRecord, word: Word | None, *, undone: bool) -> Before:

@@ -29,8 +29,9 @@ class Logs(Probe):
         "Looks at the journal, at files, or at both. `none` are patterns that no line may have, `some` patterns that a "
         "line must have: extended regular expressions, as `grep -E` reads them. Every pattern that is not kept is "
         "named, with how many lines had it and the last of them.\n\n"
-        "The journal is read since this sitting of the run came to the host, or since `since`. A file says nothing of "
-        "when a line was written: an earlier step without patterns marks how long it is (`register`), and `after` "
+        "The journal is read since the run first came to the host, in whatever sitting, or since `since`. A file says "
+        "nothing of when a line was written: an earlier step without patterns marks how long it is (`register`), and "
+        "`after` "
         "gives those `marks` to this one, which reads on from there, through a rotation as well. Without `after` a "
         "file is read whole. Values: `lines` (how many were looked at), `found` (`pattern`, `count`, `last`), `marks`.",
         {
@@ -43,7 +44,7 @@ class Logs(Probe):
                 ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"],
             ),
             "files": part.one_or_more(part.host_path("A file."), "Files to look at."),
-            "since": part.duration("How far back the journal is read. Left out: to the begin of this sitting.", None),
+            "since": part.duration("How far back the journal is read. Left out: to the begin of the run.", None),
             "after": {
                 "type": ["array", "null"],
                 "items": _MARK,
@@ -116,9 +117,9 @@ class Logs(Probe):
 
 
 def _began(wish: Wish) -> float:
-    """When this sitting came to the host: Unix time by its own clock; 0 while planning."""
-    known = wish.names.get("facts") or {}
-    return float(known.get("clock") or (wish.facts.clock if wish.facts else 0.0))
+    """When the run first came to the host: Unix time by its own clock; 0 while planning."""
+    known = wish.names.get("run") or {}
+    return float(known.get("began") or (wish.facts.clock if wish.facts else 0.0))
 
 
 def _as_written(marks: Sequence[Mapping[str, Any]], params: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -22,6 +22,8 @@ Rows = Mapping[str, Sequence[Any]]
 class RestoreTest(HostKind):
     name: ClassVar[str] = "restore_test"
     family: ClassVar[str] = "database"
+    # Each attempt has a scratch copy of its own, and removes what a killed one left.
+    idempotent: ClassVar[bool] = True
     evidence: ClassVar[bool] = True
     secret: ClassVar[tuple[str, ...]] = ("password", "key")
     schema: ClassVar[Mapping[str, Any]] = part.record(

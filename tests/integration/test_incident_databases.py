@@ -185,8 +185,9 @@ def test_a_database_moves_from_mariadb_to_postgresql_or_stays(
     left = """select (select count(*) from pg_tables where schemaname = 'public') + (select count(*) from pg_type t
       join pg_namespace n on n.oid = t.typnamespace where nspname = 'public')"""
 
+    book = str(shipped_playbook("migrate-mysql-to-postgresql"))
+
     def run(*more: str) -> Said:
-        book = str(shipped_playbook("migrate-mysql-to-postgresql"))
         return project.rawat("run", book, *words, *more, environment=secrets)
 
     # PostgreSQL has no NUL in its texts, and pgloader drops it without a word.
@@ -200,6 +201,24 @@ def test_a_database_moves_from_mariadb_to_postgresql_or_stays(
     said = run("--yes")
     assert "There is nothing to move, or there are routines, triggers" in said.out
     ask(hand, source, "drop view seen; delete from `or der`", change=True)
+    # Nobody is there to ask, then somebody says no: the application goes on with the source, and nothing is left.
+    said = run("-e", "wait_for_word=1s")
+    assert said.code == 1, said.out + said.err
+    assert "the default said no to '3 tables are the same on both sides." in said.out
+    project.environment |= secrets
+    process = project.start("run", book, *words)
+    assert process.stderr is not None
+    command = next(line for line in process.stderr if "rawat answer" in line).split()[1:]
+    assert project.rawat(*command[:-1], "no").code == 0
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 1, out
+    assert "said no to '3 tables are the same on both sides." in out
+    record = project.record()
+    steps = {step["id"]: step["outcome"] for step in record["hosts"]["h1"]["steps"]}
+    assert steps["agreed"] == "failed"
+    assert "cut-over" not in steps
+    assert (tmp_path / "app").read_text() == "mariadb\n"
+    assert ask(hand, target, left).values["value"] == 0
     said = run("--yes")
     assert said.code == 0, said.out + said.err
     assert (tmp_path / "app").read_text() == "postgresql\n"

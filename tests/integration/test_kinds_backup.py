@@ -92,6 +92,17 @@ class TestPostgreSql:
 
     def test_a_cluster_is_copied_checked_started_and_asked(self, owner: Hand, shop: dict[str, Any]) -> None:
         copies = owner.root / "b k's $x"
+        (place := owner.root / "apart").mkdir()
+        if ROOT:
+            shutil.chown(place, "postgres")
+        main = {**shop, "database": "postgres"}
+        ask(owner, main, f"create tablespace apart location '{place}'", change=True)
+        refused = backup(owner, forget(shop, "database"), copies, format="base")
+        ask(owner, main, "drop tablespace apart", change=True)
+        assert (
+            "tablespaces of its own (apart), which format: base cannot save: say format: pgbackrest" in refused.problem
+        )
+        assert names(copies) == []
         made = backup(owner, forget(shop, "database"), copies, format="base")
         assert made.verdict.ok, made.problem
         assert made.values["path"].endswith("/postgresql-base-" + made.values["path"].rpartition("-")[2])

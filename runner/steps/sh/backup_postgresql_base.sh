@@ -4,8 +4,8 @@ backup_need() {
 }
 
 backup_dump() {
-	others=$(echo "select count(*) from pg_tablespace where spcname !~ '^pg_';" | ask) || fail "PostgreSQL gives no answer"
-	[ "$others" = 0 ] || fail "$shown has $others tablespaces of its own: they need pgbackrest, or a logical backup"
+	others=$(echo "select string_agg(spcname, ', ' order by spcname) from pg_tablespace where spcname !~ '^pg_';" | ask) || fail "PostgreSQL gives no answer"
+	[ -z "$others" ] || fail "$shown has tablespaces of its own ($others), which format: base cannot save: say format: pgbackrest, or format: custom for each of its databases"
 	version=$(($(echo 'show server_version_num;' | ask) / 10000))
 	program=$(pg_program pg_basebackup "$version") || exit 1
 	made_by=$("$program" --version)

@@ -13,6 +13,7 @@ from runner.app.opening import started
 from runner.app.request import Context, Reason
 from runner.engine.bus import Bus
 from runner.engine.link import Link
+from runner.engine.past import Past
 from runner.engine.plan import Choice, make_plan
 from runner.engine.run import Run
 from runner.engine.surroundings import Stop, Surroundings
@@ -105,6 +106,7 @@ def run(
     groups: Mapping[str, tuple[str, ...]] | None = None,
     limits: Mapping[str, int] | None = None,
     machine: tuple[str, str] = ("", ""),
+    past: Mapping[str, Past] | None = None,
 ) -> Outcome:
     """Load `head` + `text`, run it on fake hosts (one named `a` by default), and fold what happened."""
     folder = Path(tempfile.mkdtemp(dir=folder))
@@ -135,6 +137,7 @@ def run(
         link=lambda host: Link(host, transport, local, run_id="01RUN", passwords=NoPasswords()),
         secrets={secret.name: secret for secret in secrets},
         same_machine=same_machine,
+        past=past or {},
     )
     code = carried.execute()
     bus.close()
