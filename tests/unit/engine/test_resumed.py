@@ -38,7 +38,7 @@ def test_a_copy_and_its_proof_nobody_knows_the_end_of_are_made_again(tmp_path: P
     text = f"phases: {{implement: [{{id: one, {kind}}}]}}\n"
     fake = FakeHost(drop_at=1, settled=Settled(state="free"), answers=lambda launch: done(b"rawat:path=/to/b.db\n"))
     ended = run(tmp_path, text, {"a": fake})
-    assert [attempt.outcome for attempt in ended.record.hosts["a"].steps["one"].attempts][0] == "unknown"
+    assert ended.record.hosts["a"].steps["one"].attempts[0].outcome == "unknown"
     assert [launch.attempt for launch in fake.launches] == [1, 2]
     fake = FakeHost(drop_at=1, settled=Settled(state="unsure"))
     assert run(tmp_path, text, {"a": fake}).code == 5
