@@ -151,14 +151,24 @@ class TestPostgreSql:
             ask(owner, {**pg, "database": "postgres"}, change, change=True)
         control = Path(shutil.which("initdb", path="/usr/lib/postgresql/15/bin") or "").with_name("pg_ctl")
         archiver.run(Script(text=f"{control} -D '{data}' -m fast -w -l {pg['host']}/log restart >/dev/null 2>&1"))
+        (place := tmp_path / "apart").mkdir()
+        if ROOT:
+            shutil.chown(place, "postgres")
+        ask(owner, shop, f"create tablespace apart location '{place}'", change=True)
+        ask(owner, shop, "create table elsewhere tablespace apart as select 1 as a", change=True)
         made = backup(archiver, where, copies)
         assert made.verdict.ok, made.problem
         assert made.values["reference"].endswith("F")
+        # On a host where the place of the tablespace is free, nothing must be put there.
+        ask(owner, shop, "drop table elsewhere", change=True)
+        ask(owner, shop, "drop tablespace apart", change=True)
         # pgbackrest writes a path with a quote in it as a setting that cannot be read: its scratch folder has none.
         there = {"engine": "postgresql", "user": "owner", "scratch": str(owner.root)}
         proof = restore(archiver, there, made.values["path"])
         assert proof.verdict.ok, proof.problem
         assert proof.values["tables"][f"{shop['database']}: public.loans"] == 1000
+        assert proof.values["tables"][f"{shop['database']}: public.elsewhere"] == 1
+        assert names(place) == [], "scratch, never where the source has it"
 
 
 class TestMariaDb:
