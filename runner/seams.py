@@ -334,6 +334,10 @@ class Watcher(Protocol):
 
     def output(self, host: str, step: str, stream: Stream, text: str) -> None: ...
 
+    def rest(self) -> None:
+        """All there was to hear has been heard, for now: the time to write it down at once."""
+        ...
+
     def close(self) -> None: ...
 
 

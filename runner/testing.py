@@ -86,6 +86,7 @@ class RecordingWatcher:
         self.events: list[Event] = []
         self.outputs: list[tuple[str, str, Stream, str]] = []
         self.closed = False
+        self.rests = 0
         self._fail = fail
 
     def hear(self, event: Event) -> None:
@@ -95,6 +96,9 @@ class RecordingWatcher:
 
     def output(self, host: str, step: str, stream: Stream, text: str) -> None:
         self.outputs.append((host, step, stream, text))
+
+    def rest(self) -> None:
+        self.rests += 1
 
     def close(self) -> None:
         self.closed = True

@@ -40,6 +40,9 @@ class LiveProgress:
     def output(self, host: str, step: str, stream: Stream, text: str) -> None:
         self._board.output(host, text)
 
+    def rest(self) -> None:
+        """The screen is drawn by a clock of its own."""
+
     def pause(self) -> None:
         """Leave the screen to somebody who asks a question."""
         self._live.stop()

@@ -32,6 +32,7 @@ class PlainProgress:
         self._done = threading.Event()
         self._heartbeat_s = heartbeat_s
         self._spoke = time.monotonic()
+        self._lines: list[str] = []
         threading.Thread(target=self._beat, name="rawat-heartbeat", daemon=True).start()
 
     def hear(self, event: Event) -> None:
@@ -61,12 +62,18 @@ class PlainProgress:
     def output(self, host: str, step: str, stream: Stream, text: str) -> None:
         """Outputs are in the record, and in what `rawat logs` shows."""
 
+    def rest(self) -> None:
+        lines, self._lines = self._lines, []
+        if lines:
+            sys.stderr.write("".join(lines))
+
     def close(self) -> None:
         self._done.set()
+        self.rest()
 
     def _say(self, text: str) -> None:
         self._spoke = time.monotonic()
-        sys.stderr.write(f"{time.strftime('%H:%M:%S')}  {one_line(text)}\n")
+        self._lines.append(f"{time.strftime('%H:%M:%S')}  {one_line(text)}\n")
 
     def _beat(self) -> None:
         """Whatever the others say meanwhile: who is out is named, or a host that hangs would never be."""
@@ -78,3 +85,4 @@ class PlainProgress:
             names = [f"{row.host} {row.phase}/{row.doing} {spoken(int((now - row.since) * 1000))}" for row in rows[:8]]
             more = f" and {len(rows) - 8} more" if len(rows) > 8 else ""
             self._say(f"still out: {', '.join(names) or 'nobody'}{more}")
+            self.rest()

@@ -110,16 +110,20 @@ class Bus:
 
     def _tell(self) -> None:
         while (message := self._queue.get()) is not None:
-            for watcher in list(self._watchers):
-                try:
-                    message(watcher)
-                except Exception as error:  # noqa: BLE001 - one of the two places that isolate what plugs in
-                    self._watchers.remove(watcher)
-                    self._note(watcher, error)
+            self._to_all(message)
             if self._queue.empty():
+                self._to_all(_rest)
                 self._closing.wait(TELL_EVERY_S)
         for watcher in self._watchers:
             watcher.close()
+
+    def _to_all(self, message: Callable[[Watcher], None]) -> None:
+        for watcher in list(self._watchers):
+            try:
+                message(watcher)
+            except Exception as error:  # noqa: BLE001 - one of the two places that isolate what plugs in
+                self._watchers.remove(watcher)
+                self._note(watcher, error)
 
     def _note(self, watcher: Watcher, error: Exception) -> None:
         with suppress(JournalError):  # the run was sealed meanwhile: there is no place left to note it in
@@ -128,3 +132,7 @@ class Bus:
 
 def _hearing(event: Event) -> Callable[[Watcher], None]:
     return lambda watcher: watcher.hear(event)
+
+
+def _rest(watcher: Watcher) -> None:
+    watcher.rest()

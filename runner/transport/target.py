@@ -87,6 +87,14 @@ class PromptSocket(socket.socket):
         self._ahead = self._ahead[size:]
         return found
 
+    def read_ahead(self, size: int) -> bytes:
+        """So many bytes if they are here already, else none."""
+        if len(self._ahead) < size:
+            return b""
+        found = bytes(self._ahead[:size])
+        self._ahead = self._ahead[size:]
+        return found
+
     def wake_every(self, seconds: float) -> None:
         """As `settimeout`, kept by the kernel: Python would ask `poll` before each `recv` and each `send`."""
         self.settimeout(None)

@@ -81,7 +81,9 @@ class _HeardPacketizer(Packetizer):
 
     def __init__(self, sock: Any) -> None:
         super().__init__(sock)
-        self.acknowledge: Callable[[], None] = sock.acknowledge if isinstance(sock, PromptSocket) else lambda: None
+        prompt = sock if isinstance(sock, PromptSocket) else None
+        self.acknowledge: Callable[[], None] = prompt.acknowledge if prompt else lambda: None
+        self._read_ahead: Callable[[int], bytes] = prompt.read_ahead if prompt else lambda size: b""
 
     def read_message(self) -> Any:
         message = super().read_message()
@@ -89,6 +91,15 @@ class _HeardPacketizer(Packetizer):
         if not self.defers or message[0] != MSG_CHANNEL_DATA:
             self.acknowledge()
         return message
+
+    def read_all(self, n: int, check_rekey: bool = False) -> bytes:
+        """paramiko keeps what it read too much of the greeting to itself, until the first message is complete."""
+        found = b"" if self._until else self._read_ahead(n)
+        return found or super().read_all(n, check_rekey)
+
+    def set_outbound_cipher(self, *given: Any, **settings: Any) -> None:
+        """All of ours are counter modes, GCM too, with which paramiko pads by zeros instead of asking the kernel."""
+        super().set_outbound_cipher(*given, **{**settings, "sdctr": True})
 
     def start_handshake(self, timeout: float) -> None:
         self._until = time.monotonic() + timeout

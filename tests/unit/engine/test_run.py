@@ -615,3 +615,4 @@ def test_a_fault_in_a_watcher_is_noted_and_the_others_hear_on(tmp_path: Path) ->
     bus.close()
     assert [event.host for event in good.of(HostStarted)] == ["a", "b"]
     assert [line["type"] for line in journal.lines] == ["HostStarted", "WatcherFailed", "HostStarted"]
+    assert good.rests and good.closed

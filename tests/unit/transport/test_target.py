@@ -1,11 +1,12 @@
-"""Where a host is, from what the inventory made of it alone."""
+"""Where a host is, from what the inventory made of it alone; and the socket to it."""
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 from runner.model import Host
-from runner.transport.target import route
+from runner.transport.target import PromptSocket, route
 
 
 def test_a_file_of_known_keys_is_read_once() -> None:
@@ -17,3 +18,13 @@ def test_a_file_of_known_keys_is_read_once() -> None:
     first, last = route(host, known_hosts=("~/.ssh/known_hosts", "/etc/more"))
     assert first.known_hosts == last.known_hosts == (*known, "/etc/more")
     assert (first.port, first.identities_only, last.identities_only) == (22, False, True)
+
+
+def test_what_was_read_ahead_is_given_without_asking_the_kernel() -> None:
+    ours, theirs = socket.socketpair()
+    with PromptSocket(fileno=ours.detach()) as link, theirs:
+        theirs.sendall(b"head and body")
+        assert link.read_ahead(4) == b""
+        assert link.recv(4) == b"head"
+        assert link.read_ahead(100) == b""
+        assert link.read_ahead(5) + link.recv(100) == b" and body"
