@@ -27,11 +27,12 @@ def test_who_is_still_out_is_named_again_and_again_though_others_talk(capsys: py
 
 def test_lines_are_written_when_there_is_no_more_to_hear_and_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
     progress = PlainProgress()
+    progress.hear(SittingStarted(run="r", sitting=1, playbook="p", title="", kind="other", plan="", hosts=("a",)))
     for step in ("one", "two"):
         progress.hear(StepFinished(host="a", step=step, phase="test", outcome="ok", took_ms=1, attempt=1))
     progress.rest()
     progress.rest()
-    assert [line.split()[2] for line in capsys.readouterr().err.splitlines()] == ["test/one", "test/two"]
+    assert [line.split()[2] for line in capsys.readouterr().err.splitlines()] == ["r", "test/one", "test/two"]
     progress.hear(StepFinished(host="a", step="three", phase="test", outcome="ok", took_ms=1, attempt=1))
     progress.close()
     assert capsys.readouterr().err.count("test/three") == 1
