@@ -69,7 +69,7 @@ class Link:
         return transport
 
     def channel(self, command: str) -> SshChannel:
-        """Start a command. Raises NoMoreChannels where the server has no room, LinkLost."""
+        """Start a command. Raises NoMoreChannels where the server has no room, LinkLost, ProtocolError."""
         name = self.target.name
         try:
             channel = self.transport.open_session(
@@ -82,10 +82,10 @@ class Link:
         try:
             channel.settimeout(self._limits.channel_s)
             channel.in_buffer = LightPipe()
-            self.transport.start_command(channel, command)
+            channel.exec_command(command)
         except (paramiko.SSHException, OSError, EOFError) as error:
             channel.close()
-            raise LinkLost(f"{name}: no command can be started: {error}", host=name) from error
+            raise ProtocolError(f"{name}: the server does not start a command: {error}", host=name) from error
         return SshChannel(channel, self.transport, name)
 
     def close(self) -> None:
@@ -151,8 +151,6 @@ class SshChannel:
             while len(self._said) < _STDERR_BYTES and (said := self._channel.recv_stderr(_STDERR_BYTES)):
                 self._said += said
         words = self._said.decode("utf-8", "replace").strip()
-        if not self._channel.event_ready:
-            return words or "the server does not start a command"
         # it may come a moment after the end of the streams
         self._channel.status_event.wait(1.0)
         code = self._channel.recv_exit_status() if self._channel.exit_status_ready() else -1

@@ -195,20 +195,6 @@ class LinkTransport(paramiko.Transport):
         allowed: list[str] = login.wait_for_response(event)
         return allowed
 
-    def start_command(self, channel: paramiko.Channel, command: str) -> None:
-        """
-        `Channel.exec_command` without waiting for a yes: what is sent to the command goes with the same trip.
-
-        After a no the channel is closed, and its `event_ready` stays false.
-        """
-        message = paramiko.Message()
-        message.add_byte(paramiko.common.cMSG_CHANNEL_REQUEST)
-        message.add_int(channel.remote_chanid)
-        message.add_string("exec")
-        message.add_boolean(True)
-        message.add_string(command)
-        cast(Any, self)._send_user_message(message)
-
     def ask_for_life(self) -> None:
         """A request that every server answers, if only with no. Never waits, for an answer or a key exchange."""
         if self.clear_to_send.is_set():
