@@ -22,6 +22,11 @@ from runner.transport.refusals import LaunchRefused, NoSupervisor, ShellEnded
 from runner.transport.sink import Sink
 
 FOLLOW_AFTER_S = 0.06
+MOST_PATIENT_S = 0.25
+"""
+From when on a step's output is asked for while it runs: the sooner, the sooner the host answered before. Where it is
+busy or far, most steps are over when they are asked for, and asking costs it more than the step.
+"""
 NOTES_BYTES = 2048
 ANSWER_S = 30.0
 OVERDUE_S = 60.0
@@ -69,7 +74,7 @@ class Supervisor:
             # who ends at once, as sudo does that says no, reads no more; what it said is there to be heard all the same
             channel.send(prelude + text)
         self._hello = self._hear_hello(begun + hello_s)
-        self._round_trip_s = time.monotonic() - begun
+        self._patience_s = FOLLOW_AFTER_S + 2 * (time.monotonic() - begun)
         check_spool(self._hello, host)
 
     @property
@@ -262,7 +267,7 @@ class Supervisor:
         """Hands output on until the host says how it ended: END, start and end by its uptime."""
         name = "-" if launch.read_only else request.entry(launch.step, launch.attempt)
         overdue = time.monotonic() + launch.deadline_s + OVERDUE_S
-        wait_s = FOLLOW_AFTER_S + self._round_trip_s
+        began, wait_s = time.monotonic(), self._patience_s
         current = ""
         while True:
             try:
@@ -281,6 +286,8 @@ class Supervisor:
                     case Header(kind=kind, words=words):
                         current = words[0] if words else ""
                         if current == str(number) and kind == "x":
+                            took_s = time.monotonic() - began
+                            self._patience_s = min(MOST_PATIENT_S, FOLLOW_AFTER_S + 2 * took_s)
                             return words[1:]
                         if current == str(number) and kind == "r":
                             raise self._refused(item)
