@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ class Transports:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._made: dict[str, Transport] = {}
+        self._lock = threading.Lock()
 
     def connect(self, host: Host, *, run_id: str, passwords: Passwords) -> Session:
         return self.named(host.transport).connect(host, run_id=run_id, passwords=passwords)
@@ -48,9 +50,11 @@ class Transports:
         return Late(lambda: self.named(name))
 
     def named(self, name: str) -> Transport:
-        if name not in self._made:
-            self._made[name] = self._make(name)
-        return self._made[name]
+        """One of each name for all hosts, though they ask for it at the same moment."""
+        with self._lock:
+            if name not in self._made:
+                self._made[name] = self._make(name)
+            return self._made[name]
 
     def close(self) -> None:
         for transport in self._made.values():

@@ -60,25 +60,24 @@ class Document:
 
     def location(self, at: At) -> Location:
         """Where the key of `at` stands, or the value itself in a list; the nearest known parent otherwise."""
-        place = self._nearest(at)
-        if place.key_line:
-            return Location(file=self.name, line=place.key_line, column=place.key_column)
-        return Location(file=self.name, line=place.line, column=place.column)
+        return self.spot(at, on_key=True)[0]
 
     def problem(self, at: At, message: str, *, on_key: bool = False) -> Problem:
         """A mistake in the value at `at` (or in its key)."""
+        where, width = self.spot(at, on_key=on_key)
+        return Problem(message=message, where=where, line=self.line(where.line), width=width)
+
+    def spot(self, at: At, *, on_key: bool) -> tuple[Location, int]:
+        """Where the value at `at` stands (or its key, where it has one), and how wide it is."""
         place = self._nearest(at)
         if on_key and place.key_line:
-            line, column, width = place.key_line, place.key_column, place.key_width
-        else:
-            line, column, width = place.line, place.column, place.width
-        where = Location(file=self.name, line=line, column=column)
-        return Problem(message=message, where=where, line=self.line(line), width=width)
+            return Location(file=self.name, line=place.key_line, column=place.key_column), place.key_width
+        return Location(file=self.name, line=place.line, column=place.column), place.width
 
     def _nearest(self, at: At) -> Place:
         while at and at not in self.places:
             at = at[:-1]
-        return self.places.get(at, Place(line=1, column=1, width=1))
+        return self.places.get(at) or Place(line=1, column=1, width=1)
 
 
 def likely(word: str, known: Iterable[str]) -> str:

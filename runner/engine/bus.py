@@ -28,7 +28,7 @@ def moment(when: datetime) -> str:
 class Bus:
     """
     `emit` returns once the event is on disk; raises JournalError where it cannot be, so that nothing is begun.
-    With `later` it is on disk with the next event or `settle`: two events then cost one wait for the disk.
+    With `later` nobody waits: it is on disk with the next event that somebody waits for, or TELL_EVERY_S after.
 
     Watchers hear on a thread of their own, in order, TELL_EVERY_S late at most: to wake it for each event would cost
     more than to tell it. One that raises is noted in the record and heard no more.
@@ -45,10 +45,11 @@ class Bus:
         self._lock = threading.Lock()
         self._seq = after
         self._closed = False
+        self._soon = False
         self._closing = threading.Event()
         self._waiting: deque[tuple[int, Event]] = deque()
         self._watchers = list(watchers)
-        self._queue: queue.SimpleQueue[Callable[[Watcher], None] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._tell, name="rawat-watchers", daemon=True)
         self._thread.start()
         self.events: list[Event] = []
@@ -64,6 +65,9 @@ class Bus:
                 self._apart_s += jump_s
                 self._write(ClockJumped(by_ms=round(jump_s * 1000)), now, monotonic)
             number, event = self._write(event, now, monotonic)
+            if later and not self._soon:
+                self._soon = True
+                self._queue.put(self._settle_all)
         if not later:
             self._settle(number)
         return event
@@ -81,24 +85,27 @@ class Bus:
         self.events.append(event)
         return number, event
 
-    def settle(self) -> None:
-        """All that was said is on disk, and told."""
+    def _settle_all(self) -> None:
+        """What nobody waits for. A disk that takes no more is told to whoever says the next."""
+        self._closing.wait(TELL_EVERY_S)
         with self._lock:
+            self._soon = False
             number = self._waiting[-1][0] if self._waiting else 0
         if number:
-            self._settle(number)
+            with suppress(JournalError):
+                self._settle(number)
 
     def _settle(self, number: int) -> None:
         self._journal.sync(number)
         with self._lock:
             while self._waiting and self._waiting[0][0] <= number:
                 _, ready = self._waiting.popleft()
-                self._queue.put(_hearing(ready))
+                self._queue.put(self._telling(ready))
 
     def output(self, host: str, step: str, stream: Stream, text: str) -> None:
         """Live output, redacted already; for watchers only."""
         if text and self._watchers:
-            self._queue.put(lambda watcher: watcher.output(host, step, stream, text))
+            self._queue.put(lambda: self._to_all(lambda watcher: watcher.output(host, step, stream, text)))
 
     def close(self, *, wait_s: float = 5.0) -> None:
         """Take nothing more; let the watchers hear what is left, and end."""
@@ -108,9 +115,12 @@ class Bus:
         self._closing.set()
         self._thread.join(wait_s)
 
+    def _telling(self, event: Event) -> Callable[[], None]:
+        return lambda: self._to_all(lambda watcher: watcher.hear(event))
+
     def _tell(self) -> None:
         while (message := self._queue.get()) is not None:
-            self._to_all(message)
+            message()
             if self._queue.empty():
                 self._to_all(_rest)
                 self._closing.wait(TELL_EVERY_S)
@@ -128,10 +138,6 @@ class Bus:
     def _note(self, watcher: Watcher, error: Exception) -> None:
         with suppress(JournalError):  # the run was sealed meanwhile: there is no place left to note it in
             self.emit(WatcherFailed(watcher=type(watcher).__name__, message=str(error)))
-
-
-def _hearing(event: Event) -> Callable[[Watcher], None]:
-    return lambda watcher: watcher.hear(event)
 
 
 def _rest(watcher: Watcher) -> None:

@@ -90,6 +90,7 @@ class HostRun:
             self._finally()
         outcome = self._worse(outcome)
         self._once.gone(self.host.name)
+        # waited for: the host forgets the run after this, and with it how its last step ended
         self._around.bus.emit(HostFinished(host=self.host.name, outcome=str(outcome), because=because))
         return outcome
 
@@ -141,7 +142,6 @@ class HostRun:
                 raise _Halt(halt.because, halt.outcome, rollback=True) from halt
 
     def _once_only(self, step: Step) -> None:
-        self._around.bus.settle()  # it may be long until another host is through
         owner, result = self._once.claim(step.id, self.host.name, self._around.stop.event)
         if owner == self.host.name:
             self._once.done(step.id, self._do(step, step.id, {}, raising=False))

@@ -29,7 +29,6 @@ def held(around: Surroundings, take: Callable[[], T], *, host: str, step: str, w
                 return take()
             except LockBusy as error:
                 busy = error.message
-                around.bus.settle()  # it may be long until this host's next event
                 left = wait_s - (around.clock.monotonic() - began)
                 if left <= 0 or around.clock.wait(around.stop.event, min(left, pause_s)):
                     raise

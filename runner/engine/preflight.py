@@ -65,7 +65,8 @@ def preflight(
                 facts=shallow(session.facts),
                 took_ms=_since(around, began),
                 clock_offset_ms=round(offset),
-            )
+            ),
+            later=True,
         )
 
     for_each(hosts, look, at_once=AT_ONCE, stop=around.stop, meanwhile=meanwhile)

@@ -139,7 +139,7 @@ class Run:
 
     def _batch(self, number: int, hosts: list[Host]) -> None:
         bus = self.around.bus
-        bus.emit(BatchStarted(batch=number, hosts=tuple(host.name for host in hosts)))
+        bus.emit(BatchStarted(batch=number, hosts=tuple(host.name for host in hosts)), later=True)
         before = len(self._failed)
 
         def work(host: Host) -> None:
@@ -151,14 +151,14 @@ class Run:
         for_each(hosts, work, at_once=parallel, stop=self.around.stop, take=limits.take, give=limits.give)
         failed = tuple(self._failed[before:])
         stopped = self._limit_words() if self._over_limit() else self.around.late
-        bus.emit(BatchFinished(batch=number, failed=failed, stopped=stopped))
+        bus.emit(BatchFinished(batch=number, failed=failed, stopped=stopped), later=True)
 
     def _host(self, batch: int, host: Host) -> None:
         from runner.engine.host import HostRun, Selection
 
         with self._lock:
             self._begun.add(host.name)
-        self.around.bus.emit(HostStarted(host=host.name, batch=batch))
+        self.around.bus.emit(HostStarted(host=host.name, batch=batch), later=True)
         link = self._links[host.name]
         outcome = HostRun(
             host,

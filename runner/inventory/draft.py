@@ -32,9 +32,8 @@ class Mark:
 
 def mark(document: Document, at: At, *, on_key: bool = False) -> Mark:
     """The place of a value of a YAML document, or of its key."""
-    found = document.problem(at, "", on_key=on_key)
-    assert found.where is not None
-    return Mark(where=found.where, line=found.line, width=found.width)
+    where, width = document.spot(at, on_key=on_key)
+    return Mark(where=where, line=document.line(where.line), width=width)
 
 
 @frozen
@@ -46,7 +45,7 @@ class Written:
     ansible: bool = False
 
     def same(self, other: Written) -> bool:
-        return _canonical(self.value) == _canonical(other.value)
+        return other is self or _canonical(self.value) == _canonical(other.value)
 
 
 def _canonical(value: Any) -> str:

@@ -103,9 +103,14 @@ class PromptSocket(socket.socket):
             self.setsockopt(socket.SOL_SOCKET, option, limit)
 
     def acknowledge(self) -> None:
-        """Tell the other side now what has come, and the next that comes; the kernel takes this back by itself."""
-        with suppress(OSError):
-            self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        """
+        Tell the other side now what has come, and the next that comes; the kernel takes this back by itself.
+
+        Not while more is here that was read ahead.
+        """
+        if not self._ahead:
+            with suppress(OSError):
+                self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
 def dial(target: Target, *, timeout_s: float, silence_s: float) -> socket.socket:
