@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
 
 from runner.events import (
     BatchStarted,
@@ -24,33 +23,27 @@ from runner.events import (
 from runner.model import PHASES
 
 
-@dataclass(slots=True)
 class Row:
     """A host's line: `doing` is empty where it does nothing now; times are of the monotonic clock."""
 
-    host: str
-    state: str = "connecting"
-    phase: str = ""
-    doing: str = ""
-    since: float = 0.0
-    line: str = ""
-    asked: str = ""
+    def __init__(self, host: str) -> None:
+        self.host = host
+        self.state = "connecting"
+        self.phase = self.doing = self.line = self.asked = ""
+        self.since = 0.0
 
 
-@dataclass(slots=True)
 class Board:
     """Fed by one thread, drawn by another; `lock` is held by both."""
 
-    lock: threading.RLock = field(default_factory=threading.RLock)
-    began: float = field(default_factory=time.monotonic)
-    run: str = ""
-    playbook: str = ""
-    ticket: str = ""
-    batch: int = 0
-    batches: int = 1
-    rows: dict[str, Row] = field(default_factory=dict)
-    phases: dict[str, str] = field(default_factory=dict)
-    declared: frozenset[str] = frozenset()
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.began = time.monotonic()
+        self.run = self.playbook = self.ticket = ""
+        self.batch, self.batches = 0, 1
+        self.rows: dict[str, Row] = {}
+        self.phases: dict[str, str] = {}
+        self.declared: frozenset[str] = frozenset()
 
     def hear(self, event: Event) -> None:
         with self.lock:
@@ -75,7 +68,7 @@ class Board:
                 self.ticket = str(event.why.get("ticket") or "")
                 self.batches = len(event.batches)
                 self.declared = frozenset(str(step["phase"]) for step in event.steps)
-                self.rows = {host: Row(host=host) for host in event.hosts}
+                self.rows = {host: Row(host) for host in event.hosts}
             case BatchStarted():
                 self.batch = event.batch
             case HostConnected():

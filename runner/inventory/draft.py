@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -55,37 +55,35 @@ def _canonical(value: Any) -> str:
 Values = dict[str, Written]
 
 
-@dataclass(slots=True, kw_only=True)
 class HostEntry:
     """`settings` are about the connection, by the names of the rawat form; `vars` are for playbooks."""
 
-    name: str
-    mark: Mark
-    settings: Values = field(default_factory=dict)
-    vars: Values = field(default_factory=dict)
+    def __init__(self, name: str, mark: Mark) -> None:
+        self.name, self.mark = name, mark
+        self.settings: Values = {}
+        self.vars: Values = {}
 
 
-@dataclass(slots=True, kw_only=True)
 class GroupEntry:
     """`hosts` and `children` are names, each with the place where it is said to belong here; `settings`: `limit`."""
 
-    name: str
-    mark: Mark
-    settings: Values = field(default_factory=dict)
-    hosts: dict[str, Mark] = field(default_factory=dict)
-    children: dict[str, Mark] = field(default_factory=dict)
-    vars: Values = field(default_factory=dict)
+    def __init__(self, name: str, mark: Mark) -> None:
+        self.name, self.mark = name, mark
+        self.settings: Values = {}
+        self.hosts: dict[str, Mark] = {}
+        self.children: dict[str, Mark] = {}
+        self.vars: Values = {}
 
 
-@dataclass(slots=True, kw_only=True)
 class Draft:
     """One inventory as it was read, or several united. `vars` are those of the group `all`."""
 
-    hosts: dict[str, HostEntry] = field(default_factory=dict)
-    groups: dict[str, GroupEntry] = field(default_factory=dict)
-    vars: Values = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    def __init__(self, problems: Iterable[Problem] = ()) -> None:
+        self.hosts: dict[str, HostEntry] = {}
+        self.groups: dict[str, GroupEntry] = {}
+        self.vars: Values = {}
+        self.problems = list(problems)
+        self.notes: list[str] = []
 
     @property
     def limits(self) -> dict[str, int]:
@@ -94,10 +92,10 @@ class Draft:
         return {group.name: int(group.settings["limit"].value) for group in limited}
 
     def host(self, name: str, at: Mark) -> HostEntry:
-        return self.hosts.setdefault(name, HostEntry(name=name, mark=at))
+        return self.hosts.setdefault(name, HostEntry(name, at))
 
     def group(self, name: str, at: Mark) -> GroupEntry:
-        return self.groups.setdefault(name, GroupEntry(name=name, mark=at))
+        return self.groups.setdefault(name, GroupEntry(name, at))
 
     def absorb(self, other: Draft) -> None:
         """Unite with another inventory: groups are joined; one thing said in two ways is a mistake in the second."""

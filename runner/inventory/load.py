@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runner.errors import InvalidInput, Problem
-from runner.inventory.ansible.connection import translate
-from runner.inventory.ansible.folders import read_folders
 from runner.inventory.connect import Connections, Made
 from runner.inventory.draft import Draft
 from runner.inventory.groups import Membership, Sourced, check_groups
@@ -29,17 +27,21 @@ def load(paths: Sequence[Path], *, ssh_config: Path | None = SSH_CONFIG, known_h
     `known_hosts` hold for hosts for which neither the inventory nor ssh_config names such files. Without any path
     the names of ssh_config and `localhost` can still be chosen. Raises InvalidInput with all problems.
     """
-    draft = _united(paths)
+    draft, ansible = _united(paths)
     _stop([*draft.problems, *check_groups(draft)])
     connections = Connections(draft.hosts, SshConfig(*_ssh_configs(ssh_config)), known_hosts)
     membership = Membership(draft)
     problems: list[Problem] = []
     variables: dict[str, Sourced] = {}
     for name, entry in draft.hosts.items():
-        translated = translate(entry, membership.variables(name))
-        entry.settings, variables[name] = translated.settings, translated.variables
-        problems += translated.problems
-        draft.notes += translated.notes
+        variables[name] = membership.variables(name)
+        if ansible:
+            from runner.inventory.ansible.connection import translate
+
+            translated = translate(entry, variables[name])
+            entry.settings, variables[name] = translated.settings, translated.variables
+            problems += translated.problems
+            draft.notes += translated.notes
     made: dict[str, Made] = {}
     for name in draft.hosts:
         try:
@@ -52,7 +54,8 @@ def load(paths: Sequence[Path], *, ssh_config: Path | None = SSH_CONFIG, known_h
     )
 
 
-def _united(paths: Sequence[Path]) -> Draft:
+def _united(paths: Sequence[Path]) -> tuple[Draft, bool]:
+    """All of them as one, and whether any is an Ansible one."""
     draft = Draft()
     folders: list[Path] = []
     for path in dict.fromkeys(paths):
@@ -60,8 +63,10 @@ def _united(paths: Sequence[Path]) -> Draft:
         draft.absorb(found.draft)
         folders += [path.parent] if found.ansible else []
     for folder in dict.fromkeys(folders):
+        from runner.inventory.ansible.folders import read_folders
+
         read_folders(draft, folder)
-    return draft
+    return draft, bool(folders)
 
 
 def _ssh_configs(path: Path | None) -> tuple[Path, ...]:

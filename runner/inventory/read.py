@@ -8,9 +8,7 @@ from pathlib import Path
 from runner.document.source import MAX_BYTES, Document, likely
 from runner.errors import InvalidInput, Location, Problem
 from runner.frozen import frozen
-from runner.inventory.ansible.ini import read_ini
-from runner.inventory.ansible.values import read_yaml
-from runner.inventory.ansible.yaml import read_ansible_yaml
+from runner.inventory.ansible.vault import read_yaml
 from runner.inventory.draft import Draft, shown
 from runner.inventory.rawat import read_rawat
 
@@ -33,10 +31,12 @@ def read(path: Path) -> Read:
     try:
         text = _text(path)
         if not _is_yaml(path, text):
+            from runner.inventory.ansible.ini import read_ini
+
             return Read(draft=read_ini(text, shown(path)), ansible=True)
         return _read_yaml(path, read_yaml(path))
     except InvalidInput as error:
-        return Read(draft=Draft(problems=list(error.problems)))
+        return Read(draft=Draft(error.problems))
 
 
 def _text(path: Path) -> str:
@@ -79,4 +79,6 @@ def _read_yaml(path: Path, document: Document) -> Read:
     if "all" not in data and ({"hosts", "groups"} & set(data) or likely("rawat", data)):
         message = "'rawat: 1' is missing here; an Ansible inventory begins with 'all:'"
         raise InvalidInput(problems=(document.problem((), message),))
+    from runner.inventory.ansible.yaml import read_ansible_yaml
+
     return Read(draft=read_ansible_yaml(document), ansible=True)

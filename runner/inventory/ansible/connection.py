@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from runner.document.source import likely
@@ -36,14 +35,13 @@ def is_connection(name: str) -> bool:
     return name in _PLAIN or name in _ARGUMENTS or name in _SECRETS or name in _CHECKING
 
 
-@dataclass(slots=True)
 class Translated:
     """The variables that are left, the settings that came out, and what was wrong or ignored."""
 
-    variables: Sourced
-    settings: Values = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    def __init__(self, variables: Sourced, settings: Values) -> None:
+        self.variables, self.settings = variables, settings
+        self.problems: list[Problem] = []
+        self.notes: list[str] = []
 
 
 def translate(entry: HostEntry, variables: Sourced) -> Translated:

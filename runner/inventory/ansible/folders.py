@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from runner.errors import InvalidInput
-from runner.inventory.ansible.values import put, read_yaml
+from runner.inventory.ansible.values import put
+from runner.inventory.ansible.vault import read_yaml
 from runner.inventory.draft import ALL, Draft, Values, mark, shown
 from runner.inventory.names import normal
 

@@ -3,37 +3,16 @@
 from __future__ import annotations
 
 import ast
-from pathlib import Path
 from typing import Any
 
-from runner.document.source import Document, read_file, scalar
-from runner.errors import InvalidInput, Problem
-from runner.frozen import replace
+from runner.document.source import scalar
 from runner.inventory.ansible.connection import is_connection
-from runner.inventory.draft import ALL, Draft, GroupEntry, HostEntry, Mark, Values, Written, show, shown
+from runner.inventory.draft import ALL, Draft, GroupEntry, HostEntry, Mark, Values, Written, show
 from runner.inventory.names import normal, wrong_name, wrong_variable
 
-VAULT = (
-    "this is encrypted with ansible-vault, which rawat does not read; name it under `secrets` of the playbook instead"
-)
 _BOOLEANS_OF_OLD = frozenset({"yes", "no", "on", "off"})
 _LITERALS = {"True": True, "False": False, "None": None}
 _LONGEST = 1 << 16
-
-
-def read_yaml(path: Path) -> Document:
-    """A YAML file of Ansible's; raises InvalidInput, also where it or a value in it is encrypted."""
-    try:
-        document = read_file(path, name=shown(path))
-    except InvalidInput as error:
-        raise InvalidInput(problems=tuple(_of_vault(problem) for problem in error.problems)) from error
-    if document.text.startswith("$ANSIBLE_VAULT;"):
-        raise InvalidInput(problems=(document.problem((), VAULT),))
-    return document
-
-
-def _of_vault(problem: Problem) -> Problem:
-    return replace(problem, message=VAULT) if "the tag !vault" in problem.message else problem
 
 
 def host(draft: Draft, name: str, at: Mark) -> HostEntry:

@@ -1,0 +1,29 @@
+"""YAML files in which values may be encrypted with ansible-vault, which is not read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from runner.document.source import Document, read_file
+from runner.errors import InvalidInput, Problem
+from runner.frozen import replace
+from runner.inventory.draft import shown
+
+VAULT = (
+    "this is encrypted with ansible-vault, which rawat does not read; name it under `secrets` of the playbook instead"
+)
+
+
+def read_yaml(path: Path) -> Document:
+    """A YAML file; raises InvalidInput, also where it or a value in it is encrypted."""
+    try:
+        document = read_file(path, name=shown(path))
+    except InvalidInput as error:
+        raise InvalidInput(problems=tuple(_of_vault(problem) for problem in error.problems)) from error
+    if document.text.startswith("$ANSIBLE_VAULT;"):
+        raise InvalidInput(problems=(document.problem((), VAULT),))
+    return document
+
+
+def _of_vault(problem: Problem) -> Problem:
+    return replace(problem, message=VAULT) if "the tag !vault" in problem.message else problem
