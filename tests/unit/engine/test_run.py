@@ -616,3 +616,18 @@ def test_a_fault_in_a_watcher_is_noted_and_the_others_hear_on(tmp_path: Path) ->
     assert [event.host for event in good.of(HostStarted)] == ["a", "b"]
     assert [line["type"] for line in journal.lines] == ["HostStarted", "WatcherFailed", "HostStarted"]
     assert good.rests and good.closed
+
+
+def test_what_nobody_waits_for_is_on_disk_and_told_soon_all_the_same(tmp_path: Path) -> None:
+    journal, watcher = MemoryJournal(tmp_path, Redactor()), RecordingWatcher()
+    bus = Bus(journal, Redactor(), FakeClock(), [watcher])
+    for name in ("a", "b"):
+        bus.emit(HostStarted(host=name, batch=1), later=True)
+    assert journal.synced == []
+    for _ in range(200):
+        if len(watcher.of(HostStarted)) == 2:
+            break
+        threading.Event().wait(0.01)
+    assert [event.host for event in watcher.of(HostStarted)] == ["a", "b"]
+    assert journal.synced == [2]
+    bus.close()
