@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 from paramiko.buffered_pipe import BufferedPipe, PipeTimeout
@@ -49,11 +48,10 @@ class LightPipe(BufferedPipe):  # type: ignore[type-arg]  # generic in its types
             raise PipeTimeout from error
         self._first = b""
         taken, size = [part], len(part)
-        with suppress(Empty):
-            while part and size < nbytes:
-                part = self._parts.get_nowait()
-                taken.append(part)
-                size += len(part)
+        while part and size < nbytes and not self._parts.empty():  # for one reader what is there stays there
+            part = self._parts.get_nowait()
+            taken.append(part)
+            size += len(part)
         if not part:
             self._parts.put(part)
         if size > nbytes:
