@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,167 @@ def step_is_old(hand: Hand, where: dict[str, Any]) -> bool:
 def indexes(hand: Hand, where: dict[str, Any]) -> list[str]:
     sql = "select indexname from pg_indexes where tablename = 'loans' order by 1"
     return [row["indexname"] for row in ask(hand, where, sql).values["rows"]]
+
+
+MARIA_QUERY = "select l.id, l.note from loans as l where l.branch = 'b 77' and l.`open-ed` order by l.note"
+
+
+@pytest.fixture
+def slow_maria(maria: dict[str, Any], hand: Hand) -> Iterator[dict[str, Any]]:
+    """The same in MariaDB: a table without the index, a third of it free space, ten connections."""
+    main, where = {**maria, "database": "mysql"}, {**maria, "database": "slow"}
+    settings = ask(hand, main, "select @@max_connections as many, @@sort_buffer_size as sorts").values["row"]
+    ask(hand, main, "create database slow; create user app@localhost", change=True)
+    ask(
+        hand,
+        main,
+        "grant select, insert, alter, create on slow.* to app@localhost; set global max_connections = 10",
+        change=True,
+    )
+    sql = """create table loans (id int primary key, branch varchar(20), `open-ed` bool, note varchar(100));
+    insert into loans select seq, concat('b ', seq % 1000), true, repeat(md5(seq), 3) from seq_1_to_100000;
+    insert into loans select seq, concat('b ', seq), true, repeat('x', 99) from seq_100001_to_170000;
+    create table sorted as select id, note from loans where id <= 60000;
+    delete from loans where id > 100000; analyze table loans"""
+    ask(hand, where, sql, change=True)
+    until(lambda: free_bytes(hand, where) > 5_000_000, seconds=20)
+    yield where
+    ask(hand, main, "drop database slow; drop user app@localhost", change=True)
+    back = f"set global max_connections = {settings['many']}; set global sort_buffer_size = {settings['sorts']}"
+    ask(hand, main, back, change=True)
+
+
+def free_bytes(hand: Hand, where: dict[str, Any]) -> int:
+    sql = "select data_free from information_schema.tables where table_schema = 'slow' and table_name = 'loans'"
+    return int(ask(hand, where, sql).values["value"])
+
+
+@contextmanager
+def maria_session(where: dict[str, Any], sql: str) -> Iterator[subprocess.Popen[str]]:
+    words = ["mariadb", "--no-defaults", "-u", "app", f"--socket={where['host']}", "-N", "-n", "slow"]
+    with subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as it:
+        assert it.stdin and it.stdout
+        it.stdin.write(f"{sql}; select 'said';\n")
+        it.stdin.flush()
+        assert it.stdout.readline() == "said\n"
+        yield it
+        it.kill()
+
+
+def maria_refused(where: dict[str, Any]) -> str:
+    words = ["mariadb", "--no-defaults", "-u", "app", f"--socket={where['host']}", "slow", "-e", "select 1"]
+    return subprocess.run(words, capture_output=True, text=True, check=False).stderr
+
+
+def maria_values(where: dict[str, Any]) -> list[str]:
+    given = {"engine": "mariadb", "database": "slow", "server": where["host"], "db_user": "root", "query": MARIA_QUERY}
+    given |= {"idle_s": 0.5, "idle_transaction_s": 0.5, "index_rows": 1000, "work_mem_mb": 16, "goal_ms": 5}
+    given |= {"free_size": "4MB", "free_percent": 10}
+    return [word for key, value in given.items() for word in ("-e", f"{key}={json.dumps(value)}")]
+
+
+def maria_indexes(hand: Hand, where: dict[str, Any]) -> list[str]:
+    sql = "select distinct index_name as i from information_schema.statistics where table_schema = 'slow' order by 1"
+    return [row["i"] for row in ask(hand, where, sql).values["rows"]]
+
+
+def test_a_slow_mariadb_is_looked_at_then_made_fast(slow_maria: dict[str, Any], hand: Hand, tmp_path: Path) -> None:
+    project, where = Project(tmp_path / "project"), slow_maria
+    book = str(shipped_playbook("slow-database"))
+    ids = "select id from information_schema.processlist where user = 'app'"
+    with ExitStack() as clients:
+        clients.enter_context(maria_session(where, "begin; insert into loans values (-1, 'x', false, '')"))
+        for _ in range(9):
+            clients.enter_context(maria_session(where, "do 0"))
+        assert "Too many connections" in maria_refused(where)
+        until(lambda: ask(hand, where, f"{ids} and time_ms > 600").values["count"] == 10, seconds=10)
+        said = project.rawat("run", book, *maria_values(where))
+        assert said.code == 0, said.out + said.err
+        record = project.record()
+        names = ("sessions-mariadb", "transactions-mariadb", "dead", "missing-mariadb", "cache", "slowest-mariadb")
+        sessions, open_, dead, missing, cache, slowest = (step_of(record, "h1", name)["values"] for name in names)
+        assert (sessions["row"]["percent"], sessions["row"]["idle"]) == (100, 9)
+        assert [row["who"] for row in open_["rows"]] == ["app"]
+        assert dead["jobs"] == ["OPTIMIZE TABLE loans"]
+        assert (missing["row"]["of_table"], missing["row"]["columns"]) == ("loans", "branch")
+        assert cache["row"]["data"] > 10_000_000
+        assert any("insert into `loans`" in row["query"].lower() for row in slowest["rows"])
+        # Looking changed nothing.
+        assert maria_indexes(hand, where) == ["PRIMARY"]
+        assert ask(hand, where, ids).values["count"] == 10
+        assert free_bytes(hand, where) > 5_000_000
+        said = project.rawat("run", book, *maria_values(where), "-e", "apply=act")
+        assert said.code == 0, said.out + said.err
+        assert maria_refused(where) == ""
+        assert ask(hand, where, ids).values["count"] == 0, "all ten were idle for long"
+    record = project.record()
+    ended = [
+        step_of(record, "h1", f"{name}-mariadb")["values"]["value"] for name in ("free-connections", "end-transactions")
+    ]
+    assert ended == [9, 1]
+    before, after = (step_of(record, "h1", f"{name}-mariadb")["values"]["row"]["ms"] for name in ("before", "after"))
+    assert after < before / 3
+    assert maria_indexes(hand, where) == ["PRIMARY", "rawat_loans_branch"]
+    assert free_bytes(hand, where) < 5_000_000
+    assert ask(hand, where, "select count(*) as n from loans where id = -1").values["value"] == 0
+
+
+def test_mariadb_sorts_get_memory_and_what_is_no_help_is_taken_back(
+    slow_maria: dict[str, Any], hand: Hand, tmp_path: Path
+) -> None:
+    project, where = Project(tmp_path / "project"), slow_maria
+    book, sorts = str(shipped_playbook("slow-database")), "select @@global.sort_buffer_size as bytes"
+    ask(hand, where, "set global sort_buffer_size = 65536", change=True)
+    words = [*maria_values(where), "-e", "free_size=1GB", "-e", "apply=act"]
+    query = "select id from sorted order by note, id"
+    said = project.rawat("run", book, *words, "-e", f"query={json.dumps(query)}", "-e", "goal_ms=100000")
+    assert said.code == 0, said.out + said.err
+    assert step_of(project.record(), "h1", "memory-mariadb")["values"]["row"]["passes"] > 1
+    assert ask(hand, where, sorts).values["value"] == 16 * 1024**2
+    # An index, and memory, for a statement that takes its time elsewhere: no help, and both are taken back.
+    ask(hand, where, "set global sort_buffer_size = 65536", change=True)
+    query = """select sleep(0.6) from (select count(*) as n from loans join (select max(note) from
+      (select id, note from sorted order by note, id limit 50000) as s) as m where branch = 'b 77') as c where n > 0"""
+    said = project.rawat("run", book, *words, "-e", f"query={json.dumps(query)}")
+    assert said.code == 1, said.out + said.err
+    assert "still slow, and nothing that was done for it is a help" in said.out
+    assert step_of(project.record(), "h1", "index")["outcome"] == "ok"
+    assert step_of(project.record(), "h1", "more-memory")["outcome"] == "ok"
+    assert maria_indexes(hand, where) == ["PRIMARY"]
+    assert ask(hand, where, sorts).values["value"] == 65536
+    # A table that is read whole for each row of another; and one that everybody waits for, behind a change of it that
+    # itself waits for a transaction: nothing is measured then, until that is gone.
+    join = "select count(*) from loans as a join loans as b on b.branch = a.note where a.id < 3"
+    words[words.index(f"query={json.dumps(MARIA_QUERY)}")] = f"query={json.dumps(join)}"
+    change = [
+        "mariadb",
+        "--no-defaults",
+        "-uapp",
+        f"--socket={where['host']}",
+        "slow",
+        "-e",
+        "alter table loans add x int",
+    ]
+    waiting = "select id from information_schema.processlist where state like '%metadata lock'"
+    with ExitStack() as clients:
+        opened = clients.enter_context(
+            maria_session(where, "set wait_timeout = 10; begin; select id into @id from loans limit 1")
+        )
+        changing = clients.enter_context(subprocess.Popen(change))
+        clients.callback(opened.kill)  # before the change is waited for, which waits for it
+        until(lambda: ask(hand, where, waiting).values["count"] == 1, seconds=10)
+        time.sleep(0.5)
+        said = project.rawat("run", book, *words, "-e", "apply=look")
+        assert said.code == 9, "what the cause is stays open: " + said.out + said.err
+        assert step_of(project.record(), "h1", "transactions-mariadb")["values"]["row"]["locks"] == 1
+        assert step_of(project.record(), "h1", "plan-before")["outcome"] == "skipped"
+        said = project.rawat("run", book, *words)
+        assert said.code == 0, said.out + said.err
+        assert changing.wait(10) == 0
+    assert step_of(project.record(), "h1", "missing-mariadb")["values"]["row"]["columns"] == "branch"
+    assert maria_indexes(hand, where) == ["PRIMARY", "rawat_loans_branch"]
 
 
 @pytest.fixture
