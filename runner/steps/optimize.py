@@ -206,6 +206,8 @@ def _script(params: Mapping[str, Any], *, apply: bool) -> Script:
     tongue = dialect(params["engine"])
     values, paths = tongue.connection(params)
     limits = {**_USUAL, **params.get("limits", {})}
+    lock_s = duration_s(params.get("lock_timeout", "5s"))
+    statement_s = duration_s(params.get("statement_timeout", "1h"))
     plain = {
         "shown": f"{params['engine']} {shown(params)}",
         "apply": "yes" if apply else "no",
@@ -224,8 +226,8 @@ def _script(params: Mapping[str, Any], *, apply: bool) -> Script:
         "budget": str(round(duration_s(params.get("budget") or 0) * 1000)),
         "repack": "yes" if params.get("repack") is True else "no",
         "blocking": "yes" if params.get("blocking") is True else "no",
-        "lock_timeout": str(round(duration_s(params.get("lock_timeout", "5s")) * 1000)),
-        "statement_timeout": str(round(duration_s(params.get("statement_timeout", "1h")) * 1000)),
+        "lock_timeout": str(round(lock_s * 1000)),
+        "session_limits": "" if params["engine"] == "sqlite" else tongue.limits(statement_s, lock_s),
     }
     texts = (*tongue.texts, "optimize_jobs", f"optimize_{tongue.texts[0]}", "optimize")
     return Script(text=script(texts, {**values, **plain}, paths), env=tongue.env(params))

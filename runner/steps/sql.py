@@ -11,9 +11,9 @@ from runner.seams import Check, Completed, Script, Verdict, Wish
 from runner.steps.dialects.databases import CONNECTION, ENGINE, dialect, shown
 from runner.steps.parts import schema as part
 from runner.steps.parts.answers import cut_short, failure
-from runner.steps.parts.kind import HostKind
+from runner.steps.parts.kind import HostKind, Mistake
 from runner.steps.parts.texts import script
-from runner.units import text_of_size
+from runner.units import duration_s, text_of_duration, text_of_size
 
 _VALUE = {"type": ["string", "number", "boolean", "null"]}
 
@@ -44,7 +44,13 @@ class Sql(HostKind):
             },
             "change": part.flag("Allow the query to change the database.", False),
             "rows": part.whole("How many rows the answer must have.", minimum=0),
-            "timeout": part.duration("When the server is to give up (PostgreSQL and MariaDB).", None),
+            "timeout": part.duration(
+                "When the server is to give a statement up, also one that waits for a lock (PostgreSQL and MariaDB; "
+                "MySQL knows such a limit for `select` only, for others one for the wait for a lock, in whole "
+                "seconds). Left out or 0: as the server is set. The step's own `timeout` ends the client, not "
+                "what the server does.",
+                None,
+            ),
             **CONNECTION,
         },
         required=["engine", "database", "query"],
@@ -62,12 +68,20 @@ class Sql(HostKind):
     def reads_only(self, params: Any) -> bool:
         return isinstance(params, Mapping) and params.get("change", False) is False
 
+    def mistakes(self, params: Any) -> Sequence[Mistake]:
+        if not isinstance(params, Mapping) or params.get("engine") != "sqlite" or not params.get("timeout"):
+            return []
+        message = "'timeout' means nothing with engine: sqlite, which has no server; a step has a 'timeout' of its own"
+        return [(("timeout",), message, "")]
+
     def act(self, wish: Wish, found: Check | None) -> Script:
         params = wish.params
         tongue = dialect(params["engine"])
         values, paths = tongue.connection(params)
         write = params.get("change") is True
         query = tongue.query(params["query"], params.get("params", {}), write=write)
+        if limit_s := duration_s(params.get("timeout") or 0):
+            query = f"{tongue.limits(limit_s)}\n{query}"
         plain = {**values, "write": "yes" if write else ""}
         return Script(
             text=script((*tongue.texts, f"sql_{tongue.texts[0]}"), plain, paths),
@@ -79,7 +93,7 @@ class Sql(HostKind):
         params = wish.params
         reading = self.reads_only(params)
         if not done.exit.ok:
-            return Verdict(ok=False, changed=False if reading else None, problem=failure(done))
+            return Verdict(ok=False, changed=False if reading else None, problem=_problem(params, done))
         if cut_short(done):
             problem = f"the answer is {text_of_size(done.stdout_bytes)}, too much to be read: ask for fewer rows"
             return Verdict(ok=False, changed=not reading, problem=problem)
@@ -106,12 +120,24 @@ class Sql(HostKind):
         given = params.get("params") or {}
         told = f"  with {', '.join(f'{name} = {value!r}' for name, value in given.items())}" if given else ""
         may = "" if self.reads_only(params) else ", may change it"
-        return [f"{query}{told}", f"  in {params['engine']} {shown(params)}{may}"]
+        until = f", given up after {params['timeout']}" if params.get("timeout") else ""
+        return [f"{query}{told}", f"  in {params['engine']} {shown(params)}{may}{until}"]
 
 
 def _counts(query: str) -> bool:
     """Whether a statement says by its count whether it changed anything."""
     return re.match(r"\s*(insert|update|delete|merge|replace)\b", query, re.IGNORECASE) is not None
+
+
+def _problem(params: Mapping[str, Any], done: Completed) -> str:
+    why, limit_s = failure(done), duration_s(params.get("timeout") or 0)
+    if not limit_s or not dialect(params["engine"]).gave_up(done.stderr.decode("utf-8", "replace")):
+        return why
+    where = f"{params['engine']} {shown(params)}"
+    return (
+        f"{where} gave the statement up after {text_of_duration(limit_s)}, its 'timeout' ({why}): "
+        "allow it longer, or see who holds what it waits for"
+    )
 
 
 def _summary(rows: Sequence[Mapping[str, Any]], count: int) -> str:

@@ -235,6 +235,35 @@ def test_a_password_is_in_no_argument_of_any_program(hand: Hand, engine: str, re
     assert not any(password.encode() in words for words in seen)
 
 
+@pytest.mark.parametrize("engine", ["postgresql", "mariadb"])
+def test_a_statement_is_given_up_after_its_timeout(hand: Hand, engine: str, request: pytest.FixtureRequest) -> None:
+    where: dict[str, Any] = request.getfixturevalue("shop" if engine == "postgresql" else "store")
+    if engine == "postgresql":
+        words = ["psql", "-X", "-q", "-A", "-t", "-h", where["host"], "-p", str(where["port"]), "-U", "owner"]
+        nap, busy = "select pg_sleep(30)", "select pid from pg_stat_activity where state = 'active' and query like :nap"
+    else:
+        words = ["mariadb", "--no-defaults", "-N", "-n", "-u", "root", f"--socket={where['host']}"]
+        nap, busy = "select sleep(30)", "select id from information_schema.processlist where info like :nap"
+    began = time.monotonic()
+    with subprocess.Popen([*words, where["database"]], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdin is not None and holder.stdout is not None
+        holder.stdin.write(b"begin; update loans set amount = 0 where id = 1; select 'held';\n")
+        holder.stdin.flush()
+        assert holder.stdout.readline() == b"held\n"
+        for query in (nap, f"select 1; {nap}", "alter table loans add more int", "update loans set amount = 3"):
+            change = query[0] in "au"
+            ran = hand.do("sql", {**where, "query": query, "change": change, "timeout": "100ms"})
+            assert f"{engine} {where['database']} on {where['host']} gave the statement up after 100 ms" in ran.problem
+            assert ran.verdict.changed is (None if change else False)
+        assert ask(hand, where, busy, params={"nap": f"{nap[:-4]}%"}, timeout="20s").values["count"] == 0
+        holder.stdin.close()
+    assert time.monotonic() - began < 20
+    assert ask(hand, where, "update loans set amount = 3", change=True, timeout="20s").values["count"] > 2
+    assert ask(hand, where, "select amount, 'x' as x from loans where id = 1", timeout="20s").values["row"] == {
+        "amount": 3.0, "x": "x",
+    }  # fmt: skip
+
+
 class TestMariaDb:
     def test_rows_and_nulls(self, hand: Hand, store: dict[str, Any]) -> None:
         text = "it's $x \\ \n\"é <&> ;"

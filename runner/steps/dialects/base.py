@@ -49,6 +49,18 @@ class Dialect(Source, Protocol):
         """What the client said to `query`."""
         ...
 
+    def limits(self, statement_s: float, lock_s: float | None = None) -> str:
+        """
+        SQL after which each statement of the session is given up when it takes longer, or waits longer for a lock.
+
+        0: without a limit. Where no limit for locks is given the one of the statement holds. Raises InvalidInput.
+        """
+        ...
+
+    def gave_up(self, said: str) -> bool:
+        """Whether a client's words mean that a limit was reached."""
+        ...
+
 
 class Answer:
     """Rows as mappings from column to value, and how many rows were read or touched."""
@@ -58,6 +70,11 @@ class Answer:
     def __init__(self, rows: list[dict[str, Any]], count: int | None = None) -> None:
         self.rows = rows
         self.count = len(rows) if count is None else count
+
+
+def milliseconds(seconds: float) -> int:
+    """As servers want it: whole, not 0 where there is a limit, and no more than PostgreSQL takes (24 days)."""
+    return min(max(1, round(seconds * 1000)), 2**31 - 1) if seconds else 0
 
 
 def refuse(params: Mapping[str, Any], engine: str, *names: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -11,7 +12,7 @@ from xml.etree import ElementTree
 from runner import shell
 from runner.errors import InvalidInput
 from runner.redact import Secret
-from runner.steps.dialects.base import Answer, Values, at_work
+from runner.steps.dialects.base import Answer, Values, at_work, milliseconds
 from runner.steps.dialects.forms import Form, Forms
 from runner.steps.dialects.statement import bare, filled, number, single
 from runner.steps.parts.texts import environment
@@ -20,6 +21,7 @@ _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _PLAIN = re.compile(r"[A-Za-z0-9 _.,:/@%+=-]*")
 _COUNT = "rawat_row_count"
+_GAVE_UP = re.compile(r"^ERROR (1205|1969|3024) ", re.MULTILINE)
 _CHECK = ("check_mysql",)
 
 
@@ -76,6 +78,20 @@ class MySql:
             else:
                 rows = found
         return Answer(rows, count if count is not None and count >= 0 and not rows else None)
+
+    def limits(self, statement_s: float, lock_s: float | None = None) -> str:
+        lock = math.ceil(statement_s if lock_s is None else lock_s)
+        locks = f"set session lock_wait_timeout = {lock}, innodb_lock_wait_timeout = {lock}; " if lock else ""
+        # Only the server knows which of the two it is, and each refuses the other's words.
+        whole, ms = milliseconds(statement_s) / 1000, milliseconds(statement_s)
+        ours = f"'set session max_statement_time = {whole}', 'set session max_execution_time = {ms}'"
+        return (
+            f"{locks}set @rawat = if(version() like '%MariaDB%', {ours}); "
+            "prepare rawat from @rawat; execute rawat; deallocate prepare rawat;"
+        )
+
+    def gave_up(self, said: str) -> bool:
+        return _GAVE_UP.search(said) is not None
 
     def backup_lines(self, params: Mapping[str, Any], form: str, file: str) -> list[str]:
         if form == "mariabackup":

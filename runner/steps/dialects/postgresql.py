@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from runner import shell
 from runner.errors import InvalidInput
 from runner.redact import Secret
-from runner.steps.dialects.base import Answer, Values, at_work
+from runner.steps.dialects.base import Answer, Values, at_work, milliseconds
 from runner.steps.dialects.forms import Form, Forms
 from runner.steps.dialects.statement import bare, filled, number, single
 from runner.steps.parts.texts import environment
@@ -102,6 +102,13 @@ class PostgreSql:
         if not table or not types:
             return Answer([], count)
         return Answer([dict(zip(table[0], map(_typed, row, types), strict=False)) for row in table[1:]], count)
+
+    def limits(self, statement_s: float, lock_s: float | None = None) -> str:
+        lock = "" if lock_s is None else f"set lock_timeout = '{milliseconds(lock_s)}ms'; "
+        return f"{lock}set statement_timeout = '{milliseconds(statement_s)}ms';"
+
+    def gave_up(self, said: str) -> bool:
+        return "due to statement timeout" in said or "due to lock timeout" in said
 
     def backup_lines(self, params: Mapping[str, Any], form: str, file: str) -> list[str]:
         file = shell.quote(file)

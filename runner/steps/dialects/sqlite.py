@@ -52,6 +52,12 @@ class Sqlite:
                 rows = found
         return Answer(rows, None if rows else count)
 
+    def limits(self, statement_s: float, lock_s: float | None = None) -> str:
+        raise InvalidInput("timeout: means nothing with engine: sqlite")
+
+    def gave_up(self, said: str) -> bool:
+        return False
+
     def backup_lines(self, params: Mapping[str, Any], form: str, file: str) -> list[str]:
         return [
             f"sqlite3 {shell.path(str(params['database']))} {shell.quote(f'.backup {file}')}",

@@ -62,13 +62,11 @@ quoted() {
 # Each statement of the list is tried; one that fails does not stop the others.
 run_list() {
 	expect
-	longest=
-	case $(echo 'select version()' | ask) in *MariaDB*) longest="set session max_statement_time = $((statement_timeout / 1000));" ;; esac
 	while IFS= read -r statement <&3; do
 		job="\"$(quoted "$statement")\""
 		in_budget "$job" || continue
 		say_did "$job"
-		if said=$(printf 'set session lock_wait_timeout = %s; %s\n%s;\n' "$(((lock_timeout + 999) / 1000))" "$longest" "$statement" | ask 2>&1); then
+		if said=$(printf '%s\n%s;\n' "$session_limits" "$statement" | ask 2>&1); then
 			printf '%s\n' "$said" | awk -F '\t' '$3 == "Error" || $3 == "error" { print $1 ": " $4 }' >"$failures"
 		else
 			printf '%s\n' "$said" | tail -n 1 >"$failures"

@@ -62,7 +62,7 @@ set_limits() {
 	printf '\\set repack %s\n' "$repack"
 	printf '\\set transaction_age %s\n\\set xid_age %s\n\\set cache_hit_percent %s\n' "$transaction_age" "$xid_age" "$cache_hit_percent"
 	# Asking for a size waits for whoever holds the table exclusively: not for longer than was allowed.
-	echo "set lock_timeout = '${lock_timeout}ms'; set statement_timeout = '${statement_timeout}ms';"
+	echo "$session_limits"
 }
 
 measure() {

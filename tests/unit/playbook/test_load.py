@@ -201,6 +201,7 @@ def test_probes_are_checked_where_they_stand(tmp_path: Path) -> None:
         "{sql: {engine: sqlite, database: '{{ word }}', query: q}}": "the secret 'word' may not stand here",
         "{sql: {engine: sqlite, database: /a, query: q}, expect: reslt.value}": "'reslt' is not declared",
         "{sql: {engine: sqlite, database: /a, query: q, change: true}}": "11:19 this would change the host",
+        "{sql: {engine: sqlite, database: /a, query: q, timeout: 2s}}": "11:69 'timeout' means nothing",
         "{service: {name: a, state: restarted}}": "11:23 this would change the host",
         "{http: {url: 'http://a/', certificate: 3d}}": "11:52 a certificate is looked at where the url begins",
         "{disk: {path: /}, load: {}}": "",
