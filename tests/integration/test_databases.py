@@ -366,6 +366,20 @@ class TestMariaDb:
             assert Path(good.values["path"]).exists()
             assert sorted(path.name for path in disk.iterdir() if path.name.startswith(".")) == []
 
+    def test_a_table_that_is_held_fails_the_step_and_is_named(self, hand: Hand, store: dict[str, Any]) -> None:
+        words = ["mariadb", "--no-defaults", "-N", "-n", "-u", "root", f"--socket={store['host']}", store["database"]]
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+            assert holder.stdin is not None and holder.stdout is not None
+            holder.stdin.write(b"lock tables loans write; select 'held';\n")
+            holder.stdin.flush()
+            assert holder.stdout.readline() == b"held\n"
+            ran = hand.do("optimize", {**store, "apply": "act", "statement_timeout": "200ms"})
+            holder.stdin.close()
+        assert ran.problem.startswith(
+            f"1 of 3 statements failed: {store['database']}.loans: Query execution was interrupted"
+        )
+        assert "Corrupt" not in ran.problem
+
     def test_free_space_goes(self, hand: Hand, store: dict[str, Any]) -> None:
         ask(hand, store, "create table `fa t` (id int primary key, s text)", change=True)
         ask(hand, store, "insert into `fa t` select seq, repeat('x', 200) from seq_1_to_100000", change=True)

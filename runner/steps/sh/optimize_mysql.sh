@@ -67,7 +67,8 @@ run_list() {
 		in_budget "$job" || continue
 		say_did "$job"
 		if said=$(printf '%s\n%s;\n' "$session_limits" "$statement" | ask 2>&1); then
-			printf '%s\n' "$said" | awk -F '\t' '$3 == "Error" || $3 == "error" { print $1 ": " $4 }' >"$failures"
+			# The first says why; behind one that was given up stands a Corrupt that means nothing.
+			printf '%s\n' "$said" | awk -F '\t' '$3 == "Error" || $3 == "error" { print $1 ": " $4; exit }' >"$failures"
 		else
 			printf '%s\n' "$said" | tail -n 1 >"$failures"
 		fi
