@@ -39,13 +39,20 @@ class Backup(HostKind):
         "`mariabackup`: the files of the whole server, prepared. SQLite: `db`. Files: `tar.gz` (usual), `tar.zst`, "
         "`tar`, or a repository of `restic` or `borg` that is there. For pgbackrest, restic and borg the file in "
         "`to` is a note of what lies where in their repository.\n\n"
+        "Globals. A dump of one database of PostgreSQL holds no roles, no memberships, no settings of roles and no "
+        "tablespaces, so that on a new server its owners and grants are missing. They are saved by `pg_dumpall "
+        "--globals-only` as `NAME-MOMENT.ENDING.globals`, encrypted as the copy is, with its digest in the manifest. "
+        "On the new server, before the copy: `psql -X -d postgres -f FILE`; where the copy is encrypted, so is this "
+        "file: `age -d -i KEY FILE | psql -X -d postgres`, `gpg -d FILE | psql -X -d postgres`. Roles that are there "
+        "already, as the one you work as, are told as errors and stay. Settings and grants of the database itself are "
+        "in the copy: `pg_restore --create` brings them back from `custom` and `directory`.\n\n"
         "Where the rows are counted: PostgreSQL in the snapshot that the dump uses; MariaDB in the dump itself, which "
         "is of one moment where every table is transactional; SQLite in the copy. Copies of a whole server are not "
-        "counted: their proof is the manifest and a start. Values: `path`, `manifest`, `sha256`, `bytes`, "
-        "`plain_bytes` (before packing), `started`, `seconds`, `rate` (bytes a second), `engine`, `format`, `tool`, "
-        "`tables` (rows by table), `rows`, `checksums`, `objects` (how many views, routines and so on), `counted`, "
-        "`consistent`, `point` (LSN, binary log position, GTID), `encryption`, `second`, `reference`, `removed`, "
-        "`kept_proven`, `swept` (left by attempts that were killed).",
+        "counted: their proof is the manifest and a start. Values: `path`, `manifest`, `globals` (its path), `sha256`, "
+        "`bytes`, `plain_bytes` (before packing), `started`, `seconds`, `rate` (bytes a second), `engine`, `format`, "
+        "`tool`, `tables` (rows by table), `rows`, `checksums`, `objects` (how many views, routines and so on), "
+        "`counted`, `consistent`, `point` (LSN, binary log position, GTID), `encryption`, `second`, `reference`, "
+        "`removed`, `kept_proven`, `swept` (left by attempts that were killed).",
         {
             "engine": part.choice("What is saved: a database system, or `files`.", SOURCES),
             "database": part.text("The database's name; for SQLite the absolute path of its file (`~/` is allowed)."),
@@ -77,6 +84,16 @@ class Backup(HostKind):
             ),
             "count": part.flag("Count the rows of each table, so that a restore can be compared.", True),
             "checksum": part.flag("And make a checksum of them; every row is read once more.", True),
+            "globals": part.flag(
+                "PostgreSQL, `custom`, `directory` and `plain`: also save what belongs to the cluster and not to the "
+                "database, in a file beside the copy; see above.",
+                True,
+            ),
+            "role_passwords": part.flag(
+                "And the hashes of the roles' passwords with them, for whoever reads that file; it needs the right to "
+                "read `pg_authid`, which a superuser has.",
+                False,
+            ),
             "stanza": part.text("pgbackrest: the stanza.", pattern="^[A-Za-z0-9_][A-Za-z0-9_-]*$"),
             "type": part.choice("pgbackrest: the type of its backup.", ("full", "diff", "incr"), "full"),
             "repository": part.text(
@@ -124,6 +141,8 @@ class Backup(HostKind):
             "keep": str(params.get("keep", 0)),
             "keep_seconds": str(round(duration_s(params.get("keep_for") or 0))),
             "count": "no" if params.get("count") is False else "yes",
+            "globals": "yes" if asked.globals else "no",
+            "role_passwords": "yes" if params.get("role_passwords") is True else "no",
             "checksum": "no" if params.get("checksum") is False or params.get("count") is False else "yes",
             "stanza": str(params.get("stanza") or ""),
             "backup_type": str(params.get("type") or "full"),
@@ -144,6 +163,7 @@ class Backup(HostKind):
             return Verdict(ok=False, problem=failure(done), values={**(values if values["path"] else {}), **sizes})
         counts = f", {len(values['tables'])} tables, {values['rows']:,} rows" if values["counted"] else ""
         summary = f"{text_of_size(values['bytes'] or 0)}{counts}, sha256 {values['sha256'][:12]}"
+        summary += ", with the globals" if values["globals"] else ""
         if values["second"]:
             summary += f", also in {values['second']['place']}"
             summary += " (on the same disk)" if values["second"]["same_disk"] else ""
@@ -157,10 +177,19 @@ class Backup(HostKind):
         first, folder = stem(params), str(params["to"]).rstrip("/")
         ending = asked.form.extension(asked.compress, asked.encrypt)
         lines = asked.source.backup_lines(params, asked.name, f"{folder}/.rawat-{{mark}}/{first}.{asked.form.ending}")
-        lines.append(f"then {folder}/{first}-{{moment}}.{ending} and its manifest, mode 0600")
+        lines.append(f"then {folder}/{first}-{{moment}}.{ending}{_beside(params, asked)} and its manifest, mode 0600")
         if place := second_shown(params):
-            lines.append(f"and both in {place}, with the digest made there")
+            lines.append(f"and {'all three' if asked.globals else 'both'} in {place}, with the digest made there")
         return [*lines, *_retention(params)]
+
+
+def _beside(params: Mapping[str, Any], asked: Order) -> str:
+    if not asked.globals:
+        return ""
+    if not params.get("role_passwords"):
+        return ", its globals (roles without the hashes of their passwords)"
+    clear = ", not encrypted" if asked.encrypt == "none" else ""
+    return f", its globals (roles with the hashes of their passwords{clear})"
 
 
 def _retention(params: Mapping[str, Any]) -> list[str]:
@@ -181,6 +210,7 @@ def _values(wish: Wish, said: Answers) -> dict[str, Any]:
     return {
         "path": said.text("path"),
         "manifest": said.text("path") + ".json",
+        "globals": said.text("globals"),
         "sha256": said.text("sha256"),
         "bytes": size,
         "plain_bytes": said.number("plain_bytes"),

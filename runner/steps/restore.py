@@ -32,13 +32,15 @@ class RestoreTest(HostKind):
         "database, a scratch cluster or a scratch folder, checks the result, and compares rows and checksums of "
         "every table, and how many views, routines and so on there are, with what was saved. The scratch copy is "
         "removed whatever happens; what a killed attempt left behind is removed by the next one; the source is "
-        "never touched. It may run on another host to which copy and manifest were brought.\n\n"
+        "never touched. It may run on another host to which copy and manifest were brought, and the globals where "
+        "there are any: a file of globals that the manifest knows of must be there, be the one that was saved and be "
+        "whole to its last line. It is not restored: roles belong to the whole server.\n\n"
         "A copy of a whole server is checked file by file (pg_verifybackup), started on a socket of its own with "
         "archiving off, and asked. What was proven is marked by a file `...proven` beside the copy, so that no "
         "retention removes the last proven one. Values: `tables` (rows restored), `rows`, `equal` (null where "
         "nothing was counted), `differences`, `seconds` (opening and restoring alone: the time to recover), "
         "`total_seconds`, `age_s` (age of the data), `sha256`, `checked`, `objects`, `checksums`, `source` (what "
-        "the copy is of), `proven`, `swept`.",
+        "the copy is of), `globals` (the file that was read), `proven`, `swept`.",
         {
             "engine": part.choice("What the copy is of.", SOURCES),
             "artefact": part.host_path("The copy, as `backup` made it; usually `{{ dump.path }}`."),
@@ -113,6 +115,7 @@ class RestoreTest(HostKind):
             "total_seconds": said.decimal("total_seconds"),
             "age_s": said.number("age"),
             "checked": said.text("checked"),
+            "globals": said.text("globals"),
             "scratch": said.text("scratch"),
             "proven": said.text("proven"),
             "swept": list(said.every("swept")),

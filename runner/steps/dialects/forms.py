@@ -18,7 +18,8 @@ class Form:
 
     `folder`: it writes a folder, which becomes one file. `whole`: of the whole server, not of one database.
     `reference`: the copy lies in a repository of its own, and our file only says where. `packing`: it may be packed by
-    us (a form that packs by itself says False). `packed`: how, where nothing is said.
+    us (a form that packs by itself says False). `packed`: how, where nothing is said. `globals`: what belongs to the
+    server and not to the database can be saved in a file beside it.
     """
 
     ending: str
@@ -29,6 +30,7 @@ class Form:
     reference: bool = False
     packing: bool = True
     packed: str = "none"
+    globals: bool = False
 
     def extension(self, compress: str, encrypt: str) -> str:
         return f"{self.ending}{'.tar' if self.folder else ''}{_PACKED[compress]}{_LOCKED[encrypt]}"

@@ -8,6 +8,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
 from runner import shell
@@ -26,7 +27,9 @@ _TYPES, _ROWS, _COUNT = "rawat:types", "rawat:rows", "rawat:count="
 
 
 def _logical(ending: str, *, folder: bool = False) -> Form:
-    return Form(ending=ending, backup=("backup_postgresql",), restore=("restore_postgresql",), folder=folder)
+    return Form(
+        ending=ending, backup=("backup_postgresql",), restore=("restore_postgresql",), folder=folder, globals=True
+    )
 
 
 class PostgreSql:
@@ -111,6 +114,7 @@ class PostgreSql:
         return "due to statement timeout" in said or "due to lock timeout" in said
 
     def backup_lines(self, params: Mapping[str, Any], form: str, file: str) -> list[str]:
+        beside = shell.quote(str(PurePosixPath(file).with_name("globals")))
         file = shell.quote(file)
         if form == "base":
             base = f"{at_work(params, 'pg_basebackup')} -D {file} -X stream -c fast --manifest-checksums=SHA256"
@@ -121,6 +125,10 @@ class PostgreSql:
         words = [at_work(params, "pg_dump"), f"--format={form}", "--snapshot={snapshot}", f"--file={file}"]
         words += [f"--jobs={params['jobs']}"] if params.get("jobs") else []
         lines = [" ".join([*words, shell.quote(str(params["database"]))])]
+        if params.get("globals") is not False:
+            roles = [at_work(params, "pg_dumpall"), "--globals-only", f"--file={beside}"]
+            roles += [] if params.get("role_passwords") else ["--no-role-passwords"]
+            lines.insert(0, " ".join([*roles, f"--database={shell.quote(str(params['database']))}"]))
         return lines if form == "plain" else [*lines, f"pg_restore -f /dev/null {file}"]
 
     def restore_lines(self, params: Mapping[str, Any], form: str, artefact: str) -> list[str]:

@@ -22,11 +22,15 @@ WHOLE = "*"
 
 @frozen
 class Order:
-    """`name` is the form's; `connection` the assignments of plain values and of paths."""
+    """
+    `name` is the form's; `globals`: whether the server's go along, in a file beside the copy; `connection` the
+    assignments of plain values and of paths.
+    """
 
     source: Source
     name: str
     form: Form
+    globals: bool
     compress: str
     encrypt: str
     recipients: tuple[str, ...]
@@ -48,7 +52,14 @@ def order(params: Mapping[str, Any]) -> Order:
     full = {**params, "database": params.get("database") or main} if form.whole else params
     connection = what.connection(full)
     return Order(
-        source=what, name=name, form=form, compress=compress, encrypt=encrypt, recipients=keys, connection=connection
+        source=what,
+        name=name,
+        form=form,
+        globals=form.globals and params.get("globals") is not False,
+        compress=compress,
+        encrypt=encrypt,
+        recipients=keys,
+        connection=connection,
     )
 
 
@@ -66,6 +77,8 @@ _ONLY: Mapping[str, tuple[str, ...]] = {
     "stanza": ("pgbackrest",),
     "type": ("pgbackrest",),
     "repository": ("restic", "borg"),
+    "globals": ("custom", "directory", "plain"),
+    "role_passwords": ("custom", "directory", "plain"),
 }
 
 
@@ -78,6 +91,8 @@ def _fitting(params: Mapping[str, Any], name: str, form: Form) -> None:
     for key, forms in _ONLY.items():
         if params.get(key) and name not in forms:
             raise InvalidInput(f"{key}: means nothing with format: {name}; it belongs to {', '.join(forms)}")
+    if params.get("role_passwords") and params.get("globals") is False:
+        raise InvalidInput("role_passwords: means nothing with globals: false, which saves no roles")
     if (needed := _NEEDED.get(name)) and not params.get(needed):
         raise InvalidInput(f"{needed}: format: {name} needs it")
 

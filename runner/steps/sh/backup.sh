@@ -15,8 +15,10 @@ work=$to/.rawat-$mark
 marked_folder "$temporary" rawat- || { rmdir "$work"; exit 1; }
 pipes=$temporary/rawat-$mark
 holder=
+loose=
 leave() {
 	[ -z "$holder" ] || kill "$holder" 2>/dev/null || :
+	[ -z "$loose" ] || rm -f -- "$loose"
 	rm -rf -- "$work" "$pipes"
 }
 trap leave EXIT
@@ -52,6 +54,7 @@ chmod 600 "$new"
 sync "$new" 2>/dev/null || sync
 digest=$(sha256 <"$new")
 bytes=$(size_of "$new")
+seal_globals
 
 name=$stem-$(date -u +%Y%m%dT%H%M%SZ).$extension
 while [ -e "$to/$name" ]; do
@@ -66,6 +69,7 @@ seconds=$(since "$began")
 	printf '%s\n' "$source_line"
 	printf '  "format": "%s",\n' "$format"
 	printf '  "sha256": "%s",\n' "$digest"
+	[ -z "$globals_digest" ] || printf '  "globals_sha256": "%s",\n' "$globals_digest"
 	printf '  "bytes": %s,\n' "$bytes"
 	printf '  "plain_bytes": %s,\n' "$plain"
 	printf '  "encryption": "%s",\n' "$encrypt"
@@ -85,12 +89,19 @@ seconds=$(since "$began")
 	echo '}'
 } >"$work/manifest" || fail "cannot write the manifest of $name"
 sync "$work/manifest" 2>/dev/null || sync
+# The manifest comes last: a copy that has one is complete.
+if [ -n "$globals_digest" ]; then
+	loose=$to/$name.globals
+	mv -- "$new.globals" "$loose" || fail "cannot put $loose in place"
+fi
 mv -- "$new" "$to/$name" || fail "cannot put $to/$name in place"
 mv -- "$work/manifest" "$to/$name.json" || fail "cannot put $to/$name.json in place"
+loose=
 sync "$to" 2>/dev/null || sync
 
 say path "$to/$name"
 say sha256 "$digest"
+[ -z "$globals_digest" ] || say globals "$to/$name.globals"
 say bytes "$bytes"
 say plain_bytes "$plain"
 say started "$started"

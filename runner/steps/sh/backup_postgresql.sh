@@ -2,9 +2,30 @@ backup_need() {
 	echo 'select pg_database_size(current_database());' | ask
 }
 
+# Before anything is begun: whether the globals can be had as they are wanted.
+globals_ready() {
+	[ "$globals" = yes ] || return 0
+	has pg_dumpall || fail "pg_dumpall is not on this host: nothing was started (globals: false saves the database alone)"
+	[ "$role_passwords" = yes ] || return 0
+	rights=$(echo "select has_table_privilege('pg_catalog.pg_authid', 'select') || ' ' || current_user;" | ask)
+	[ "${rights%% *}" = true ] ||
+		fail "role_passwords: ${rights#* } may not read pg_authid, where the hashes are: nothing was started (without role_passwords the roles are saved without them)"
+}
+
+# What belongs to the cluster and not to the database: roles, memberships, their settings, tablespaces.
+dump_globals() {
+	[ "$globals" = yes ] || return 0
+	set -- --globals-only --database="$(conninfo)" --file="$work/globals"
+	[ "$role_passwords" = yes ] || set -- --no-role-passwords "$@"
+	pg_dumpall -w "$@" || fail "pg_dumpall ended with $?: the globals for $shown were not saved"
+	tail -n 8 -- "$work/globals" | grep -qx -e '-- PostgreSQL database cluster dump complete' ||
+		fail "the globals for $shown have no end: they are not whole"
+}
+
 # A session that holds a snapshot open: the dump, the counts and the checksums see the very same rows.
 backup_dump() {
 	has pg_dump || fail "pg_dump is not on this host"
+	globals_ready
 	made_by=$(pg_dump --version)
 	trap '' PIPE
 	mkfifo "$pipes/questions" "$pipes/answers" || fail "cannot make a pipe in $pipes"
@@ -20,6 +41,8 @@ backup_dump() {
 	} >&3 || :
 	read -r snapshot <&4 || fail "PostgreSQL: $(tail -n 1 "$work/said")"
 	read -r point <&4 || fail "PostgreSQL: $(tail -n 1 "$work/said")"
+	# Right after the snapshot: the owner of what is in it is hardly ever one that came later, or is gone by then.
+	dump_globals
 	set -- --format="$format" --snapshot="$snapshot" --file="$raw" --dbname="$(conninfo)"
 	[ "$format" != directory ] || set -- --jobs="$jobs" "$@"
 	pg_dump -w "$@" || fail "pg_dump ended with $?: $shown was not saved"

@@ -20,6 +20,6 @@ retain() {
 		[ "$was_proven" = no ] || { say kept_proven "$old"; continue; }
 		backup_forget "$old" || { echo "$old could not be removed from its repository" >&2; continue; }
 		second_remove "$old"
-		rm -f -- "$old" "$old.proven" && rm -f -- "$manifest" && say removed "$old"
+		rm -f -- "$old" "$old.proven" "$old.globals" && rm -f -- "$manifest" && say removed "$old"
 	done
 }

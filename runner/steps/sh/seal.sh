@@ -56,3 +56,14 @@ seal() {
 	*) tar -t -f "$new" >/dev/null || fail "the packed copy of $shown cannot be read to its end" ;;
 	esac
 }
+
+# The globals go beside the copy, encrypted as it is; they are never packed.
+seal_globals() {
+	globals_digest=
+	[ -f "$work/globals" ] || return 0
+	lock_up <"$work/globals" >"$new.globals" || fail "the globals for $shown could not be written or encrypted"
+	rm -f -- "$work/globals"
+	chmod 600 "$new.globals"
+	sync "$new.globals" 2>/dev/null || sync
+	globals_digest=$(sha256 <"$new.globals")
+}

@@ -31,22 +31,33 @@ second_ready() {
 		fail "expected at least $1 bytes free in $(second_name) for $shown, found $second_room: nothing was started"
 }
 
+# What has arrived and has no name yet goes.
+second_clear() {
+	there "rm -f $second_path/.rawat-$name $second_path/.rawat-$name.json $second_path/.rawat-$name.globals" </dev/null || :
+}
+
 # One file under a hidden name; its digest is made there, by reading what has arrived.
 put_there() {
 	arrived=$(there "umask 077; cat >$second_path/.rawat-$2 && { sync $second_path/.rawat-$2 2>/dev/null || sync; } && sha256sum <$second_path/.rawat-$2" <"$1") || arrived=
 	arrived=${arrived%% *}
 	[ "$arrived" = "$(sha256 <"$1")" ] || {
-		there "rm -f $second_path/.rawat-$2" </dev/null || :
+		second_clear
 		fail "the copy is in $to/$name, but what arrived in the second place $(second_name) is not the same (found sha256 ${arrived:-none})"
 	}
 }
 
 second_copy() {
 	[ -n "$second_path" ] || return 0
-	put_there "$to/$name.json" "$name.json"
-	put_there "$to/$name" "$name"
-	there "mv $second_path/.rawat-$name.json $second_path/$name.json && mv $second_path/.rawat-$name $second_path/$name" </dev/null ||
+	moves=
+	for file in "$name.json" "$name.globals" "$name"; do
+		[ -f "$to/$file" ] || continue
+		put_there "$to/$file" "$file"
+		moves="$moves${moves:+ && }mv $second_path/.rawat-$file $second_path/$file"
+	done
+	there "$moves" </dev/null || {
+		second_clear
 		fail "the copy is in $to/$name, but could not be put in place in $(second_name)"
+	}
 	say second "$(second_name)/$name"
 	say second_sha256 "$arrived"
 	[ -n "$second_host" ] || [ "$(df -P -- "$to" | awk 'NR == 2 { print $1 }')" != "$(df -P -- "$second_path" | awk 'NR == 2 { print $1 }')" ] ||
@@ -55,5 +66,5 @@ second_copy() {
 
 second_remove() {
 	[ -n "$second_path" ] || return 0
-	there "rm -f $second_path/$1 $second_path/$1.json" </dev/null || echo "$1 could not be removed from $(second_name)" >&2
+	there "rm -f $second_path/$1 $second_path/$1.json $second_path/$1.globals" </dev/null || echo "$1 could not be removed from $(second_name)" >&2
 }
