@@ -180,12 +180,13 @@ def flip_a_byte(artefact: str) -> None:
     Path(artefact).write_bytes(data)
 
 
-def forget_digest(artefact: str) -> None:
-    """Make the manifest fit a damaged copy, so that only the restore itself can find the damage."""
+def forget_digest(artefact: str, *, beside: str = "") -> None:
+    """Make the manifest fit a damaged copy (or what lies beside it), so that only the restore can find the damage."""
     path = Path(artefact + ".json")
     manifest = json.loads(path.read_text())
-    digest = hashlib.sha256(Path(artefact).read_bytes()).hexdigest()
-    path.write_text(path.read_text().replace(manifest["sha256"], digest))
+    digest = hashlib.sha256(Path(artefact + beside).read_bytes()).hexdigest()
+    key = "globals_sha256" if beside else "sha256"
+    path.write_text(path.read_text().replace(manifest[key], digest))
 
 
 @pytest.fixture
@@ -206,9 +207,10 @@ def store(maria: dict[str, Any], hand: Hand) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def small_disk(folder: Path, size: str) -> Iterator[Path]:
+def small_disk(folder: Path, size: str, *, files: int = 0) -> Iterator[Path]:
+    """A disk for so many bytes and so many files; 0 is no limit to these."""
     folder.mkdir()
-    run("mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder))
+    run("mount", "-t", "tmpfs", "-o", f"size={size},nr_inodes={files + 1 if files else 0}", "tmpfs", str(folder))
     try:
         yield folder
     finally:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import threading
@@ -60,8 +62,11 @@ class TestPostgreSql:
         failed = hand.do("backup", {**over, "password": Secret("pw", "wrong"), "to": str(hand.root / "b")})
         assert "password authentication failed" in failed.problem
         assert list((hand.root / "b").iterdir()) == []
-        made = hand.do("backup", {**over, "password": Secret("pw", "right"), "to": str(hand.root / "b")})
+        full = {**over, "password": Secret("pw", "right"), "to": str(hand.root / "b"), "role_passwords": True}
+        made = hand.do("backup", full)
         assert made.verdict.ok, made.problem
+        globals_ = Path(made.values["globals"]).read_text()
+        assert re.search(r"^ALTER ROLE maint WITH SUPERUSER .* PASSWORD 'SCRAM-SHA-256\$", globals_, re.MULTILINE)
 
     @pytest.mark.parametrize("form", ["custom", "plain"])
     def test_what_was_saved_can_be_restored(self, hand: Hand, shop: dict[str, Any], copies: Path, form: str) -> None:
@@ -76,8 +81,12 @@ class TestPostgreSql:
         manifest = json.loads(Path(made.values["manifest"]).read_text())
         assert manifest["sha256"] == made.values["sha256"]
         assert manifest["point"]["lsn"]
+        beside = artefact.with_name(artefact.name + ".globals")
+        assert made.values["globals"] == str(beside)
+        assert manifest["globals_sha256"] == hashlib.sha256(beside.read_bytes()).hexdigest()
         proof = restore(hand, shop, artefact, amcheck=True)
         assert proof.verdict.ok, proof.problem
+        assert proof.values["globals"] == str(beside)
         assert proof.values["equal"] is True
         assert proof.values["tables"] == made.values["tables"]
         assert databases(hand, shop) == before
@@ -111,6 +120,8 @@ class TestPostgreSql:
     ) -> None:
         before = databases(hand, shop)
         artefact = backup(hand, shop, copies, format=form).values["path"]
+        if form == "plain":
+            self.harm_globals(hand, shop, artefact, harm)
         harm(artefact)
         ran = restore(hand, shop, artefact)
         assert "is not what was saved" in ran.problem
@@ -121,9 +132,27 @@ class TestPostgreSql:
             assert "cannot be restored" in ran.problem or "has no end" in ran.problem
         assert databases(hand, shop) == before
 
+    def harm_globals(self, hand: Hand, shop: dict[str, Any], artefact: str, harm: Any) -> None:
+        """The copy itself is well: what is wrong with its globals fails the proof by name. Afterwards nothing is."""
+        beside = Path(artefact + ".globals")
+        whole = beside.read_bytes()
+        harm(str(beside))
+        assert f"{beside} is not what was saved" in restore(hand, shop, artefact).problem
+        if harm is cut_in_half:
+            forget_digest(artefact, beside=".globals")
+            assert f"{beside} has no end" in restore(hand, shop, artefact).problem
+            beside.unlink()
+            assert f"{beside} is not there" in restore(hand, shop, artefact).problem
+        assert not Path(artefact + ".proven").exists()
+        beside.write_bytes(whole)
+        forget_digest(artefact, beside=".globals")
+
     def test_rows_missing_in_the_copy_are_named(self, hand: Hand, shop: dict[str, Any], copies: Path) -> None:
-        made = backup(hand, shop, copies)
+        made = backup(hand, shop, copies, globals=False)
+        assert made.values["globals"] == ""
+        assert {path.name for path in copies.iterdir()} == {Path(made.values[key]).name for key in ("path", "manifest")}
         manifest = Path(made.values["manifest"])
+        assert "globals_sha256" not in manifest.read_text()
         manifest.write_text(manifest.read_text().replace('"public.loans", 1000', '"public.loans", 1001'))
         ran = restore(hand, shop, made.values["path"])
         assert ran.problem == "public.loans: 1001 rows saved, 1000 restored"
@@ -141,7 +170,9 @@ class TestPostgreSql:
     def test_only_older_copies_of_the_same_source_go_and_none_after_a_failure(
         self, hand: Hand, shop: dict[str, Any], copies: Path
     ) -> None:
-        first = backup(hand, shop, copies, keep=2, name="credit")
+        (second := hand.root / "mounted").mkdir()
+        rule: dict[str, Any] = {"keep": 2, "name": "credit", "second": {"path": str(second)}}
+        first = backup(hand, shop, copies, **rule)
         stranger = copies / "credit-20200101T000000Z.dump"
         stranger.write_text("not ours")
         other = copies / "credit-20200102T000000Z.dump"
@@ -149,17 +180,19 @@ class TestPostgreSql:
         other.with_name(other.name + ".json").write_text(
             Path(first.values["manifest"]).read_text().replace('"host": "db1"', '"host": "db2"')
         )
-        backup(hand, shop, copies, keep=2, name="credit")
+        between = backup(hand, shop, copies, **rule)
         failed = backup(hand, {**shop, "database": "nowhere"}, copies, keep=1, name="credit")
         assert not failed.verdict.ok
         assert Path(first.values["path"]).exists()
-        third = backup(hand, shop, copies, keep=2, name="credit")
+        assert Path(first.values["globals"]).exists()
+        third = backup(hand, shop, copies, **rule)
         assert third.values["removed"] == [Path(first.values["path"]).name]
-        assert not Path(first.values["path"]).exists()
-        assert not Path(first.values["manifest"]).exists()
-        assert stranger.exists()
-        assert other.exists()
-        assert [path.name for path in copies.iterdir() if path.name.startswith(".")] == []
+        kept = {Path(ran.values[key]).name for ran in (between, third) for key in ("path", "manifest", "globals")}
+        assert {path.name for path in second.iterdir()} == kept
+        strangers = {stranger.name, other.name, other.name + ".json"}
+        assert {path.name for path in copies.iterdir()} == kept | strangers
+        beside = Path(third.values["globals"])
+        assert (second / beside.name).read_bytes() == beside.read_bytes()
 
     def test_dead_rows_go_and_no_disk_is_claimed(self, hand: Hand, shop: dict[str, Any]) -> None:
         ask(

@@ -74,7 +74,41 @@ class TestPostgreSql:
         assert proof.values["objects"] == made.values["objects"]
         assert made.values["objects"]["views"] == 1
         assert databases(hand, shop) == before
-        assert len(names(copies)) == 3
+        name = Path(made.values["path"]).name
+        assert names(copies) == [name, f"{name}.globals", f"{name}.json", f"{name}.proven"]
+
+    def test_a_plain_user_saves_roles_and_memberships_and_no_hash_of_a_password(
+        self, hand: Hand, shop: dict[str, Any], copies: Path
+    ) -> None:
+        for change in (
+            "create role tellers; create role \"te ller\" login password 'hush' in role tellers",
+            'alter role "te ller" set work_mem = \'7MB\'; grant usage on schema "we ird" to tellers',
+        ):
+            ask(hand, shop, change, change=True)
+        plain = {**shop, "user": "te ller"}
+        refused = backup(hand, plain, copies, role_passwords=True)
+        assert "role_passwords: te ller may not read pg_authid" in refused.problem
+        assert "nothing was started" in refused.problem
+        assert names(copies) == []
+        ask(hand, shop, 'grant select on all tables in schema public, "we ird" to tellers', change=True)
+        made = backup(hand, plain, copies)
+        assert made.verdict.ok, made.problem
+        beside = Path(made.values["globals"])
+        assert beside.stat().st_mode & 0o777 == 0o600
+        lines = beside.read_text().splitlines()
+        assert 'CREATE ROLE "te ller";' in lines
+        assert any(line.startswith('GRANT tellers TO "te ller"') for line in lines)
+        assert "ALTER ROLE \"te ller\" SET work_mem TO '7MB';" in lines
+        assert "SCRAM" not in beside.read_text()
+
+        # One that is ended when the roles have their name already, and the copy has none.
+        was = names(copies)
+        script = kind_of("backup").act(hand.wish({**shop, "to": str(copies), "name": "late"}), None)
+        head = script.text[: script.text.index('mv -- "$new" "$to/$name"')]
+        ended = hand.run(Script(text=head + 'ls -- "$loose"; kill -TERM $$; sleep 5', env=script.env))
+        assert ended.stdout.decode().rstrip().endswith(".dump.globals")
+        assert ended.exit.code == 129
+        assert names(copies) == was
 
     def test_rows_that_are_other_rows_are_found_by_their_checksum(
         self, hand: Hand, shop: dict[str, Any], copies: Path
@@ -226,6 +260,9 @@ class TestEncryption:
         assert made.values["encryption"] == {"tool": "age", "recipients": [mine["public"]]}
         data = Path(made.values["path"]).read_bytes()
         assert data.startswith(b"age-encryption.org/v1")
+        beside = Path(made.values["globals"])
+        roles = beside.read_bytes()
+        assert roles.startswith(b"age-encryption.org/v1")
         proof = restore(hand, shop, made.values["path"], key=Secret("key", mine["private"]))
         assert proof.verdict.ok, proof.problem
         assert proof.values["equal"] is True
@@ -233,11 +270,13 @@ class TestEncryption:
         assert "cannot be opened: decrypting" in wrong.problem
         assert "no identity matched" in wrong.problem
         assert "cannot be opened" in restore(hand, shop, made.values["path"]).problem
-        flip_a_byte(made.values["path"])
-        forget_digest(made.values["path"])
-        assert (
-            "cannot be opened" in restore(hand, shop, made.values["path"], key=Secret("key", mine["private"])).problem
-        )
+        for harmed, ending in ((beside, ".globals"), (Path(made.values["path"]), "")):
+            flip_a_byte(str(harmed))
+            forget_digest(made.values["path"], beside=ending)
+            ran = restore(hand, shop, made.values["path"], key=Secret("key", mine["private"]))
+            assert f"{harmed} cannot be opened: decrypting" in ran.problem
+            beside.write_bytes(roles)
+            forget_digest(made.values["path"], beside=".globals")
         refused = backup(hand, shop, copies, encrypt={"age": "age1nobody"})
         assert "could not be packed" in refused.problem
         assert databases(hand, shop) == before
@@ -288,7 +327,7 @@ class TestPlaces:
 
     @pytest.mark.skipif(not ROOT, reason="needs root: a small file system is mounted")
     def test_a_second_place_that_fills_up_fails_the_step_and_removes_nothing(
-        self, hand: Hand, credit: dict[str, Any], copies: Path, tmp_path: Path
+        self, hand: Hand, credit: dict[str, Any], shop: dict[str, Any], copies: Path, tmp_path: Path
     ) -> None:
         from tests.integration.databases import small_disk
 
@@ -301,6 +340,13 @@ class TestPlaces:
             assert "nothing was started" in failed.problem
             assert Path(first.values["path"]).exists()
             assert Path(first.values["second"]["place"]).exists()
+        # Manifest and globals find room there, the copy does not: nothing of them stays.
+        with small_disk(tmp_path / "two", "64m", files=2) as disk:
+            failed = backup(hand, shop, copies, second={"path": str(disk)})
+            assert "No space left" in failed.done.stderr.decode()
+            assert "what arrived in the second place" in failed.problem
+            assert names(disk) == []
+            assert Path(failed.values["globals"]).exists()
 
 
 class TestRetention:
