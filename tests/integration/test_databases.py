@@ -191,6 +191,7 @@ class TestPostgreSql:
         assert {path.name for path in second.iterdir()} == kept
         strangers = {stranger.name, other.name, other.name + ".json"}
         assert {path.name for path in copies.iterdir()} == kept | strangers
+        assert third.values["second"]["sha256"] == third.values["sha256"]
         beside = Path(third.values["globals"])
         assert (second / beside.name).read_bytes() == beside.read_bytes()
 

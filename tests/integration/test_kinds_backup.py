@@ -78,7 +78,7 @@ class TestPostgreSql:
         assert names(copies) == [name, f"{name}.globals", f"{name}.json", f"{name}.proven"]
 
     def test_a_plain_user_saves_roles_and_memberships_and_no_hash_of_a_password(
-        self, hand: Hand, shop: dict[str, Any], copies: Path
+        self, hand: Hand, shop: dict[str, Any], copies: Path, without_sqlite3: dict[str, str]
     ) -> None:
         for change in (
             "create role tellers; create role \"te ller\" login password 'hush' in role tellers",
@@ -101,8 +101,16 @@ class TestPostgreSql:
         assert "ALTER ROLE \"te ller\" SET work_mem TO '7MB';" in lines
         assert "SCRAM" not in beside.read_text()
 
-        # One that is ended when the roles have their name already, and the copy has none.
+        # A disk that takes no more of them, which pg_dumpall does not mind; a host without it.
         was = names(copies)
+        short = Hand(root=hand.root, shell=("sh", "-c", 'trap "" XFSZ; ulimit -f 1; exec sh "$0"'))
+        assert "have no end: they are not whole" in backup(short, shop, copies).problem
+        for name in ("psql", "pg_dump"):
+            Path(without_sqlite3["PATH"], name).symlink_to(f"/usr/bin/{name}")
+        without = Hand(root=hand.root, env=without_sqlite3)
+        assert "pg_dumpall is not on this host: nothing was started" in backup(without, shop, copies).problem
+
+        # One that is ended when the roles have their name already, and the copy has none.
         script = kind_of("backup").act(hand.wish({**shop, "to": str(copies), "name": "late"}), None)
         head = script.text[: script.text.index('mv -- "$new" "$to/$name"')]
         ended = hand.run(Script(text=head + 'ls -- "$loose"; kill -TERM $$; sleep 5', env=script.env))
