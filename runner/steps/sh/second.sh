@@ -48,9 +48,10 @@ put_there() {
 
 second_copy() {
 	[ -n "$second_path" ] || return 0
+	set -- "$name"
+	[ -z "$globals_digest" ] || set -- "$name.globals" "$@"
 	moves=
-	for file in "$name.json" "$name.globals" "$name"; do
-		[ -f "$to/$file" ] || continue
+	for file in "$name.json" "$@"; do
 		put_there "$to/$file" "$file"
 		moves="$moves${moves:+ && }mv $second_path/.rawat-$file $second_path/$file"
 	done
