@@ -9,8 +9,8 @@ from runner.seams import Check, Completed, Script, Verdict, Wish
 from runner.steps.dialects.databases import CONNECTION, SOURCES, unknown
 from runner.steps.parts import schema as part
 from runner.steps.parts.answers import Answers, failure
-from runner.steps.parts.copies import Order, order, source_line, stem, subject
-from runner.steps.parts.kind import HostKind
+from runner.steps.parts.copies import Order, misfit, order, source_line, stem, subject
+from runner.steps.parts.kind import HostKind, Mistake
 from runner.steps.parts.places import ENCRYPT, SECOND, second_place, second_shown
 from runner.steps.parts.texts import script
 from runner.units import duration_s, text_of_size
@@ -122,6 +122,10 @@ class Backup(HostKind):
             {"engine": "files", "path": "/etc", "to": "/var/backups/rawat", "exclude": ["*.tmp"]},
         ],
     )
+
+    def mistakes(self, params: Any) -> Sequence[Mistake]:
+        found = misfit(params) if isinstance(params, Mapping) else None
+        return [((found[0],) if found[0] else (), found[1], "")] if found else []
 
     def act(self, wish: Wish, found: Check | None) -> Script:
         params, asked = wish.params, order(wish.params)

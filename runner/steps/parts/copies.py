@@ -71,6 +71,21 @@ def form_name(params: Mapping[str, Any]) -> str:
     return name
 
 
+def misfit(params: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The parameter that does not fit the others, and why, as far as that shows before names are filled in."""
+    known = {key: value for key, value in params.items() if "{{" not in str(value)}
+    if "engine" not in known or ("format" in params and "format" not in known):
+        return None
+    try:
+        name = form_name(known)
+        _fitting(known, name, source(known["engine"]).forms[name])
+    except InvalidInput as error:
+        key = error.message.partition(":")[0].partition(",")[0]
+        told = key == "engine" or (key in params and key not in known)
+        return None if told else (key if key in params else "", error.message)
+    return None
+
+
 _NEEDED = {"pgbackrest": "stanza", "restic": "repository", "borg": "repository"}
 _ONLY: Mapping[str, tuple[str, ...]] = {
     "jobs": ("directory",),

@@ -192,6 +192,21 @@ def test_an_output_that_is_opened_by_name_is_noted(tmp_path: Path) -> None:
         assert all("p.yml:7:8: note: 'say' opens " in note for note in notes), notes
 
 
+def test_a_backup_whose_parameters_do_not_fit_is_a_mistake_in_its_place(tmp_path: Path) -> None:
+    for params, said in {
+        "{engine: sqlite, database: /a, to: /b, jobs: 2}": "7:71 jobs: means nothing with format: db",
+        "{engine: postgresql, format: pgbackrest, to: /b}": "7:26 stanza: format: pgbackrest needs it",
+        "{engine: postgresql, format: pgbackrest, stanza: '{{ host.name }}', to: /b}": "",
+        "{engine: '{{ host.name }}', database: a, to: /b, jobs: 2}": "",
+        "{engine: sqlite, database: /a, to: /b, jobs: '{{ host.name }}'}": "",
+    }.items():
+        text = one(f"{{id: dump, backup: {params}}}")
+        if said:
+            assert said in "; ".join(refused(tmp_path, text))
+        else:
+            loaded(tmp_path, text)
+
+
 def test_probes_are_checked_where_they_stand(tmp_path: Path) -> None:
     head = HEAD + "secrets: [word]\n"
     text = "phases:\n  test:\n    - id: well\n      verify:\n        probes:\n          - %s\n"
