@@ -11,14 +11,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import runner.app.answers
 import runner.app.resume
 import runner.app.run
+import runner.app.seals
+import runner.cli.asking
+import runner.cli.board
 import runner.cli.carrying
+import runner.cli.change
+import runner.cli.execute
+import runner.cli.plain
 import runner.engine.host
 import runner.index.sqlite
+import runner.playbook.evaluation
 import runner.report.text
 import runner.steps.command
-import runner.transport.ssh  # noqa: F401 - imported before the forks
+import runner.transport.ssh  # noqa: F401 - imported before the forks, or every one of them would do it anew
 from runner.cli.main import _main
 from runner.journal.folder import Records
 from runner.journal.verify import ALTERED, verify
