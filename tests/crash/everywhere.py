@@ -15,16 +15,18 @@ from collections import Counter
 from pathlib import Path
 
 from tests.bed.sshd import LoopbackSshd
-from tests.crash.world import World, problems
+from tests.crash.world import SOON, World, problems
 
 STEPS = ("one", "two", "three")
 PLAYBOOK = (
     "rawat: 1\nname: t\nkind: other\nhosts: all\nvars: {folder: {required: true}}\nphases:\n  implement:\n"
     + "".join(
-        f"    - {{id: {step}, script: 'printf x >>{{{{ folder }}}}/{step}; echo {step}', register: r_{step}}}\n"
+        f"    - {{id: {step}, script: 'printf x >>{{{{ folder }}}}/{step}; echo {step}', register: r_{step}, {SOON}}}\n"
         for step in STEPS
     )
-    + "  test:\n    - {id: all, script: 'echo {{ r_one.stdout }}', idempotent: true}\n"
+    + "  test:\n    - {id: all, script: 'echo {{ r_one.stdout }}', idempotent: true, "
+    + SOON
+    + "}\n"
 )
 
 

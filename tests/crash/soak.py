@@ -16,7 +16,7 @@ from collections import Counter
 from pathlib import Path
 
 from tests.crash.points import DISK, FAULTS, Fault
-from tests.crash.world import World, problems
+from tests.crash.world import SOON, World, problems
 
 MOST_POINTS = 260
 
@@ -34,11 +34,13 @@ def make_playbook(draw: random.Random) -> tuple[str, tuple[str, ...]]:
         "  implement:",
     ]
     for name in names:
-        more = draw.choice(("", f", check: 'test -s {{{{ folder }}}}/{name}'", ", retries: 2", f", register: r_{name}"))
+        once, twice = f", {SOON}", ", retries: {attempts: 2, delay: 100ms}"
+        check, register = f"{once}, check: 'test -s {{{{ folder }}}}/{name}'", f"{once}, register: r_{name}"
+        more = draw.choice((once, check, twice, register))
         body = draw.choice(("echo done", "seq 1 500", "sleep 0.05", "head -c 100 /dev/zero"))
         lines.append(f'    - {{id: {name}, script: "printf x >>{{{{ folder }}}}/{name}; {body}"{more}}}')
     if draw.random() < 0.5:
-        lines += ["finally:", "  - {id: tidy, script: 'true', idempotent: true}"]
+        lines += ["finally:", "  - {id: tidy, script: 'true', idempotent: true, " + SOON + "}"]
     return "\n".join(lines) + "\n", names
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-JOBS = 3
+JOBS = 6  # most of the time goes where a link must be given up, and that is waiting
 FIRST, SEEDS = 1, 210
 
 

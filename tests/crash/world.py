@@ -35,6 +35,9 @@ from tests.bed.sshd import LoopbackSshd
 from tests.crash.points import Fault, Points
 from tests.records import valid
 
+SOON = "retries: {attempts: 1, delay: 100ms}"
+"""For a step: what never arrived on the host is sent again after this, not after the 5 s that people have."""
+
 
 class World:
     """
@@ -48,7 +51,8 @@ class World:
         self.steps = tuple(steps)
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "spool").mkdir(parents=True, mode=0o700)
-        settings: dict[str, Any] = {"rawat": 1, "ssh_config": "/dev/null", "reconnect_timeout": "5s"}
+        settings: dict[str, Any] = {"rawat": 1, "ssh_config": "/dev/null"}
+        settings |= {"connect_timeout": "5s", "reconnect_timeout": "5s"}
         host: dict[str, Any] = {"transport": "local"}
         if sshd is not None:
             settings |= {"known_hosts": [str(sshd.known_hosts)]}
