@@ -29,7 +29,7 @@ def test(ctx: Context, only: str = "", jobs: int = 0) -> None:
     """All tests, real servers and hosts included; one process more than processors, since most of them wait."""
     setup(ctx)
     jobs = jobs or 1 + (os.cpu_count() or 1)
-    how = only or f"-n {jobs} --dist loadfile --durations 25"
+    how = only or f"-n {jobs} --dist loadfile --no-loadscope-reorder --durations 25"
     _run(ctx, f"{PYTHON} -m pytest {how}")
 
 

@@ -1,3 +1,45 @@
+"""The fixtures of the bed; and the order: what takes longest begins first, not alone at the end."""
+
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 pytest_plugins = ["tests.bed.fixtures"]
+
+LONGEST = (
+    "contract/test_transports.py",
+    "integration/test_ssh_hosts.py",
+    "integration/test_lab_midstep.py",
+    "integration/test_databases.py",
+    "integration/test_lab_playbooks.py",
+    "integration/test_kinds_lab.py",
+    "integration/test_kinds_backup.py",
+    "integration/test_lab_units.py",
+    "integration/test_lab_rollout.py",
+    "acceptance/test_run.py",
+    "crash/test_soak.py",
+    "integration/test_bed.py",
+    "integration/test_incident_databases.py",
+    "acceptance/test_links.py",
+    "acceptance/test_resume.py",
+    "acceptance/test_locks.py",
+    "integration/test_lab_incident.py",
+    "integration/test_lab_backup.py",
+    "integration/test_lab_reboot.py",
+    "crash/test_everywhere.py",
+    "integration/test_kinds_verify.py",
+    "integration/test_kinds_optimize.py",
+)
+"""Files that take longer than 15 s, longest first; the others follow as they are found.
+
+One exception: the 14 hosts of `test_lab_midstep.py` want a machine on which the other processes mostly wait.
+"""
+
+HERE = Path(__file__).parent
+PLACES = {(HERE / name).resolve(strict=True): place for place, name in enumerate(LONGEST)}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: PLACES.get(item.path, len(LONGEST)))

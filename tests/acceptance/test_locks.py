@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.project import Project, wait_for
+from tests.bed.process import run, until
 from tests.bed.sshd import LoopbackSshd
 
 SLOW = "phases: {implement: [{id: slow, script: 'touch %s; sleep %s; touch %s'}, {id: next, command: touch %s}]}\n"
@@ -27,7 +28,7 @@ def slow(project: Project, seconds: float) -> str:
 
 
 def test_a_host_that_another_run_holds_is_7_and_names_the_holder(project: Project) -> None:
-    process = project.start("run", slow(project, 15))
+    process = project.start("run", slow(project, 7))
     wait_for(project.folder / "begun", process)
     other = project.playbook(ONE, name="other.yml")
     said = project.rawat("run", other, "--lock-timeout", "300ms")
@@ -88,11 +89,14 @@ def test_cancel_kill_ends_the_step_on_the_host(project: Project) -> None:
 
 
 def test_on_cancel_kill_makes_sigterm_end_the_step(project: Project) -> None:
-    process = project.start("run", slow(project, 60), "--on-cancel", "kill")
+    seconds = 60 + os.getpid() / 1e8  # no other test's sleep
+    process = project.start("run", slow(project, seconds), "--on-cancel", "kill")
     wait_for(project.folder / "begun", process)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
     assert process.returncode == 143
-    time.sleep(4)
+    until(
+        "the step has ended", lambda: run(["pgrep", "-f", f"sleep {seconds}"], check=False).returncode == 1, limit_s=4
+    )
     assert not (project.folder / "ended").exists()
     assert project.rawat("run", project.playbook(ONE, name="other.yml"), "--lock-timeout", "10s").code == 0

@@ -16,7 +16,7 @@ HAND = (
 )
 WAITS = HEAD + (
     "checklist: [{id: told, text: Told, phase: plan, by: hand}]\n"
-    "phases: {implement: [{id: one, command: 'touch {{ folder | raw }}/begun; sleep 8'}]}\n"
+    "phases: {implement: [{id: one, command: 'touch {{ folder | raw }}/begun; sleep 5'}]}\n"
 )
 
 
