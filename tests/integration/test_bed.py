@@ -373,6 +373,8 @@ def test_what_a_killed_run_left_is_recognised_and_removed() -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_leaves_nothing(number: signal.Signals) -> None:
     start = "import signal, sys; from tests.bed.lab import Lab, HostSpec; "
+    # what is started in the background of a shell script ignores SIGINT otherwise
+    start += "signal.signal(signal.SIGINT, signal.default_int_handler); "
     start += "signal.signal(signal.SIGTERM, lambda *_: sys.exit(1)); from tests.bed.host import Host; "
     start += "up = Host.power_on; Host.power_on = lambda self: (print(self.network.lab, flush=True), up(self)); "
     start += "Lab.start([HostSpec(name='early')])"
