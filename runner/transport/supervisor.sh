@@ -330,8 +330,9 @@ r_parent_of() {
 
 r_tell() {
     # Who creates .em first talks to the channel: the parent, or a follower that is poked to finish.
+    # Where it cannot be created, which a disk without a free inode may refuse, there is no follower either.
     set -C
-    if command : 2>/dev/null >"$r_d.em.$r_ses"; then
+    if command : 2>/dev/null >"$r_d.em.$r_ses" || [ ! -e "$r_d.em.$r_ses" ]; then
         set +C
         if [ -s "$r_d.out" ]; then printf '%s o %s\n' "$r_mark" "$r_id"; "$r_cat" "$r_d.out"; fi
         if [ -s "$r_d.err" ]; then printf '%s e %s\n' "$r_mark" "$r_id"; "$r_cat" "$r_d.err"; fi
@@ -384,8 +385,10 @@ r_follow() {
     trap '' PIPE HUP TERM INT
     read -r r_me r_x </proc/self/stat
     set -C
-    command printf '%s\n' "$r_me" 2>/dev/null >"$r_d.em.$r_ses" || exit 0
+    command : 2>/dev/null >"$r_d.em.$r_ses" || exit 0
     set +C
+    # on a full disk this may fail: then nobody can poke us, and we look by ourselves
+    command printf '%s\n' "$r_me" 2>/dev/null >"$r_d.em.$r_ses"
     r_o=$1 r_eo=$2 r_i=0 r_oc= r_ec=
     while :; do
         r_state
@@ -584,8 +587,9 @@ r_slay() {
     trap '' PIPE HUP INT TERM
     read -r r_me r_x </proc/self/stat
     set -C
-    command printf '%s %s\n' "$1" "$r_me" 2>/dev/null >"$r_d.kill" || exit 0
+    command : 2>/dev/null >"$r_d.kill" || exit 0
     set +C
+    command printf '%s %s\n' "$1" "$r_me" 2>/dev/null >"$r_d.kill"
     r_i=0
     # a cancel may overtake the parent, which writes down the pid
     while r_state; [ -z "$r_p$r_end" ] && [ $r_i -lt 30 ]; do r_nap 0.1; r_i=$((r_i + 1)); done

@@ -6,7 +6,7 @@ import json
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +41,14 @@ def slow(pg: dict[str, Any], hand: Hand) -> Iterator[dict[str, Any]]:
     ask(hand, main, "drop role app", change=True)
 
 
-@contextmanager
-def session(where: dict[str, Any], sql: str) -> Iterator[subprocess.Popen[str]]:
-    """A client of the application that says something, and then nothing more."""
+def session(where: dict[str, Any], sql: str) -> AbstractContextManager[subprocess.Popen[str]]:
     words = ["psql", "-X", "-q", "-A", "-t", "-U", "app", "-h", where["host"], "-p", str(where["port"]), "-d", "slow"]
+    return client(words, sql)
+
+
+@contextmanager
+def client(words: list[str], sql: str) -> Iterator[subprocess.Popen[str]]:
+    """A client of the application that says something, and then nothing more."""
     with subprocess.Popen(
         words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as it:
@@ -53,7 +57,6 @@ def session(where: dict[str, Any], sql: str) -> Iterator[subprocess.Popen[str]]:
         it.stdin.flush()
         assert it.stdout.readline() == "said\n"
         yield it
-        it.stdin.close()
         it.kill()
 
 
@@ -179,18 +182,8 @@ def free_bytes(hand: Hand, where: dict[str, Any]) -> int:
     return int(ask(hand, where, sql).values["value"])
 
 
-@contextmanager
-def maria_session(where: dict[str, Any], sql: str) -> Iterator[subprocess.Popen[str]]:
-    words = ["mariadb", "--no-defaults", "-u", "app", f"--socket={where['host']}", "-N", "-n", "slow"]
-    with subprocess.Popen(
-        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as it:
-        assert it.stdin and it.stdout
-        it.stdin.write(f"{sql}; select 'said';\n")
-        it.stdin.flush()
-        assert it.stdout.readline() == "said\n"
-        yield it
-        it.kill()
+def maria_session(where: dict[str, Any], sql: str) -> AbstractContextManager[subprocess.Popen[str]]:
+    return client(["mariadb", "--no-defaults", "-u", "app", f"--socket={where['host']}", "-N", "-n", "slow"], sql)
 
 
 def maria_refused(where: dict[str, Any]) -> str:

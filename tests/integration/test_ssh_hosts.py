@@ -641,9 +641,13 @@ def test_a_full_disk_is_a_refusal_before_the_start(start_sshd: Start, tmp_path: 
             with pytest.raises(TransportError):
                 session.run(big, ignore)
             session = bed.session()
-            filling = f"echo begun; sleep 0.5; head -c 999999 /dev/zero >{disk}/filler; sleep 0.5; exit 3"
-            full = session.run(bed.launch(filling), ignore)
-            assert (full.exit.code, full.stdout) == (3, b"begun\n"), "its end has room where its beginning stands"
+            fill = f"head -c 999999 /dev/zero >{disk}/filler"
+            for filling in (f"sleep 0.5; {fill}; sleep 0.5", f"{fill}; sleep 1"):  # while it is followed, and before
+                full = session.run(bed.launch(f"echo begun; {filling}; exit 3"), ignore)
+                assert (full.exit.code, full.stdout) == (3, b"begun\n"), "its end has room where its beginning stands"
+                (disk / "filler").unlink()
+            late = session.run(bed.launch(f"echo begun; {fill}; sleep 60", deadline_s=1), ignore)
+            assert (late.exit.timeout_s, late.exit.killed, late.stdout) == (1, "no trace left", b"begun\n")
             (disk / "filler").unlink()
             assert session.run(bed.launch("echo on"), ignore).stdout == b"on\n"
     finally:
