@@ -26,7 +26,8 @@ def pdf(page: str) -> bytes:
         ) from error
     except OSError as error:
         raise InvalidInput(
-            f"WeasyPrint lacks a library of the system: {error}", hint="apt install libpango-1.0-0 libpangoft2-1.0-0"
+            f"WeasyPrint lacks a library of the system: {error}",
+            hint="apt install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0",
         ) from error
     logging.getLogger("weasyprint").setLevel(logging.ERROR)
     library: Any = weasyprint  # it has no types
