@@ -110,7 +110,7 @@ def _script() -> bytes:
 
 def supervisor(*, mark: str, session: str, run_id: str, folder: str, days: int = SPOOL_DAYS) -> bytes:
     """The supervisor with the values of this connection; comments and indentation stay here."""
-    head = (f"r_mark={mark}", f"r_ses={session}", f"r_run={run_folder(run_id)}", f"r_days={days}", "r_folder=")
+    head = (f"r_mark='{mark}'", f"r_ses={session}", f"r_run={run_folder(run_id)}", f"r_days={days}", "r_folder=")
     return "\n".join(head).encode() + word(encoded(folder)) + b"\n" + _script()
 
 

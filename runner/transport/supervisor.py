@@ -16,7 +16,7 @@ from runner.seams import Completed, Launch, OnOutput, Settled, Stream
 from runner.transport import request
 from runner.transport.channel import Channel
 from runner.transport.ending import completed
-from runner.transport.frames import Content, Header, Parser
+from runner.transport.frames import Content, Header, Parser, drawn
 from runner.transport.hello import Hello, check_spool, parse
 from runner.transport.refusals import LaunchRefused, NoSupervisor, ShellEnded
 from runner.transport.sink import Sink
@@ -60,7 +60,7 @@ class Supervisor:
         self._channel = channel
         self._host = host
         self._run_id = f"{run_id}@{host}"  # two names may be one machine: each has its own claims
-        mark = os.urandom(16).hex()
+        mark = drawn()
         self._parser = Parser(mark)
         self._number = 0
         self._send_lock = threading.Lock()
