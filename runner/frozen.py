@@ -8,11 +8,12 @@ for its description of a class when somebody wants that.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field
+from operator import attrgetter
 from typing import Any, TypeVar, dataclass_transform
 
 T = TypeVar("T")
-_set = object.__setattr__
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
@@ -31,15 +32,24 @@ def frozen(cls: type[T]) -> type[T]:
         "__match_args__": (),
         "__parts__": tuple(parts.values()),
         "__names__": tuple(parts),
+        "__fixed__": {name: default for name, default, _ in parts.values() if default is not MISSING},
+        "__makers__": tuple((name, make) for name, _, make in parts.values() if make is not MISSING),
         "__dataclass_fields__": _Described(),
     }
     made: Any = type(cls)
-    found: type[T] = made(cls.__name__, cls.__bases__, body)
-    return found
+    found: Any = made(cls.__name__, cls.__bases__, body)
+    found.__puts__ = {name: getattr(found, name).__set__ for name in parts}
+    found.__values__ = attrgetter(*parts) if len(parts) > 1 else _few
+    return found  # type: ignore[no-any-return]
 
 
 def _default(given: Any) -> tuple[Any, Any]:
     return (given.default, given.default_factory) if isinstance(given, Field) else (given, MISSING)
+
+
+def _few(value: Any) -> tuple[Any, ...]:
+    """What attrgetter gives for two names and more."""
+    return tuple([getattr(value, name) for name in value.__names__])
 
 
 class _Described:
@@ -73,30 +83,38 @@ def shallow(value: Any) -> dict[str, Any]:
 
 def replace(value: T, /, **changes: Any) -> T:
     """`dataclasses.replace` of such a value, in half of the time."""
-    made = object.__new__(type(value))
-    for name in value.__names__:  # type: ignore[attr-defined]
-        _set(made, name, changes.pop(name) if name in changes else getattr(value, name))
-    if changes:
-        raise TypeError(f"{type(value).__name__} has no {', '.join(changes)}")
+    kind: Any = type(value)
+    made: T = object.__new__(kind)
+    puts = kind.__puts__
+    for put, old in zip(puts.values(), kind.__values__(value), strict=True):
+        put(made, old)
+    for name, new in changes.items():
+        if name not in puts:
+            raise TypeError(f"{kind.__name__} has no {name}")
+        puts[name](made, new)
     return made
 
 
 class _Shared:
     __parts__: tuple[tuple[str, Any, Any], ...]
     __names__: tuple[str, ...]
+    __fixed__: dict[str, Any]
+    __makers__: tuple[tuple[str, Callable[[], Any]], ...]
+    __puts__: Mapping[str, Callable[[Any, Any], None]]
 
     def __init__(self, /, **given: Any) -> None:
-        for name, default, make in self.__parts__:
-            if name in given:
-                _set(self, name, given.pop(name))
-            elif default is not MISSING:
-                _set(self, name, default)
-            elif make is not MISSING:
-                _set(self, name, make())
-            else:
-                raise TypeError(f"{type(self).__name__}: '{name}' is missing")
-        if given:
-            raise TypeError(f"{type(self).__name__} has no {', '.join(given)}")
+        """By the descriptors of the slots, in one go: a run makes some ten thousand of these."""
+        values = self.__fixed__ | given
+        for name, make in self.__makers__:
+            if name not in given:
+                values[name] = make()
+        try:
+            for name, put in self.__puts__.items():
+                put(self, values[name])
+        except KeyError as error:
+            raise TypeError(f"{type(self).__name__}: {error} is missing") from None
+        if len(values) != len(self.__names__):
+            raise TypeError(f"{type(self).__name__} has no {', '.join(values.keys() - self.__puts__.keys())}")
 
     def __eq__(self, other: object) -> bool:
         if other.__class__ is not self.__class__:
@@ -120,5 +138,5 @@ class _Shared:
         return [getattr(self, name) for name, _, _ in self.__parts__]
 
     def __setstate__(self, state: list[Any]) -> None:
-        for (name, _, _), part in zip(self.__parts__, state, strict=True):
-            _set(self, name, part)
+        for put, part in zip(self.__puts__.values(), state, strict=True):
+            put(self, part)
