@@ -121,7 +121,8 @@ class FakeHost:
     What a fake host is like and what went on there.
 
     `refuse` is raised at connect. `users` are those one may become (None: all). `drop_at` counts launches from 1: at
-    that one the link is lost after the output. `connect_s` passes on the transport's clock with each connection,
+    that one the link is lost after the output; `drop_settling` times it is while an earlier attempt is looked up.
+    `connect_s` passes on the transport's clock with each connection,
     `slow_s` with each launch. `started` are the claims, as on a real host: a second launch of the same attempt is
     refused. `locks` are what sessions hold.
     """
@@ -132,6 +133,7 @@ class FakeHost:
     refuse: TransportError | None = None
     users: tuple[str, ...] | None = None
     drop_at: int | None = None
+    drop_settling: int = 0
     connect_s: float = 0.0
     slow_s: float = 0.0
     launches: list[Launch] = field(default_factory=list)
@@ -206,6 +208,9 @@ class FakeSession:
 
     def settle(self, launch: Launch, on_output: OnOutput, *, offsets: tuple[int, int] = (0, 0)) -> Settled:
         """As the host was told to stand: `settled`, by default an end as in `answers` for what was claimed."""
+        if self._host.drop_settling:
+            self._host.drop_settling -= 1
+            raise LinkLost(f"{self._name}: the connection ended", host=self._name)
         if self._host.settled is not None:
             if self._host.settled.state == "none":
                 self._host.started.discard((launch.run_id, launch.step, launch.attempt))

@@ -1,4 +1,4 @@
-"""The machine that rawat itself runs on, as one of the hosts: what unsettles a machine comes to it last."""
+"""Whose turn is when, beyond the plan's batches: the machine that rawat itself runs on comes last."""
 
 from __future__ import annotations
 
@@ -34,3 +34,12 @@ def turns(
     for name in here:
         around.bus.emit(HostPutLast(host=name, why=WHY))
     return (*(batch for batch in others if batch), here)
+
+
+def first(batches: Sequence[Sequence[str]], names: frozenset[str]) -> tuple[tuple[str, ...], ...]:
+    """These hosts in a batch of their own, before all others."""
+    if not names:
+        return tuple(tuple(batch) for batch in batches)
+    ahead = tuple(name for batch in batches for name in batch if name in names)
+    others = (tuple(name for name in batch if name not in names) for batch in batches)
+    return (ahead, *(batch for batch in others if batch))

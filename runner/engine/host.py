@@ -76,6 +76,20 @@ class HostRun:
 
     def run(self) -> Outcome:
         """All phases, then the rollback where it is asked for, then `finally`; the last event says how it ended."""
+        try:
+            return self._run()
+        except BaseException:
+            # nobody may wait for it any more, nor do what it may have begun
+            self._once.broken(self.host.name)
+            raise
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing of this or an earlier sitting is in doubt: what the host keeps of the run may go."""
+        known = all(self._outcomes.get(name, Outcome.UNKNOWN) is not Outcome.UNKNOWN for name in self._past.in_doubt)
+        return known and self._worst is not Outcome.UNKNOWN
+
+    def _run(self) -> Outcome:
         because = ""
         try:
             self._connect()
@@ -150,6 +164,8 @@ class HostRun:
         if result is None:
             raise _Halt(f"stopped before {step.id}", Outcome.CANCELLED)
         self._skip(step, step.id, f"once: {result.outcome} on {owner}")
+        if result.outcome is Outcome.UNKNOWN:
+            raise _Halt(f"{step.id} (once) is in doubt on {owner}; `rawat resume` settles it there", Outcome.FAILED)
         if not result.outcome.good and step.on_failure is not OnFailure.CONTINUE:
             raise _Halt(f"{step.id} (once) {result.outcome} on {owner}", Outcome.CANCELLED)
         self._register(step, result.values)

@@ -41,7 +41,11 @@ class Link:
             self._session = self._transport.connect(self.host, run_id=self._run_id, passwords=self._passwords)
             self._locked = not self._owner
         if not self._locked:
-            self._session.lock(self._owner, name=self._lock)
+            try:
+                self._session.lock(self._owner, name=self._lock)
+            except TransportError:  # whoever asks again shall not ask a session that is dead
+                self.drop(local=False)
+                raise
             self._locked = True
         return self._session
 

@@ -46,6 +46,11 @@ class Past:
     began: float = 0.0
     finished: bool = False
 
+    @property
+    def in_doubt(self) -> tuple[str, ...]:
+        """Steps of which nobody saw the end: what the host keeps of them is all that there is to know."""
+        return tuple(name for name, before in self.steps.items() if before.state == "doubt")
+
     def step(self, instance: str) -> Before:
         return self.steps.get(instance, NOTHING)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 from collections import deque
+from collections.abc import Callable
+from typing import TypeVar
 
 from runner.engine.link import Link
 from runner.engine.shutdown import doubted, went_down
@@ -12,8 +14,9 @@ from runner.errors import LinkLost, LockBusy, TransportError
 from runner.events import LinkDropped, Waited
 from runner.frozen import replace
 from runner.model import Exit
-from runner.seams import KEEP_BYTES, Completed, Launch, OnOutput, Session, Stream
+from runner.seams import KEEP_BYTES, Completed, Launch, OnOutput, Session, Settled, Stream
 
+T = TypeVar("T")
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 15.0
 AFTER_DEADLINE_S = 30.0
@@ -46,28 +49,82 @@ def launch_through(
     for what happens before the start, TransportError.
     """
     received = _Received(on_output)
+    boot = link.session(local=local).facts.boot_id
+
+    def ask(session: Session, cuts: int) -> Completed:
+        done = _settle(session, launch, received, boot, reboots) if cuts else session.run(launch, received.add)
+        down = None if reboots else went_down(session, launch, done)
+        if down is not None:
+            link.drop(local=local)
+        return down or done
+
+    limit_s = float("inf") if reboots else around.reconnect_s
+    try:
+        return received.joined(_over_cuts(around, link, launch, ask, instance=instance, local=local, limit_s=limit_s))
+    except _NotReached as error:
+        return received.joined(Completed(exit=Exit(unknown=str(error))))
+
+
+def settle_through(
+    around: Surroundings, link: Link, launch: Launch, on_output: OnOutput, *, instance: str, local: bool = False
+) -> Settled:
+    """
+    How an attempt of an earlier sitting stands; followed to its end over as many connections as that takes.
+
+    Raises TransportError where the host cannot be asked any more.
+    """
+    received = _Received(on_output)
+
+    def ask(session: Session, cuts: int) -> Settled:
+        settled = session.settle(launch, received.add, offsets=received.offsets if cuts else (0, 0))
+        if settled.completed is None:
+            return settled
+        return replace(settled, completed=received.joined(settled.completed))
+
+    try:
+        return _over_cuts(around, link, launch, ask, instance=instance, local=local, limit_s=around.reconnect_s)
+    except _NotReached as error:
+        raise LinkLost(str(error), host=link.host.name) from error
+
+
+class _NotReached(Exception):
+    """Why a host was not asked any further."""
+
+
+def _over_cuts(
+    around: Surroundings,
+    link: Link,
+    launch: Launch,
+    ask: Callable[[Session, int], T],
+    *,
+    instance: str,
+    local: bool,
+    limit_s: float,
+) -> T:
+    """
+    What `ask` gives (a session, and how many were lost before it), over new sessions where the link is lost.
+
+    Each loss is waited out for `limit_s`, and all of them together no longer than somebody may still know the end.
+    Raises _NotReached.
+    """
+    clock = around.clock
+    over = clock.monotonic() + launch.deadline_s + AFTER_DEADLINE_S
     session = link.session(local=local)
-    boot = session.facts.boot_id
-    began = around.clock.monotonic()
     for cuts in range(CUTS):
         try:
-            done = _settle(session, launch, received, boot, reboots) if cuts else session.run(launch, received.add)
-            down = None if reboots else went_down(session, launch, done)
-            if down is not None:
-                link.drop(local=local)
-            return received.joined(down or done)
+            return ask(session, cuts)
         except LinkLost as error:
             link.drop(local=local)
             around.bus.emit(LinkDropped(host=link.host.name, message=error.message))
             lost = error
-        limit_s = launch.deadline_s + AFTER_DEADLINE_S
-        limit_s = limit_s if reboots else min(limit_s, around.reconnect_s)
-        again, why = _reconnect(around, link, instance, until=began + limit_s, local=local)
+        now = clock.monotonic()
+        until = min(over, now + limit_s)
+        again, why = _reconnect(around, link, instance, until=until, local=local)
         if again is None:
-            unknown = f"{lost.message}; not reached again in {limit_s:g} s" + (f" ({why})" if why else "")
-            return received.joined(Completed(exit=Exit(unknown=unknown)))
+            said = f"{lost.message}; not reached again in {max(0.0, until - now):g} s"
+            raise _NotReached(said + (f" ({why})" if why else ""))
         session = again
-    return received.joined(Completed(exit=Exit(unknown=f"the link was lost {CUTS} times")))
+    raise _NotReached(f"the link was lost {CUTS} times")
 
 
 def _settle(session: Session, launch: Launch, received: _Received, boot: str, reboots: bool) -> Completed:

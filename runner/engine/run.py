@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from runner.engine.here import turns
+from runner.engine.here import first, turns
 from runner.engine.limits import Limits
 from runner.engine.link import Link
 from runner.engine.naming import host_names
@@ -111,9 +111,9 @@ class Run:
             link.cancel()
 
     def close(self) -> None:
-        """End what is still connected: hosts that were never begun."""
-        for link in self._links.values():
-            link.close(forget=True)
+        """End what is still connected: hosts that were never begun. They forget the run unless a step is in doubt."""
+        for name, link in self._links.items():
+            link.close(forget=not self._past.get(name, Past()).in_doubt)
 
     def _hosts(self) -> None:
         refused, facts = preflight(
@@ -128,7 +128,8 @@ class Run:
         self._failed += refused
         if self._over_limit():
             return
-        for number, batch in enumerate(turns(self.around, self.plan.batches, facts), 1):
+        batches = first(turns(self.around, self.plan.batches, facts), self._once.first)
+        for number, batch in enumerate(batches, 1):
             if self.around.stop.asked:
                 return
             hosts = [host for host in self._hosts_left if host.name in batch and host.name not in refused]
@@ -160,7 +161,7 @@ class Run:
             self._begun.add(host.name)
         self.around.bus.emit(HostStarted(host=host.name, batch=batch), later=True)
         link = self._links[host.name]
-        outcome = HostRun(
+        steps = HostRun(
             host,
             link,
             self.around,
@@ -169,21 +170,24 @@ class Run:
             once=self._once,
             signed=self._signed,
             past=self._past.get(host.name, Past()),
-        ).run()
-        link.close(forget=outcome is not Outcome.UNKNOWN)
+        )
+        outcome = steps.run()
+        link.close(forget=steps.settled)
         if outcome not in (Outcome.OK, Outcome.CANCELLED):
             with self._lock:
                 self._failed.append(host.name)
 
     def _once_before(self) -> Once:
-        """Steps that run once, and did so in an earlier sitting."""
+        """Steps that run once, and did so in an earlier sitting, or may have."""
         once = Once()
         for step in self.plan.playbook.walk():
             for name, past in self._past.items() if step.once else ():
                 before = past.step(step.id)
-                if before.state == "done":
+                if before.state == "done" or before.word == "done":
                     once.claim(step.id, name, self.around.stop.event)
                     once.done(step.id, StepResult(outcome=before.outcome, values=before.values))
+                elif before.state == "doubt" and before.word is None:
+                    once.doubt(step.id, name)
         return once
 
     def _names(self, host: Host) -> dict[str, Any]:

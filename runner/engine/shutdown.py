@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runner.errors import LinkLost
+from runner.errors import LinkLost, TransportError
 from runner.model import Exit
 from runner.seams import Completed, Launch, Script, Session, Stream
 
@@ -15,10 +15,10 @@ GOING_DOWN = (
 
 def went_down(session: Session, launch: Launch, done: Completed) -> Completed | None:
     """
-    The end of a launch that went wrong, where the host is on its way down or cannot be asked any more; else None.
+    The end of a launch that went wrong, where the host is on its way down; else None. Raises LinkLost.
 
     A host that goes down kills what runs, or takes away what it needs. Costs a round trip, and only where something
-    went wrong. Whoever gets an answer has a session that may be dead.
+    went wrong. Where the link is lost, only a host that answers again can tell whether it was booted meanwhile.
     """
     if launch.read_only or done.exit.code in (0, None):
         return None
@@ -32,11 +32,12 @@ def went_down(session: Session, launch: Launch, done: Completed) -> Completed | 
         read_only=True,
     )
     try:
-        if session.run(ask, _unheard).exit.code != DOWN:
-            return None
+        down = session.run(ask, _unheard).exit.code == DOWN
     except LinkLost:
-        pass
-    return doubted(done)
+        raise
+    except TransportError:  # it answers, and has no room for the question: a full disk is no shutdown
+        return None
+    return doubted(done) if down else None
 
 
 def doubted(done: Completed) -> Completed:

@@ -11,7 +11,7 @@ from runner.engine.here import WHY, is_here
 from runner.engine.past import Before
 from runner.engine.people import RecordingPeople
 from runner.engine.reboot import booted
-from runner.engine.recovery import NeverStarted
+from runner.engine.recovery import NeverStarted, settle_through
 from runner.engine.result import StepResult, ended_otherwise, judged, of_all
 from runner.engine.surroundings import Surroundings
 from runner.errors import InvalidInput, JournalError, TransportError
@@ -63,7 +63,10 @@ class Trial:
         session = self.link.session(local=self.step.local)
         wish = self.errand.wish(session.facts)
         launch = self.errand.made(wish, Script(text=""), read_only=False)
-        settled = session.settle(launch, self.errand.show)
+        settled = settle_through(
+            self.around, self.link, launch, self.errand.show, instance=self.errand.instance, local=self.step.local
+        )
+        session = self.link.session(local=self.step.local)
         rebooted = bool(boot_id) and session.facts.boot_id != boot_id
         if settled.completed is not None:
             result = self._read(wish, self.errand.noted(settled.completed), None)

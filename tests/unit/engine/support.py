@@ -18,6 +18,7 @@ from runner.engine.plan import Choice, make_plan
 from runner.engine.run import Run
 from runner.engine.surroundings import Stop, Surroundings
 from runner.errors import JournalError
+from runner.events import Event, StepStarted
 from runner.journal.output import OutputLog
 from runner.model import Host
 from runner.playbook.load import load
@@ -107,6 +108,7 @@ def run(
     limits: Mapping[str, int] | None = None,
     machine: tuple[str, str] = ("", ""),
     past: Mapping[str, Past] | None = None,
+    transport: type[FakeTransport] = FakeTransport,
 ) -> Outcome:
     """Load `head` + `text`, run it on fake hosts (one named `a` by default), and fold what happened."""
     folder = Path(tempfile.mkdtemp(dir=folder))
@@ -128,21 +130,35 @@ def run(
         playbook=playbook, kinds=KINDS, bus=bus, journal=journal, clock=clock, people=answers,
         stop=stop or Stop(), run_id="01RUN", machine=machine, until=clock.monotonic() + playbook.rollout.timeout_s,
     )  # fmt: skip
-    bus.emit(started("01RUN", plan, Context(folder=folder, environment={}), Reason()))
-    transport = FakeTransport(fakes, clock=clock)
+    first = started("01RUN", plan, Context(folder=folder, environment={}), Reason())
+    bus.emit(first)
+    earlier = [begun_before(first, past)] if past else []
+    network = transport(fakes, clock=clock)
     local = FakeTransport(clock=clock)
     carried = Run(
         plan,
         around,
-        link=lambda host: Link(host, transport, local, run_id="01RUN", passwords=NoPasswords()),
+        link=lambda host: Link(host, network, local, run_id="01RUN", passwords=NoPasswords()),
         secrets={secret.name: secret for secret in secrets},
         same_machine=same_machine,
         past=past or {},
+        earlier=earlier,
     )
     code = carried.execute()
     bus.close()
-    record = fold([bus.events])
+    carried.close()
+    record = fold([*earlier, bus.events])
     assert code == exit_code(record)
     assert carried.record() == record, "folding goes on where it was when the run looked at itself"
     valid(to_json(record))
     return Outcome(code=code, record=record, watcher=watcher, clock=clock, journal=journal, people=answers)
+
+
+def begun_before(first: Event, past: Mapping[str, Past]) -> list[Event]:
+    """An earlier sitting in which the steps were begun that nobody saw the end of."""
+    return [first] + [
+        StepStarted(host=host, step=step, phase="implement", kind="command", title=step, sha256="0" * 64)
+        for host, known in past.items()
+        for step, before in known.steps.items()
+        if before.state == "doubt"
+    ]

@@ -6,12 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from runner.engine.past import Past, first_clock
+from runner.engine.past import Before, Past, first_clock
+from runner.engine.surroundings import Stop
+from runner.errors import Unreachable
 from runner.events import HostConnected
-from runner.seams import Settled
+from runner.model import Exit
+from runner.seams import Completed, Launch, Settled
 from runner.testing import FakeHost, done
 from tests.unit.engine.support import run
 
+ONE = "phases: {implement: [{id: one, command: one}]}\n"
 LOGS = "phases: {implement: [{id: one, logs: {journal: true, none: x}}]}\n"
 
 
@@ -43,3 +47,66 @@ def test_a_copy_and_its_proof_nobody_knows_the_end_of_are_made_again(tmp_path: P
     fake = FakeHost(drop_at=1, settled=Settled(state="unsure"))
     assert run(tmp_path, text, {"a": fake}).code == 5
     assert len(fake.launches) == 1
+
+
+TWO = "phases: {implement: [{id: one, command: one}, {id: two, command: two}]}\n"
+DOUBT = Past(steps={"two": Before(state="doubt", attempts=1)})
+
+
+def test_what_a_host_keeps_of_a_step_in_doubt_is_kept_until_that_is_settled(tmp_path: Path) -> None:
+    """It is all that there is to know: without it a step that ran would count as one that never arrived."""
+    never = FakeHost()
+    away = FakeHost(refuse=Unreachable("no route", host="b"))
+    ended = run(tmp_path, TWO, {"a": never, "b": away}, past={"a": DOUBT})
+    assert (ended.code, never.launches, never.forgotten) == (5, [], False)
+    stop = Stop()
+
+    def answer(launch: Launch) -> Completed:
+        stop.ask("SIGINT")
+        return done()
+
+    before = FakeHost(answers=answer)
+    assert run(tmp_path, TWO, {"a": before}, past={"a": DOUBT}, stop=stop).outcomes() == {"a": "cancelled"}
+    assert (len(before.launches), before.forgotten) == (1, False)
+    settled = FakeHost(settled=Settled(state="ended", completed=done()))
+    assert run(tmp_path, TWO, {"a": settled}, past={"a": DOUBT}).code == 0
+    assert (len(settled.launches), settled.forgotten) == (1, True)
+
+
+ONCE = """
+rollout: {batches: [1], stop_when_failed: 5}
+phases: {implement: [{id: migrate, command: migrate, once: true}]}
+"""
+HALF = {"b": Past(steps={"migrate": Before(state="doubt", attempts=1)})}
+
+
+def test_a_once_step_in_doubt_is_settled_where_it_was_begun_before_others_come_to_it(tmp_path: Path) -> None:
+    hosts = {name: FakeHost(settled=Settled(state="ended", completed=done())) for name in "abc"}
+    ended = run(tmp_path, ONCE, hosts, past=HALF)
+    assert ended.code == 0
+    assert not any(fake.launches for fake in hosts.values())
+    assert ended.record.batches[0].hosts == ("b",)
+    never = {name: FakeHost(settled=Settled(state="none")) for name in "abc"}
+    assert run(tmp_path, ONCE, never, past=HALF).code == 0
+    assert {name: len(fake.launches) for name, fake in never.items()} == {"a": 0, "b": 1, "c": 0}
+
+
+def test_a_once_step_in_doubt_is_done_by_nobody_where_its_host_is_away(tmp_path: Path) -> None:
+    hosts = {"a": FakeHost(), "b": FakeHost(refuse=Unreachable("no route", host="b")), "c": FakeHost()}
+    ended = run(tmp_path, ONCE, hosts, past=HALF)
+    assert not any(fake.launches for fake in hosts.values())
+    assert "in doubt on b" in ended.record.hosts["a"].because
+    by_word = {"b": Past(steps={"migrate": Before(state="doubt", attempts=1, word="done")})}
+    ended = run(tmp_path, ONCE, hosts, past=by_word)
+    assert ended.outcomes() == {"a": "ok", "b": "unreachable", "c": "ok"}
+    assert not any(fake.launches for fake in hosts.values())
+
+
+def test_a_step_that_still_runs_is_followed_though_the_link_is_lost_meanwhile(tmp_path: Path) -> None:
+    fake = FakeHost(settled=Settled(state="ended", completed=done("at last\n")), drop_settling=2)
+    ended = run(tmp_path, ONE, {"a": fake}, past={"a": Past(steps={"one": Before(state="doubt", attempts=1)})})
+    assert ended.code == 0
+    assert ended.record.hosts["a"].links_lost == 2
+    away = FakeHost(settled=Settled(state="ended", completed=Completed(exit=Exit(code=0))), drop_settling=1000)
+    ended = run(tmp_path, ONE, {"a": away}, past={"a": Past(steps={"one": Before(state="doubt", attempts=1)})})
+    assert (ended.code, away.launches) == (5, [])

@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from runner.engine.bus import Bus
+from runner.engine.link import Link
 from runner.engine.plan import Choice
 from runner.engine.surroundings import Stop
-from runner.errors import InvalidInput, JournalError, Unreachable
+from runner.errors import InvalidInput, JournalError, LinkLost, TransportError, Unreachable
 from runner.events import (
     BatchStarted,
     GateRefused,
@@ -21,10 +23,10 @@ from runner.events import (
     Waited,
     WatcherFailed,
 )
-from runner.model import Exit
+from runner.model import Exit, Host
 from runner.redact import Redactor, Secret
-from runner.seams import Completed, Launch, Settled
-from runner.testing import FACTS, FakeClock, FakeHost, RecordingWatcher, done
+from runner.seams import Completed, Launch, Passwords, Script, Settled
+from runner.testing import FACTS, FakeClock, FakeHost, FakeSession, FakeTransport, NoPasswords, RecordingWatcher, done
 from tests.unit.engine.support import HEAD, Answers, MemoryJournal, Outcome, run
 
 DISK = "rawat:kilobytes=1000\t500\nrawat:mount=/\n"
@@ -134,6 +136,27 @@ def test_a_lost_link_is_made_again_and_the_step_is_adopted_not_repeated(tmp_path
     assert ended.record.hosts["a"].links_lost == 1
 
 
+def test_a_session_that_dies_while_it_takes_the_lock_is_made_anew(tmp_path: Path) -> None:
+    """Whoever comes back asks for the lock first; that link may be lost as well."""
+    fake = FakeHost()
+
+    class Dying(FakeTransport):
+        def connect(self, host: Host, *, run_id: str, passwords: Passwords) -> FakeSession:
+            session = super().connect(host, run_id=run_id, passwords=passwords)
+            return Deaf(fake, self.clock) if fake.connects == 1 else session
+
+    class Deaf(FakeSession):
+        def lock(self, owner: str, *, name: str = "host") -> None:
+            raise LinkLost("the connection ended", host="a")
+
+    host = Host(name="a", address="a")
+    link = Link(host, Dying({"a": fake}), FakeTransport(), run_id="01RUN", passwords=NoPasswords(), owner="me")
+    with pytest.raises(LinkLost):
+        link.connect()
+    assert link.connect().run(Launch(run_id="01RUN", step="s", attempt=1, script=Script(text="x")), print).exit.ok
+    assert fake.connects == 2
+
+
 def test_output_goes_on_at_its_byte_after_a_cut(tmp_path: Path) -> None:
     fake = FakeHost(drop_at=1, answers={"one": done("hello\n")})
     fake.settled = Settled(state="ended", completed=done("", code=0))
@@ -215,12 +238,53 @@ def test_a_kill_by_a_host_that_goes_down_is_no_end_of_the_step(tmp_path: Path, a
     assert ended.steps() == {"one": outcome}
 
 
-def test_a_killed_step_whose_link_is_then_gone_is_unknown(tmp_path: Path) -> None:
+def test_a_killed_step_whose_link_is_then_gone_is_known_once_the_host_answers_again(tmp_path: Path) -> None:
+    """The same boot id: the host did not go down. Another one, or no answer: nobody knows."""
     text = "phases: {implement: [{id: one, command: one}]}\n"
-    fake = FakeHost(answers={"one": done(code=129)}, drop_at=2)
-    ended = run(tmp_path, text, {"a": fake})
-    assert ended.steps() == {"one": "unknown"}
-    assert ended.code == 5
+    assert run(tmp_path, text, {"a": FakeHost(answers={"one": done(code=129)}, drop_at=2)}).steps() == {"one": "failed"}
+    booted = replace(FACTS, boot_id="00000000-0000-0000-0000-000000000002")
+    for meanwhile in ({"facts": booted}, {"refuse": Unreachable("no route", host="a")}):
+        fake = FakeHost(drop_at=2)
+
+        def answer(launch: Launch, fake: FakeHost = fake, meanwhile: dict[str, Any] = meanwhile) -> Completed:
+            if len(fake.launches) == 2:
+                vars(fake).update(meanwhile)
+            return done(code=129 if launch.script.text.startswith("one") else 0)
+
+        fake.answers = answer
+        ended = run(tmp_path, text, {"a": fake})
+        assert ended.steps() == {"one": "unknown"}
+        assert ended.code == 5
+
+
+def test_a_host_without_room_for_a_question_is_no_host_that_goes_down(tmp_path: Path) -> None:
+    """A step that fills the disk fails, and what is asked then is refused."""
+    fake = FakeHost()
+
+    def answer(launch: Launch) -> Completed:
+        if "is-system-running" in launch.script.text:
+            raise TransportError("no space left; nothing was started", host="a")
+        return done(code=28)
+
+    fake.answers = answer
+    ended = run(tmp_path, ONE, {"a": fake})
+    assert ended.steps()["one"] == "failed"
+    assert ended.code == 1
+
+
+def test_a_link_lost_late_in_a_long_step_is_waited_for_as_long_as_any_other(tmp_path: Path) -> None:
+    fake = FakeHost(drop_at=1, slow_s=1800.0)
+    refused = iter(range(8))
+
+    class Away(FakeTransport):
+        def connect(self, host: Host, *, run_id: str, passwords: Passwords) -> FakeSession:
+            if fake.launches and next(refused, None) is not None:
+                raise Unreachable("no route", host="a")
+            return super().connect(host, run_id=run_id, passwords=passwords)
+
+    ended = run(tmp_path, ONE, {"a": fake}, transport=Away)
+    assert ended.code == 0
+    assert ended.record.hosts["a"].links_lost == 1
 
 
 def test_what_may_still_run_is_not_started_beside_itself(tmp_path: Path) -> None:
@@ -455,6 +519,20 @@ def test_when_the_once_step_fails_no_host_goes_on(tmp_path: Path) -> None:
     ended = run(tmp_path, text, hosts)
     assert ended.code == 1
     assert not any("use it" in text for fake in hosts.values() for text in fake.texts)
+
+
+def test_a_host_that_breaks_in_its_once_step_keeps_nobody_waiting(tmp_path: Path) -> None:
+    """As where the record cannot be written any more: all of the run ends, and nobody does the step anew."""
+    text = "phases: {implement: [{id: migrate, command: migrate, once: true}]}\n"
+    broken = JournalError("told to fail")
+
+    def answer(launch: Launch) -> Completed:
+        raise broken
+
+    hosts = {name: FakeHost(answers=answer) for name in "abc"}
+    with pytest.raises(JournalError, match="told to fail"):
+        run(tmp_path, text, hosts)
+    assert sum(len(fake.launches) for fake in hosts.values()) == 1
 
 
 def test_selection_is_on_record_as_a_deviation(tmp_path: Path) -> None:
