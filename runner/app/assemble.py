@@ -105,7 +105,7 @@ def assemble(
     run = Run(
         plan,
         around,
-        link=_links(settings, run_id, owner, password),
+        link=_links(settings, run_id, owner, password, resumed=earlier is not None),
         secrets=secrets,
         words=lambda began: records.acts(run_id, plan.digest, since=began),
         same_machine=settings.same_machine_allowed,
@@ -139,8 +139,10 @@ def _frozen(
     return sitting
 
 
-def _links(settings: Settings, run_id: str, owner: str, password: Secret | None) -> Callable[[Host], Link]:
-    transports = Transports(settings)
+def _links(
+    settings: Settings, run_id: str, owner: str, password: Secret | None, *, resumed: bool
+) -> Callable[[Host], Link]:
+    transports = Transports(settings, resumed=resumed)
     passwords = SudoPasswords(password)
 
     def link(host: Host) -> Link:

@@ -36,10 +36,15 @@ class Late:
 
 
 class Transports:
-    """The transport that a host asks for, made when the first host does. A runner.seams.Transport."""
+    """
+    The transport that a host asks for, made when the first host does. A runner.seams.Transport.
 
-    def __init__(self, settings: Settings) -> None:
+    `resumed`: the run had earlier sittings.
+    """
+
+    def __init__(self, settings: Settings, *, resumed: bool = False) -> None:
         self._settings = settings
+        self._resumed = resumed
         self._made: dict[str, Transport] = {}
         self._lock = threading.Lock()
 
@@ -64,7 +69,7 @@ class Transports:
         if name == "local":
             from runner.transport.local import LocalTransport
 
-            return LocalTransport()
+            return LocalTransport(resumed=self._resumed)
         if name == "ssh":
             from runner.transport.ssh import SshTransport
 
@@ -72,6 +77,7 @@ class Transports:
                 known_hosts=self._settings.known_hosts,
                 connect_timeout_s=self._settings.connect_timeout_s,
                 keepalive_s=self._settings.keepalive_s,
+                resumed=self._resumed,
             )
         raise InvalidInput(f"'{name}' is no transport; there are: ssh, local")
 

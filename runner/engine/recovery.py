@@ -21,6 +21,7 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 15.0
 AFTER_DEADLINE_S = 30.0
 """The host ends a step at its deadline by itself; so long after it somebody may still ask how that went."""
+FORGOTTEN = "what the host kept of this run is gone, removed by its age or by somebody; it may have run or not"
 CUTS = 1000
 """A link that is lost more often than this during one step is no link."""
 
@@ -136,7 +137,7 @@ def _settle(session: Session, launch: Launch, received: _Received, boot: str, re
     match settled.state:
         case "ended" if settled.completed is not None:
             return doubted(settled.completed) if rebooted and not reboots else settled.completed
-        case "none" if not rebooted:
+        case "none" | "forgotten" if not rebooted:  # it is of this sitting, which has had a folder there from the first
             return session.run(launch, received.add)
         case "torn" if not rebooted:
             raise NeverStarted("the link was lost before anything was started")

@@ -11,7 +11,7 @@ from runner.engine.here import WHY, is_here
 from runner.engine.past import Before
 from runner.engine.people import RecordingPeople
 from runner.engine.reboot import booted
-from runner.engine.recovery import NeverStarted, settle_through
+from runner.engine.recovery import FORGOTTEN, NeverStarted, settle_through
 from runner.engine.result import StepResult, ended_otherwise, judged, of_all
 from runner.engine.surroundings import Surroundings
 from runner.errors import InvalidInput, JournalError, TransportError
@@ -73,7 +73,8 @@ class Trial:
         elif settled.state in ("none", "torn") and not rebooted:
             return StepResult(outcome=Outcome.UNREACHABLE, problem="it never arrived on the host", free=True)
         else:
-            why = "the host was booted again meanwhile" if rebooted else "nobody wrote down how it ended"
+            why = FORGOTTEN if settled.state == "forgotten" else "nobody wrote down how it ended"
+            why = "the host was booted again meanwhile" if rebooted else why
             gone = rebooted or settled.state == "free"
             result = self._read(wish, Completed(exit=Exit(unknown=why), gone=gone), None)
         return self._settled(wish, result)

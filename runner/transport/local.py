@@ -101,7 +101,8 @@ class PipeChannel:
 class LocalTransport:
     """
     `shell` is the command that reads the supervisor, `env` its environment (None: ours), `spool` a folder instead of
-    the usual ones, `spool_days` how long a run's folder stays there when nothing happens in it.
+    the usual ones, `spool_days` how long a run's folder stays there when nothing happens in it. `resumed`: the run had
+    earlier sittings, whose folders should be there.
     """
 
     def __init__(
@@ -111,11 +112,13 @@ class LocalTransport:
         env: Mapping[str, str] | None = None,
         spool: str = "",
         spool_days: int = 14,
+        resumed: bool = False,
     ) -> None:
         self._shell = tuple(shell)
         self._env = env
         self._spool = spool
         self._days = spool_days
+        self._resumed = resumed
 
     def connect(self, host: Host, *, run_id: str, passwords: Passwords) -> Session:
         def pipe(words: Sequence[str]) -> Channel:
@@ -127,7 +130,13 @@ class LocalTransport:
         def supervisor(channel: Channel, prelude: bytes = b"") -> Supervisor:
             try:
                 return Supervisor(
-                    channel, host=host.name, run_id=run_id, folder=self._spool, days=self._days, prelude=prelude
+                    channel,
+                    host=host.name,
+                    run_id=run_id,
+                    folder=self._spool,
+                    days=self._days,
+                    resumed=self._resumed,
+                    prelude=prelude,
                 )
             except BaseException:
                 channel.close()

@@ -108,9 +108,15 @@ def _script() -> bytes:
     return "\n".join(line for line in lines if line and not line.startswith("#")).encode() + b"\n"
 
 
-def supervisor(*, mark: str, session: str, run_id: str, folder: str, days: int = SPOOL_DAYS) -> bytes:
+def supervisor(
+    *, mark: str, session: str, run_id: str, folder: str, days: int = SPOOL_DAYS, resumed: bool = False
+) -> bytes:
     """The supervisor with the values of this connection; comments and indentation stay here."""
-    head = (f"r_mark='{mark}'", f"r_ses={session}", f"r_run={run_folder(run_id)}", f"r_days={days}", "r_folder=")
+    again = "1" if resumed else ""
+    head = (
+        f"r_mark='{mark}'", f"r_ses={session}", f"r_resumed={again}", f"r_run={run_folder(run_id)}", f"r_days={days}",
+        "r_folder=",
+    )  # fmt: skip
     return "\n".join(head).encode() + word(encoded(folder)) + b"\n" + _script()
 
 

@@ -36,7 +36,8 @@ class SshTransport:
     """
     `known_hosts` are read after those of a host. `keepalive_s`: how often a silent link is
     asked; it is given up after three times that. `spool`: a folder on the hosts instead of the usual ones.
-    `spool_days`: how long a run's folder stays there when nothing happens in it. `shell`: what reads the supervisor.
+    `spool_days`: how long a run's folder stays there when nothing happens in it. `resumed`: the run had earlier
+    sittings, whose folders should be there. `shell`: what reads the supervisor.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class SshTransport:
         keepalive_s: float = 5.0,
         spool: str = "",
         spool_days: int = 14,
+        resumed: bool = False,
         shell: str = "sh",
     ) -> None:
         self._known_hosts = tuple(str(file) for file in known_hosts)
@@ -56,6 +58,7 @@ class SshTransport:
         self._silence_s = keepalive_s * MISSES
         self._spool = spool
         self._days = spool_days
+        self._resumed = resumed
         self._shell = shell
         self._watchdog = Watchdog(keepalive_s)
         self._opening = threading.BoundedSemaphore(OPENED_AT_ONCE)
@@ -130,6 +133,7 @@ class SshTransport:
                     run_id=run_id,
                     folder=self._spool,
                     days=self._days,
+                    resumed=self._resumed,
                     hello_s=self._hello_s,
                     prelude=prelude,
                 )

@@ -39,7 +39,9 @@ _REFUSED = {
 }
 
 
-_STATES: dict[str, Literal["none", "torn", "free"]] = {"none": "none", "torn": "torn", "free": "free"}
+_STATES: dict[str, Literal["none", "torn", "free", "forgotten"]] = {
+    "none": "none", "torn": "torn", "free": "free", "forgotten": "forgotten",
+}  # fmt: skip
 
 
 class Supervisor:
@@ -53,6 +55,7 @@ class Supervisor:
         run_id: str,
         folder: str = "",
         days: int = request.SPOOL_DAYS,
+        resumed: bool = False,
         hello_s: float = 20.0,
         prelude: bytes = b"",
     ) -> None:
@@ -69,7 +72,9 @@ class Supervisor:
         self.notes = ""
         begun = time.monotonic()
         session = os.urandom(6).hex()
-        text = request.supervisor(mark=mark, session=session, run_id=self._run_id, folder=folder, days=days)
+        text = request.supervisor(
+            mark=mark, session=session, run_id=self._run_id, folder=folder, days=days, resumed=resumed
+        )
         with suppress(LinkLost):
             # who ends at once, as sudo does that says no, reads no more; what it said is there to be heard all the same
             channel.send(prelude + text)

@@ -1,7 +1,7 @@
 # The supervisor: what rawat sends to `sh` on a host, on stdin, once per connection and user.
 #
 # POSIX sh; dash, busybox ash and bash are tested. The client puts four lines before it: r_mark (drawn at random
-# for this connection), r_ses, r_run, r_days and r_folder. Every request that follows is shell code in braces on stdin:
+# for this connection), r_ses, r_run, r_resumed, r_days and r_folder. Every request that follows is shell code in braces on stdin:
 # sh parses quoted words itself and reads in blocks, and the brace keeps a request that was cut short from running.
 #
 # Answers are headers "MARK KIND ID ..." on a line; after the kinds o, e and h everything up to the next mark is raw
@@ -35,6 +35,8 @@ r_try() {
     if [ ! -d "$1/$r_run" ]; then
         [ -d "$1" ] || mkdir -p -m 700 "$1" || return 1
         mkdir -m 700 "$1/$r_run" || [ -d "$1/$r_run" ] || return 1
+        # what was here of earlier sittings is gone, if anything was: of their steps nothing can be said
+        [ -z "$r_resumed" ] || command : >"$1/$r_run/late" || return 1
     else
         # it is in use again, however old it is
         command : >"$1/$r_run/seen" || return 1
@@ -652,11 +654,12 @@ r_look() {
 }
 
 q() {
-    # Status of an attempt: ID NAME -> none | torn | ended END T0 T1 | busy, unsure or free T0 BOOT
+    # Status of an attempt: ID NAME -> none | torn | forgotten | ended END T0 T1 | busy, unsure or free T0 BOOT
     r_q=$r_d
     r_d=$r_dir/$2
     r_state
-    if [ ! -e "$r_d.st" ]; then r_x=none
+    if [ -z "$r_claim" ] && [ -e "$r_dir/late" ]; then r_x=forgotten
+    elif [ ! -e "$r_d.st" ]; then r_x=none
     elif [ -z "$r_claim" ]; then r_x=torn
     elif [ -n "$r_end" ]; then r_x="ended $r_end $r_t0 $r_t"
     elif [ "$r_bo" != "$r_boot" ]; then r_x="free $r_t0 $r_bo"

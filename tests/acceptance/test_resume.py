@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -122,6 +123,11 @@ def test_an_end_nobody_saw_stays_unknown_until_a_person_speaks(tmp_path: Path) -
     assert said.code == 5, said
     assert outcomes(project) == {"one": "ok", "two": "unknown"}
     assert "--settle two=done" in said.out
+    (kept,) = (project.folder / "spool").glob("run-*")
+    shutil.rmtree(kept)  # as when it is too old: that nothing is there does not show that nothing ran
+    said = project.rawat("resume")
+    assert said.code == 5, said
+    assert "what the host kept of this run is gone" in said.out
     refused = project.rawat("resume", "--settle", "two=done")
     assert refused.code == 2
     assert "--reason" in refused.err

@@ -444,6 +444,24 @@ def test_an_attempt_is_started_once_whoever_asks(bed: Bed) -> None:
     assert bed.run("echo other", step="a/b [2]").stdout == b"other\n"
 
 
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+def test_what_the_host_has_forgotten_is_not_taken_for_what_never_arrived(tmp_path: Path, shell: str) -> None:
+    """Not by the sitting that finds it gone, nor by one after it; its own launches it knows."""
+    spool, here = str(tmp_path / "spool"), Host(name="here", address="localhost", transport="local")
+    first = Bed(LocalTransport(shell=SHELLS[shell], spool=spool), here)
+    resumed = Bed(LocalTransport(shell=SHELLS[shell], spool=spool, resumed=True), here, run_id=first.run_id)
+    assert first.run("echo ran", step="ran").exit.ok
+    assert resumed.session().settle(first.launch("", step="other"), ignore).state == "none"
+    shutil.rmtree(folder_of(first))
+    for _ in range(2):
+        assert resumed.session().settle(first.launch("", step="ran"), ignore).state == "forgotten"
+    assert resumed.sessions[-1].run(resumed.launch("echo new", step="new"), ignore).exit.ok
+    assert resumed.session().settle(resumed.launch("", step="new"), ignore).state == "ended"
+    for session in first.sessions:
+        session.close()
+    resumed.close()
+
+
 def test_a_read_only_launch_may_be_asked_again(bed: Bed) -> None:
     for _ in range(3):
         done = bed.run("echo look; exit 2", step="probe", read_only=True)

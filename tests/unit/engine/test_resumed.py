@@ -73,6 +73,13 @@ def test_what_a_host_keeps_of_a_step_in_doubt_is_kept_until_that_is_settled(tmp_
     assert (len(settled.launches), settled.forgotten) == (1, True)
 
 
+def test_a_step_of_which_the_host_has_forgotten_all_is_not_done_again(tmp_path: Path) -> None:
+    fake = FakeHost(settled=Settled(state="forgotten"))
+    ended = run(tmp_path, TWO, {"a": fake}, past={"a": DOUBT})
+    assert (ended.code, [launch.step for launch in fake.launches]) == (5, ["one"])
+    assert "what the host kept of this run is gone" in ended.record.hosts["a"].steps["two"].attempts[0].problem
+
+
 ONCE = """
 rollout: {batches: [1], stop_when_failed: 5}
 phases: {implement: [{id: migrate, command: migrate, once: true}]}
