@@ -40,10 +40,14 @@ GARBAGE = 20_000
 
 @frozen
 class Earlier:
-    """The sittings before this one: their events, what they left on each host, and what a person overrides."""
+    """
+    The sittings before this one: their events, the head of the last, what they left on each host, and what a person
+    overrides.
+    """
 
     run: str
     sitting: int
+    head: str
     events: tuple[tuple[Event, ...], ...]
     past: Mapping[str, Past]
     deviations: tuple[Deviated, ...] = ()
@@ -82,7 +86,7 @@ def assemble(
     records, clock, stop = Records(settings.records), SystemClock(), Stop()
     records.prepare()
     run_id = earlier.run if earlier else new_run_id()
-    sitting = _frozen(settings, plan, run_id, earlier.sitting if earlier else 1, redactor, clock, approvals)
+    sitting = _frozen(settings, plan, run_id, earlier, redactor, clock, approvals)
     owner = f"run {run_id} of {identity.name_of(identity.who(context.environment))} since {moment(clock.now())}"
     bus = Bus(sitting, redactor, clock, watchers(run_id, plan))
     around = Surroundings(
@@ -120,13 +124,13 @@ def _frozen(
     settings: Settings,
     plan: Plan,
     run_id: str,
-    number: int,
+    earlier: Earlier | None,
     redactor: Redactor,
     clock: Clock,
     approvals: Sequence[Approval],
 ) -> Sitting:
     """The sitting's folder, with what is going to be done in it."""
-    sitting = Sitting(settings.records, run_id, number, redactor)
+    sitting = Sitting(settings.records, run_id, earlier.sitting if earlier else 1, redactor)
     sitting.freeze(
         plan=canonical(plan.to_json()) + b"\n",
         inventory=canonical([asdict(host) for host in plan.hosts]) + b"\n",
@@ -135,6 +139,7 @@ def _frozen(
         approvals={word.name: word.text for word in approvals}
         | {f"{word.name}.sig": word.signature for word in approvals},
         summary={"playbook": plan.playbook.name, "plan_sha256": plan.digest},
+        after=earlier.head if earlier else "",
     )
     return sitting
 

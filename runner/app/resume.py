@@ -53,6 +53,7 @@ def find_resumable(context: Context, name: str, *, settle: tuple[str, ...], reas
     earlier = Earlier(
         run=run,
         sitting=len(sittings) + 1,
+        head=sittings[-1].head,
         events=events,
         past={
             host.name: past_of(host, words, began=first_clock(chain.from_iterable(events), host.name))

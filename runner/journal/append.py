@@ -7,6 +7,7 @@ import json
 import os
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,8 @@ class AppendFile:
         except OSError as error:
             self._give_up(f"{self.path}: cannot be written: {error.strerror}", error)
         if written != len(data):
-            os.ftruncate(self._descriptor, self._size + data.rfind(b"\n", 0, written) + 1)
+            with suppress(OSError):  # what is left is a last line without its end, which nobody reads
+                os.ftruncate(self._descriptor, self._size + data.rfind(b"\n", 0, written) + 1)
             self._give_up(f"{self.path}: only {written} of {len(data)} bytes could be written; is the disk full?")
         self._size += len(data)
         return upto
@@ -139,10 +141,10 @@ class AppendFile:
         raise JournalError(message, hint="nothing further is started; see to the disk, then `rawat runs`") from cause
 
     def close(self) -> None:
-        """What was not synced is written."""
+        """What was not synced is, unless it could not be before."""
         try:
             if not self._failed:
-                self._put()
+                self.sync(self._written)
         finally:
             os.close(self._descriptor)
 

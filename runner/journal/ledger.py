@@ -2,7 +2,8 @@
 The ledger: one line per OPEN and SEAL of a sitting and per ACT, hash-chained, numbered without a hole.
 
 Its first line names the folder by a random id. Every line is written under a lock and is on disk before the call
-returns, so that several runs may share a folder, and so that removing a run leaves its numbers behind.
+returns, so that several runs may share a folder, and so that removing a run leaves its numbers behind. A last line
+without its end was cut short by a crash: nobody was told that it is there, and the next line takes its place.
 """
 
 from __future__ import annotations
@@ -34,10 +35,12 @@ class Entry:
 
 
 def add(folder: Path, kind: str, at: str, **what: Any) -> Entry:
-    """Add a line; raises JournalError where it cannot be written, DamagedRecord where the last line is torn."""
+    """Add a line; raises JournalError where it cannot be written, DamagedRecord where the last one makes no sense."""
     path = folder / "ledger.jsonl"
     with _locked(path) as descriptor:
-        number, head = _last(path, descriptor)
+        number, head, size = _last(path, descriptor)
+        if size != os.fstat(descriptor).st_size:
+            os.ftruncate(descriptor, size)
         if number < 0:
             number = 0
             head = _write(
@@ -49,7 +52,7 @@ def add(folder: Path, kind: str, at: str, **what: Any) -> Entry:
 
 
 def read(folder: Path) -> list[Entry]:
-    """All lines, the first included; raises DamagedRecord at the first that does not follow from the one before."""
+    """All whole lines, the first included; raises DamagedRecord where one does not follow from the one before."""
     path = folder / "ledger.jsonl"
     try:
         raw = path.read_bytes()
@@ -61,7 +64,7 @@ def read(folder: Path) -> list[Entry]:
         raise DamagedRecord(f"cannot be read: {error.strerror}", where=str(path)) from error
     entries: list[Entry] = []
     head = START
-    for number, line in enumerate(raw.splitlines(keepends=True)):
+    for number, line in enumerate(_whole(raw)):
         where = f"{path}:{number + 1}"
         data = _parse(line, where)
         if data.get("prev") != head:
@@ -73,6 +76,20 @@ def read(folder: Path) -> list[Entry]:
     return entries
 
 
+def torn(folder: Path) -> bool:
+    """Whether the last line has no end."""
+    try:
+        with (folder / "ledger.jsonl").open("rb") as file:
+            return file.seek(0, os.SEEK_END) > 0 and os.pread(file.fileno(), 1, file.tell() - 1) != b"\n"
+    except OSError:
+        return False
+
+
+def _whole(raw: bytes) -> list[bytes]:
+    lines = raw.splitlines(keepends=True)
+    return lines if raw.endswith(b"\n") else lines[:-1]
+
+
 def seal_before(folder: Path, number: int) -> Entry | None:
     """The newest SEAL among the lines before `number`. Reads from the end, no further than it must."""
     path = folder / "ledger.jsonl"
@@ -81,7 +98,7 @@ def seal_before(folder: Path, number: int) -> Entry | None:
         length = min(size, 65536)
         while True:
             file.seek(size - length)
-            lines = file.read(length).splitlines(keepends=True)
+            lines = _whole(file.read(length))  # somebody may be about to write the last one
             for line in reversed(lines if length == size else lines[1:]):
                 data = _parse(line, f"{path} (end)")
                 if data.get("type") == "SEAL" and int(data["n"]) < number:
@@ -103,7 +120,7 @@ def end(folder: Path) -> tuple[str, int, str]:
     try:
         with path.open("rb") as file:
             first = _parse(file.readline(), f"{path}:1")
-            number, head = _last(path, file.fileno())
+            number, head, _ = _last(path, file.fileno())
     except OSError as error:
         raise DamagedRecord(f"cannot be read: {error.strerror}", where=str(path)) from error
     return str(first.get("id", "")), number, head
@@ -158,15 +175,16 @@ def _prove(path: Path) -> None:
     )
 
 
-def _last(path: Path, descriptor: int) -> tuple[int, str]:
-    """(number, digest) of the last line; (-1, START) of an empty ledger."""
+def _last(path: Path, descriptor: int) -> tuple[int, str, int]:
+    """(number, digest, where it ends) of the last whole line; (-1, START, 0) of an empty ledger."""
     size = os.fstat(descriptor).st_size
-    if size == 0:
-        return -1, START
     tail = os.pread(descriptor, 65536, max(0, size - 65536))
-    line = tail.splitlines(keepends=True)[-1]
+    lines = _whole(tail)
+    if not lines and len(tail) == size:
+        return -1, START, 0
+    line = lines[-1] if lines else tail
     data = _parse(line, f"{path} (end)")
-    return int(data["n"]), sha256(line)
+    return int(data["n"]), sha256(line), size - len(tail) + sum(map(len, lines))
 
 
 def _write(path: Path, descriptor: int, data: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import hashlib
 import os
+import threading
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,7 +28,8 @@ class OutputLog:
     One file per step and attempt, both streams as they came. Made when the first byte comes.
 
     Of more than HEAD_BYTES + TAIL_BYTES the middle is left out, and a line in the file says how much. `sha256` and
-    `lines` are of the whole, redacted. With `keep` False nothing is stored or shown, only counted.
+    `lines` are of the whole, redacted. With `keep` False nothing is stored or shown, only counted. What is closed is on
+    disk; `seal`, from another thread, ends a file that somebody still writes.
     """
 
     def __init__(self, path: Path, shown: str, redactor: Redactor, *, keep: bool = True) -> None:
@@ -45,6 +47,8 @@ class OutputLog:
         self._dropped = 0
         self._last = b""
         self._descriptor: int | None = None
+        self._sealed = False
+        self._lock = threading.Lock()
 
     def write(self, stream: Stream, data: bytes) -> str:
         self._bytes[stream] += len(data)
@@ -60,12 +64,13 @@ class OutputLog:
                 self._put(f"\n[rawat: {self._dropped} bytes left out here]\n".encode())
             for piece in self._tail:
                 self._put(piece)
-        if self._descriptor is not None:
-            os.close(self._descriptor)
+        there = self._descriptor is not None
+        with self._lock:
+            self._end()
         if not self._bytes["stdout"] and not self._bytes["stderr"]:
             return {}
         return {
-            "file": self._shown if self._descriptor is not None else "",
+            "file": self._shown if there else "",
             "stdout_bytes": self._bytes["stdout"],
             "stderr_bytes": self._bytes["stderr"],
             "lines": self._lines,
@@ -73,6 +78,23 @@ class OutputLog:
             "truncated": self._dropped > 0,
             "redactions": sum(stream.count for stream in self._filters.values()),
         }
+
+    def seal(self) -> None:
+        """Nothing more is written, whoever tries."""
+        with self._lock:
+            self._sealed = True
+            self._end()
+
+    def _end(self) -> None:
+        if self._descriptor is None:
+            return
+        try:
+            os.fsync(self._descriptor)
+        except OSError as error:
+            raise JournalError(f"{self.path}: the output cannot be made durable: {error.strerror}") from error
+        finally:
+            os.close(self._descriptor)
+            self._descriptor = None
 
     def tail(self, lines: int = 10) -> str:
         """The last lines, as text; bytes that are not UTF-8 as \\x.. ."""
@@ -111,13 +133,16 @@ class OutputLog:
             self._dropped += len(gone)
 
     def _put(self, data: bytes) -> None:
-        try:
-            if self._descriptor is None:
-                make_folder(self.path.parent)
-                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-                self._descriptor = os.open(self.path, flags, 0o600)
-            view = memoryview(data)
-            while view:
-                view = view[os.write(self._descriptor, view) :]
-        except OSError as error:
-            raise JournalError(f"{self.path}: the output cannot be kept: {error.strerror}") from error
+        with self._lock:
+            if self._sealed:
+                raise JournalError(f"{self.path}: this sitting is sealed; nothing more is written to it")
+            try:
+                if self._descriptor is None:
+                    make_folder(self.path.parent)
+                    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+                    self._descriptor = os.open(self.path, flags, 0o600)
+                view = memoryview(data)
+                while view:
+                    view = view[os.write(self._descriptor, view) :]
+            except OSError as error:
+                raise JournalError(f"{self.path}: the output cannot be kept: {error.strerror}") from error

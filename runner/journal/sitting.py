@@ -6,14 +6,17 @@ import fcntl
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
+from weakref import WeakSet
 
 from runner.errors import JournalError, LockBusy
 from runner.journal import ledger
 from runner.journal.append import AppendFile, make_folder, sha256, sync_folder, write_new
+from runner.journal.folder import is_locked
 from runner.journal.output import OutputLog
 from runner.redact import Redactor
 from runner.seams import OutputFile
@@ -40,6 +43,10 @@ class Sitting:
         self.folder = records / run / str(number)
         self._redactor = redactor
         self._scripts: set[str] = set()
+        self._outputs: WeakSet[OutputLog] = WeakSet()
+        self._sealed = False
+        self._writing = 0
+        self._changed = threading.Condition()
         self._opened: ledger.Entry | None = None
         self._events: AppendFile | None = None
         self._lock: int | None = None
@@ -53,20 +60,25 @@ class Sitting:
         at: str,
         summary: Mapping[str, Any],
         approvals: Mapping[str, bytes] | None = None,
+        after: str = "",
     ) -> None:
         """
         Put what is going to be done on disk, then the ledger's OPEN line, before the first connection.
 
-        `sources` maps names to the texts of playbook and includes, `approvals` names to the bytes of what was signed.
-        Raises JournalError.
+        `sources` maps names to the texts of playbook and includes, `approvals` names to the bytes of what was signed;
+        `after` is the head of the sitting before, as it was read. Raises JournalError, and LockBusy where somebody else
+        goes on with the run.
         """
         try:
             make_folder(self.folder.parent)
             self.folder.mkdir(mode=0o700)
         except FileExistsError as error:
-            raise LockBusy(f"run {self.run}: somebody else has begun sitting {self.number} of it") from error
+            raise self._busy(self.number) from error
         except OSError as error:
             raise JournalError(f"{self.folder}: cannot be made: {error.strerror}") from error
+        before = self.folder.parent / str(self.number - 1) / "events.jsonl"
+        if is_locked(before) or events_head(before) != after:
+            raise self._busy(self.number - 1)
         write_new(self.folder / "plan.json", self._redacted(plan))
         write_new(self.folder / "inventory.json", self._redacted(inventory))
         for name, text in sources.items():
@@ -83,7 +95,14 @@ class Sitting:
         self._events = AppendFile(events, head=self._opened.digest)
         self._lock = os.open(events, os.O_RDONLY | os.O_CLOEXEC)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
+        # who read this sitting when it was only a folder took it for one that was killed; from here on he sees the
+        # lock: either of us sees the other
+        if (self.folder.parent / str(self.number + 1)).exists():
+            raise self._busy(self.number + 1)
         sync_folder(self.folder)
+
+    def _busy(self, number: int) -> LockBusy:
+        return LockBusy(f"run {self.run}: somebody else has begun sitting {number} of it")
 
     def write(self, line: Mapping[str, Any]) -> int:
         return self._file.write(line)
@@ -94,16 +113,29 @@ class Sitting:
     def script(self, text: str) -> str:
         data = text.encode("utf-8", "surrogatepass")
         digest = sha256(data)
-        if digest not in self._scripts:
+        with self._changed:
+            self._usable()
+            if digest in self._scripts:
+                return digest
             self._scripts.add(digest)
+            self._writing += 1
+        try:
             folder = self.folder / "scripts"
             make_folder(folder)
             _put(folder / f"{digest}.txt", data)
+        finally:
+            with self._changed:
+                self._writing -= 1
+                self._changed.notify_all()
         return digest
 
     def output(self, host: str, step: str, attempt: int, *, keep: bool) -> OutputFile:
         shown = f"out/{file_name(host)}/{file_name(step)}.{attempt}.log"
-        return OutputLog(self.folder / shown, shown, self._redactor, keep=keep)
+        log = OutputLog(self.folder / shown, shown, self._redactor, keep=keep)
+        with self._changed:
+            self._usable()
+            self._outputs.add(log)
+        return log
 
     def seal(self, *, at: str, exit_code: int, summary: Mapping[str, Any], signer: KeySigner | None = None) -> str:
         """
@@ -112,6 +144,7 @@ class Sitting:
         Where the signer cannot sign any more, the sitting is sealed without, says so, and SigningFailed is raised.
         """
         assert self._opened is not None
+        self._end_writing()
         self._file.close()
         trouble: SigningFailed | None = None
         statement, sums = self._closing(at, exit_code, summary, signer.to_json() if signer else None)
@@ -147,6 +180,18 @@ class Sitting:
 
             write_checkpoint(self.records, signer)
         return digest
+
+    def _end_writing(self) -> None:
+        """Threads that a run left behind may still hear of a host; what they write would make the seal a lie."""
+        with self._changed:
+            self._sealed = True
+            self._changed.wait_for(lambda: not self._writing)
+            for log in list(self._outputs):
+                log.seal()
+
+    def _usable(self) -> None:
+        if self._sealed:
+            raise JournalError(f"{self.folder}: this sitting is sealed; nothing more is written to it")
 
     def _closing(
         self, at: str, exit_code: int, summary: Mapping[str, Any], signer: Mapping[str, str] | None
@@ -244,10 +289,10 @@ def file_name(name: str) -> str:
 
 
 def _put(path: Path, data: bytes) -> None:
-    """A file of mode 0600; on disk by the time of the seal's sync, its digest in the journal long before."""
+    """A file that is named by its digest, and so must never be there in part: on disk first, then under its name."""
+    new = path.with_suffix(".new")
+    write_new(new, data)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+        new.rename(path)
     except OSError as error:
         raise JournalError(f"{path}: cannot be written: {error.strerror}") from error

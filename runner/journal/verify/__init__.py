@@ -100,6 +100,8 @@ def _runs(entries: Iterable[Entry], kind: str) -> frozenset[str]:
 
 def _all(look: Look, records: Records, chosen: tuple[str, ...], expect_head: str, *, whole: bool) -> Iterator[Finding]:
     yield from check_ledger(look)
+    if ledger.torn(look.records):
+        yield not_sealed(look.ledger, "its last line has no end: cut short while it was written, or cut later")
     yield from check_checkpoint(look)
     if expect_head and expect_head not in look.digests:
         message = (

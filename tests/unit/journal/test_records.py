@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from runner.errors import DamagedRecord, InvalidInput, JournalError
+from runner.errors import DamagedRecord, InvalidInput, JournalError, LockBusy
 from runner.events import HostFinished, HostStarted, SittingEnded, SittingStarted
 from runner.journal import ledger
 from runner.journal.acts import add_act
@@ -224,6 +225,113 @@ def test_a_short_write_is_cut_off_again_and_ends_the_file(tmp_path: Path) -> Non
     with pytest.raises(JournalError):
         file.append({"a": 3})
     assert (tmp_path / "f").read_bytes().count(b"\n") == 1
+
+
+def test_a_short_write_that_cannot_be_cut_off_ends_the_file_as_well(tmp_path: Path) -> None:
+    """On a disk that breaks: what is left is a last line without its end, and no further line behind it."""
+    file = AppendFile(tmp_path / "f", head="0")
+    file.append({"a": 1})
+    write, cut = os.write, os.ftruncate
+
+    def broken(descriptor: int, size: int) -> None:
+        raise OSError(errno.EIO, "on purpose")
+
+    try:
+        os.write = lambda descriptor, data: write(descriptor, data[: len(data) // 2])
+        os.ftruncate = broken
+        with pytest.raises(JournalError, match="only"):
+            file.append({"a": 2})
+    finally:
+        os.write, os.ftruncate = write, cut
+    with pytest.raises(JournalError):
+        file.append({"a": 3})
+    assert (tmp_path / "f").read_bytes().count(b"\n") == 1
+
+
+def test_a_ledger_whose_last_line_was_cut_short_is_interrupted_and_the_next_run_goes_on(records: Path) -> None:
+    path = records / "ledger.jsonl"
+    whole = path.read_bytes()
+    for torn in (b'{"n":5,"type":"OPEN"', whole.splitlines()[-1]):
+        path.write_bytes(whole + torn)
+        verdict = verify(Records(records))
+        assert verdict.code == NOT_SEALED
+        assert any("cut short" in finding.message for finding in verdict.findings)
+    write_run(records)
+    assert code(records) == NOT_SIGNED
+    assert path.read_bytes().startswith(whole + b'{"n":5,')
+    path.write_bytes(whole.splitlines()[0])
+    write_run(records)
+    assert [entry.data["type"] for entry in ledger.read(records)] == ["LEDGER", "OPEN", "SEAL"]
+
+
+def test_what_a_seal_speaks_of_is_on_disk_before_it(tmp_path: Path) -> None:
+    """A power cord that is pulled right after must not make it a lie. Nor may who still hears of a host add to it."""
+    synced: set[str] = set()
+    real = os.fsync, os.fdatasync
+
+    def noting(call: Callable[[int], None]) -> Callable[[int], None]:
+        def sync(descriptor: int) -> None:
+            call(descriptor)
+            synced.add(str(Path(f"/proc/self/fd/{descriptor}").readlink()).removesuffix(".new"))
+
+        return sync
+
+    try:
+        os.fsync, os.fdatasync = map(noting, real)  # type: ignore[assignment]
+        run = write_run(tmp_path / "records")
+    finally:
+        os.fsync, os.fdatasync = real
+    listed = [path for path in (tmp_path / "records" / run / "1").rglob("*") if path.is_file()]
+    assert {str(path).removesuffix(".txt") for path in listed} <= {name.removesuffix(".txt") for name in synced}
+    assert len(listed) > 8
+
+
+def test_a_thread_that_was_left_behind_adds_nothing_to_what_is_sealed(tmp_path: Path) -> None:
+    Records(tmp_path).prepare()
+    sitting = Sitting(tmp_path, new_run_id(), 1, Redactor())
+    sitting.freeze(plan=b"{}\n", inventory=b"[]\n", sources={}, at=AT, summary={})
+    sitting.sync(sitting.write(SittingEnded(exit_code=143).to_json() | {"seq": 1, "at": AT}))
+    begun, fresh = (sitting.output("a", step, 1, keep=True) for step in ("begun", "fresh"))
+    begun.write("stdout", b"some\n")
+    sitting.seal(at=AT, exit_code=143, summary={})
+    before = {path: path.read_bytes() for path in sitting.folder.rglob("*") if path.is_file()}
+    for late in (
+        lambda: begun.write("stdout", b"more\n"),
+        lambda: fresh.write("stdout", b"more\n"),
+        lambda: sitting.output("a", "late", 1, keep=True),
+        lambda: sitting.script("echo late"),
+    ):
+        with pytest.raises(JournalError, match="sealed"):
+            late()
+    assert begun.close()["stdout_bytes"] == 10
+    assert {path: path.read_bytes() for path in sitting.folder.rglob("*") if path.is_file()} == before
+
+
+def test_two_that_go_on_with_one_run_at_the_same_moment_do_not_both(tmp_path: Path) -> None:
+    """One of them has made its folder and not yet locked it: to the other that is a sitting that was killed."""
+    run = write_run(tmp_path)
+    head = Records(tmp_path).sittings(run)[0].head
+
+    def begun(number: int, after: str) -> Sitting:
+        sitting = Sitting(tmp_path, run, number, Redactor())
+        sitting.freeze(plan=b"{}\n", inventory=b"[]\n", sources={}, at=AT, summary={}, after=after)
+        return sitting
+
+    (tmp_path / run / "3").mkdir()
+    with pytest.raises(LockBusy, match="sitting 3"):
+        begun(2, head)
+    (tmp_path / run / "3").rmdir()
+    shutil.rmtree(tmp_path / run / "2")
+    first = begun(2, head)
+    with pytest.raises(LockBusy, match="sitting 2"):
+        begun(3, "")
+    (tmp_path / run / "3").rmdir()
+    first.sync(first.write(SittingEnded(exit_code=0).to_json() | {"seq": 1, "at": AT}))
+    first.seal(at=AT, exit_code=0, summary={})
+    with pytest.raises(LockBusy, match="sitting 2"):
+        begun(3, "")
+    (tmp_path / run / "3").rmdir()
+    begun(3, Records(tmp_path).sittings(run)[-1].head).seal(at=AT, exit_code=0, summary={})
 
 
 def test_lines_are_written_together_when_one_of_them_is_synced(tmp_path: Path) -> None:
