@@ -24,7 +24,7 @@ def completed(end: tuple[str, ...], launch: Launch, sink: Sink, *, boot: float) 
     exit_ = exit_of(how, launch, took_s=ended - begun, output=sink.total)
     return Completed(
         exit=exit_,
-        gone=exit_.unknown is not None,
+        gone=how == "lost",
         stdout=out.value(),
         stderr=err.value(),
         stdout_bytes=out.total,
@@ -36,7 +36,9 @@ def completed(end: tuple[str, ...], launch: Launch, sink: Sink, *, boot: float) 
 
 
 def exit_of(how: str, launch: Launch, *, took_s: float, output: int) -> Exit:
-    """`how` is a code, `lost`, or WHY:PROOF of a kill. More output than allowed is no success, however it ended."""
+    """
+    `how` is a code, `lost`, `unsure`, or WHY:PROOF of a kill. More output than allowed is no success, however it ended.
+    """
     why, _, proof = how.partition(":")
     killed = _KILLED.get(proof, "not known")
     if why == "timeout":
@@ -49,4 +51,6 @@ def exit_of(how: str, launch: Launch, *, took_s: float, output: int) -> Exit:
         return Exit(output_limit=launch.output_limit)
     if how.isdigit():
         return Exit(code=int(how))
+    if how == "unsure":
+        return Exit(unknown="who would have written down how it ended is gone, and something of it may still live")
     return Exit(unknown="its processes are gone, and none of them wrote down how it ended")

@@ -401,7 +401,7 @@ r_follow() {
         kill -0 $$ || { printf '%s z %s\n' "$r_mark" "$r_id"; exit 0; }
         ! r_late || (r_slay timeout)
         if r_over; then
-            r_end=lost r_t=$r_t0
+            r_end=$r_lost r_t=$r_t0
             break
         fi
         if [ $r_i -lt 20 ]; then r_nap 0.1; else r_nap 0.4; fi
@@ -419,15 +419,14 @@ r_late() {
 }
 
 r_over() {
-    # Is nobody left who would write an end? Then the last look at the file decides.
-    if [ "$r_claim" = "$r_ses" ]; then
-        ! r_alive "$r_parent" && [ ! -e "$r_d.kill" ] || return
-    else
-        ! r_busy || return
-        r_await
-        # a second look: one alone may fall between two processes
-        ! r_busy || return
-    fi
+    # Is nobody left who would write an end, and nothing that could have one? Then the last look at the file decides.
+    # Sets r_lost: "lost", or "unsure" where it may live all the same.
+    [ "$r_claim" != "$r_ses" ] || ! r_alive "$r_parent" || return
+    ! r_busy || return
+    { [ "$r_claim" = "$r_ses" ] && [ ! -e "$r_d.kill" ]; } || r_await
+    # a second look: one alone may fall between two processes
+    r_busy
+    case $? in 0) return 1 ;; 1) r_lost=lost ;; *) r_lost=unsure ;; esac
     r_state
     [ -z "$r_end" ]
 }
@@ -538,6 +537,7 @@ r_pids() {
     # Processes of this step that are alive: its first one (which may not be in its group yet), by group, by token, by
     # descriptor 7 and by cgroup. Zombies are dead.
     r_all=
+    ! r_stranger || r_p=
     ! r_full || while read -r r_x; do r_all="$r_all $r_x"; done <"$r_cg/cgroup.procs"
     ! r_alive "$r_p" || r_all="$r_all $r_p"
     # one process each: a shell that reads some hundred files itself takes longer than the whole grace
@@ -556,6 +556,14 @@ r_pids() {
     # below its cgroup there may be others
     [ -n "$r_all" ] || r_full
 }
+
+r_stranger() {
+    # Was the number of the step's first process given to another since? One that began a minute after it and more.
+    [ -n "$r_p" ] && read -r r_v <"/proc/$r_p/stat" || return
+    # shellcheck disable=SC2086  # split it shall be
+    set -- ${r_v##*) }
+    [ $((${20} / 100 - ${r_t0%.*})) -gt 60 ]
+} 2>/dev/null
 
 r_centi() {
     # Uptime in hundredths of a second.

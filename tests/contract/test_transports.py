@@ -398,6 +398,34 @@ def test_a_deadline_ends_what_ignores_term_and_what_left_the_group(bed: Bed, rea
     assert bed.run("echo next").stdout == b"next\n"
 
 
+REUSED = """
+st=${0%.sh}.st
+env -i SETSID sh -c 'exec 7<&- 8>&-; echo $$ >NEW; exec sleep 60' &
+until [ -s NEW ]; do sleep 0.01; done
+read -r other <NEW; echo "$other"
+while read -r kind one two three rest; do
+    case $kind in
+        claim) echo "claim $one $two $((${three%.*} - 1000)).00 $rest" ;;
+        pid) echo "pid $other ." ;;
+    esac
+done <"$st" >NEW
+cat NEW >"$st"
+exec sleep 60
+""".replace("SETSID", shutil.which("setsid") or "setsid")
+
+
+def test_a_number_that_was_given_to_another_process_is_not_killed(tmp_path: Path) -> None:
+    """The step's first process is gone and its number in use again: told by when that one began."""
+    spool, here = str(tmp_path / "spool"), Host(name="here", address="localhost", transport="local")
+    bed = Bed(LocalTransport(shell=SHELLS["dash"], spool=spool), here)
+    done = bed.run(REUSED.replace("NEW", str(tmp_path / "new")), deadline_s=1)
+    assert done.exit.timeout_s == 1 and done.exit.killed in DEAD
+    other = int(done.stdout)
+    assert alive(other)
+    os.kill(other, signal.SIGKILL)
+    bed.close()
+
+
 def test_without_setsid_the_promises_hold(bare: Bed) -> None:
     test_a_deadline_ends_what_ignores_term_and_what_left_the_group(bare, False)
     test_a_script_may_kill_its_group_and_no_more(bare)

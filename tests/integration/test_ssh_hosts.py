@@ -310,10 +310,12 @@ def test_a_deadline_is_kept_though_the_supervisor_was_killed(start_sshd: Start, 
 
 
 def test_a_parent_that_was_killed_is_noticed_while_following(start_sshd: Start) -> None:
+    """What it should have waited for is followed to its end all the same: nothing is begun beside it."""
     with reached(start_sshd()) as bed:
         session = bed.session()
-        done = session.run(bed.launch("sleep 0.6; kill -KILL $PPID; sleep 0.1"), ignore)
-        assert done.exit.unknown
+        done = session.run(bed.launch("sleep 0.3; kill -KILL $PPID; sleep 0.6; echo lived"), ignore)
+        assert done.exit.unknown and done.gone
+        assert done.stdout == b"lived\n"
         assert session.run(bed.launch("echo on"), ignore).stdout == b"on\n"
 
 

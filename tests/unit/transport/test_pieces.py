@@ -16,7 +16,7 @@ from runner.errors import LinkLost, ProtocolError, TransportError
 from runner.model import Exit
 from runner.seams import Launch, Script
 from runner.transport import hello, request, sudo
-from runner.transport.ending import exit_of
+from runner.transport.ending import completed, exit_of
 from runner.transport.refusals import NoSupervisor
 from runner.transport.sink import Kept, Sink
 from runner.transport.supervisor import Supervisor
@@ -192,7 +192,12 @@ def test_ends(how: str, output: int, expected: Exit) -> None:
 
 
 def test_a_lost_end_is_unknown() -> None:
-    assert exit_of("lost", LAUNCH, took_s=0, output=0).unknown
+    """Only where nothing of it was found any more is it gone, and may be repeated where that is said to be safe."""
+    sink = Sink(lambda stream, data: None, None, host="h")
+    for how, gone in (("lost", True), ("unsure", False)):
+        done = completed((how, "1.0", "1.0"), LAUNCH, sink, boot=0.0)
+        assert done.exit.unknown and done.gone is gone
+    assert not completed(("0", "1.0", "2.0"), LAUNCH, sink, boot=0.0).gone
 
 
 @pytest.mark.parametrize(
