@@ -15,6 +15,7 @@ from runner.errors import InvalidInput
 from runner.events import CommandSent, StepFinished, StepRecalled, StepStarted
 from runner.frozen import frozen, replace
 from runner.model import Facts, Host, Step
+from runner.playbook.template import TemplateFailed
 from runner.seams import Completed, Launch, OutputFile, Script, Stream, Wish
 from runner.units import text_of_duration
 
@@ -104,12 +105,19 @@ class Errand:
                 kind=self.step.kind,
                 title=self.step.title,
                 attempt=self.number,
-                user=user_of(self.step, self.around.playbook, self.names) or "",
+                user=self._user(),
                 read_only=self.kind.reads_only(self.step.params),
                 command=command,
                 sha256=digest,
             )
         )
+
+    def _user(self) -> str:
+        """Whom it works as; empty where that has no value, which is then why it fails."""
+        try:
+            return user_of(self.step, self.around.playbook, self.names) or ""
+        except TemplateFailed:
+            return ""
 
     def recalled(self) -> None:
         """Put on record that an attempt of an earlier sitting is looked into."""

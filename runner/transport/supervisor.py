@@ -29,6 +29,8 @@ busy or far, most steps are over when they are asked for, and asking costs it mo
 """
 NOTES_BYTES = 2048
 ANSWER_S = 30.0
+LAST_WORDS_S = 2.0
+"""How long what a shell said is waited for, that could not be sent the supervisor."""
 OVERDUE_S = 60.0
 """How long after its deadline a step may be silent before nobody is believed to watch it any more."""
 
@@ -75,10 +77,13 @@ class Supervisor:
         text = request.supervisor(
             mark=mark, session=session, run_id=self._run_id, folder=folder, days=days, resumed=resumed
         )
-        with suppress(LinkLost):
-            # who ends at once, as sudo does that says no, reads no more; what it said is there to be heard all the same
+        unsent: LinkLost | None = None
+        try:
             channel.send(prelude + text)
-        self._hello = self._hear_hello(begun + hello_s)
+        except LinkLost as error:
+            # who ends at once, as sudo does that says no, reads no more; what it said is there to be heard all the same
+            unsent = error
+        self._hello = self._hear_hello(begun + (hello_s if unsent is None else LAST_WORDS_S), unsent)
         self._patience_s = FOLLOW_AFTER_S + 2 * (time.monotonic() - begun)
         check_spool(self._hello, host)
 
@@ -182,9 +187,12 @@ class Supervisor:
                 raise request.NotSendable(f"{self._host}: cancelled before it was started", host=self._host)
             self._channel.send(data)
 
-    def _hear_hello(self, until: float) -> Hello:
+    def _hear_hello(self, until: float, unsent: LinkLost | None) -> Hello:
+        """Nothing but last words is to be heard of a shell that is there and could not be sent the supervisor."""
         noise, hello = bytearray(), bytearray()
         late = "no answer from the host's shell; does a start-up file of it read its input?"
+        if unsent is not None:
+            late = f"the supervisor could not be sent: {unsent.message}"
         for item in self._until_hello(self._items(until, late), noise):
             match item:
                 case Content(kind="h", data=data):

@@ -499,6 +499,19 @@ def test_users_are_tried_before_the_first_step(tmp_path: Path) -> None:
     assert other.launches[0].user is None
 
 
+def test_a_user_without_a_value_fails_the_step_and_not_the_run(tmp_path: Path) -> None:
+    text = """
+rollout: {stop_when_failed: 3}
+phases:
+  implement:
+    - {id: who, command: who, register: found, when: host.name == 'b'}
+    - {id: work, command: work, become: "{{ found.stdout }}"}
+"""
+    ended = run(tmp_path, text, {"a": FakeHost(), "b": FakeHost(answers={"who": done("maint\n")})})
+    assert ended.outcomes() == {"a": "failed", "b": "ok"}
+    assert ended.code == 1
+
+
 def test_once_runs_on_one_host_and_all_know_the_result(tmp_path: Path) -> None:
     hosts = {name: FakeHost(answers={"migrate": done("v2\n")}) for name in "abc"}
     text = """

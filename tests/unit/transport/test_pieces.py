@@ -291,3 +291,21 @@ def test_a_shell_that_ended_before_it_was_sent_anything_is_heard_all_the_same() 
     assert "a password is required" in caught.value.said
     with pytest.raises(LinkLost, match="the server is gone"):
         Supervisor(Gone(alive=False), host="web", run_id="r")
+
+
+class Mute(Gone):
+    """It cannot be written to, and does not end."""
+
+    asked_s = 0.0
+
+    def recv(self, timeout_s: float) -> bytes:
+        self.asked_s = timeout_s
+        raise TimeoutError
+
+
+def test_a_shell_that_cannot_be_sent_anything_is_told_as_that_and_at_once() -> None:
+    """As on a disk that breaks, or a pipe that does: its start-up files have nothing to do with it."""
+    channel = Mute(alive=True)
+    with pytest.raises(ProtocolError, match="could not be sent: the link was lost: Socket is closed"):
+        Supervisor(channel, host="web", run_id="r")
+    assert channel.asked_s <= 2.0
