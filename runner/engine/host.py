@@ -251,7 +251,8 @@ class HostRun:
         if result.outcome is Outcome.UNKNOWN:
             raise _Halt(because, Outcome.UNKNOWN)
         if step.on_failure is not OnFailure.CONTINUE:
-            raise _Halt(because, result.outcome, rollback=step.on_failure is OnFailure.ROLLBACK)
+            back = step.on_failure is OnFailure.ROLLBACK and result.outcome is not Outcome.CANCELLED
+            raise _Halt(because, result.outcome, rollback=back)
 
     def _gate(self, step: Step, instance: str) -> None:
         """Checklist items that must be proven on this host first."""
@@ -325,6 +326,7 @@ class HostRun:
         """Steps of a rollback or of `finally`: each runs where it can, whatever became of the one before."""
         self._timed = False
         for step in steps:
+            self._link.spare()
             self._names |= item
             try:
                 self._side_step(step, suffix)

@@ -34,6 +34,8 @@ class Link:
         self._passwords = passwords
         self._session: Session | None = None
         self._local: Session | None = None
+        self.cancelled = False
+        """Whether what runs was asked to end, and nothing may be started; until `spare`."""
 
     def connect(self) -> Session:
         """The host's session; made anew where the last one was dropped. Raises TransportError, LockBusy."""
@@ -67,10 +69,24 @@ class Link:
             _close(session)
 
     def cancel(self) -> None:
-        """From another thread: end what runs now."""
+        """
+        From another thread: end what runs now, and start nothing more.
+
+        Only a launch that is on the host can be ended there: one that is on its way, or whose link is being made again,
+        needs another `press`.
+        """
+        self.cancelled = True
+        self.press()
+
+    def press(self) -> None:
+        """From another thread: `cancel` again, where that is still wanted."""
         for session in (self._session, self._local):
-            if session is not None:
+            if session is not None and self.cancelled:
                 session.cancel()
+
+    def spare(self) -> None:
+        """What is to run now, it runs in spite of `cancel`: it cleans up after what was ended."""
+        self.cancelled = False
 
     def close(self, *, forget: bool = False) -> None:
         """End the sessions; with `forget`, what the host keeps of the run is removed first."""

@@ -52,8 +52,13 @@ def launch_through(
     received = _Received(on_output)
     boot = link.session(local=local).facts.boot_id
 
+    def begin(session: Session) -> Completed:
+        if link.cancelled:
+            raise NeverStarted(f"{link.host.name}: cancelled before it was started")
+        return session.run(launch, received.add)
+
     def ask(session: Session, cuts: int) -> Completed:
-        done = _settle(session, launch, received, boot, reboots) if cuts else session.run(launch, received.add)
+        done = _settle(session, launch, received, boot, reboots, begin) if cuts else begin(session)
         down = None if reboots else went_down(session, launch, done)
         if down is not None:
             link.drop(local=local)
@@ -128,17 +133,24 @@ def _over_cuts(
     raise _NotReached(f"the link was lost {CUTS} times")
 
 
-def _settle(session: Session, launch: Launch, received: _Received, boot: str, reboots: bool) -> Completed:
-    """How a launch stands that was cut off."""
+def _settle(
+    session: Session,
+    launch: Launch,
+    received: _Received,
+    boot: str,
+    reboots: bool,
+    begin: Callable[[Session], Completed],
+) -> Completed:
+    """How a launch stands that was cut off; `begin` starts it where that is in order."""
     if launch.read_only:
-        return session.run(launch, received.add)
+        return begin(session)
     settled = session.settle(launch, received.add, offsets=received.offsets)
     rebooted = session.facts.boot_id != boot
     match settled.state:
         case "ended" if settled.completed is not None:
             return doubted(settled.completed) if rebooted and not reboots else settled.completed
         case "none" | "forgotten" if not rebooted:  # it is of this sitting, which has had a folder there from the first
-            return session.run(launch, received.add)
+            return begin(session)
         case "torn" if not rebooted:
             raise NeverStarted("the link was lost before anything was started")
     if rebooted and reboots:

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from runner.record import Folding, RunRecord
 
 
+PRESS_S = 0.5
+"""How often a host is asked again to end what runs on it."""
+
+
 class Run:
     """One sitting of a run. `execute` returns the exit code; the last event is on disk by then."""
 
@@ -67,12 +71,16 @@ class Run:
         self._begun: set[str] = set()
         self._folding: Folding | None = None
         self._folded = 0
+        self._over = threading.Event()
 
     def execute(self) -> int:
         from runner.record import exit_code
 
-        with suppress(Abandoned):
-            self._hosts()
+        try:
+            with suppress(Abandoned):
+                self._hosts()
+        finally:
+            self._over.set()
         if self.around.stop.how:
             self.around.bus.emit(StopAsked(how=self.around.stop.how))
         left = tuple(host.name for host in self._hosts_left if host.name not in self._begun)
@@ -106,9 +114,12 @@ class Run:
         return any(word.get("item") == item and word.get("verdict") in ("pass", "waive") for word in self._said())
 
     def kill(self) -> None:
-        """From another thread: end what runs on the hosts now, as at a deadline."""
+        """From a thread of its own: end what runs on the hosts now, as at a deadline; goes on until nothing does."""
         for link in self._links.values():
             link.cancel()
+        while not self._over.wait(PRESS_S):
+            for link in self._links.values():
+                link.press()
 
     def close(self) -> None:
         """End what is still connected: hosts that were never begun. They forget the run unless a step is in doubt."""

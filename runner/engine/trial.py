@@ -88,7 +88,8 @@ class Trial:
             self.errand.start()
             return StepResult(outcome=Outcome.FAILED, problem=error.message, repeatable=False)
         except NeverStarted as error:
-            return StepResult(outcome=Outcome.UNREACHABLE, problem=error.message, free=True)
+            outcome = Outcome.CANCELLED if self.link.cancelled else Outcome.UNREACHABLE
+            return StepResult(outcome=outcome, problem=error.message, free=True)
         except TransportError as error:
             self.errand.start()
             return StepResult(outcome=Outcome.UNREACHABLE, problem=error.message)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -109,8 +109,13 @@ def run(
     machine: tuple[str, str] = ("", ""),
     past: Mapping[str, Past] | None = None,
     transport: type[FakeTransport] = FakeTransport,
+    carrying: Callable[[Run], None] = lambda carried: None,
 ) -> Outcome:
-    """Load `head` + `text`, run it on fake hosts (one named `a` by default), and fold what happened."""
+    """
+    Load `head` + `text`, run it on fake hosts (one named `a` by default), and fold what happened.
+
+    `carrying` gets the run before it begins.
+    """
     folder = Path(tempfile.mkdtemp(dir=folder))
     path = folder / "playbook.yml"
     path.write_text(head + text, encoding="utf-8")
@@ -144,6 +149,7 @@ def run(
         past=past or {},
         earlier=earlier,
     )
+    carrying(carried)
     code = carried.execute()
     bus.close()
     carried.close()

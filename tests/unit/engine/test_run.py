@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from runner.engine.bus import Bus
 from runner.engine.link import Link
 from runner.engine.plan import Choice
+from runner.engine.run import Run
 from runner.engine.surroundings import Stop
 from runner.errors import InvalidInput, JournalError, LinkLost, TransportError, Unreachable
 from runner.events import (
@@ -25,7 +27,7 @@ from runner.events import (
 )
 from runner.model import Exit, Host
 from runner.redact import Redactor, Secret
-from runner.seams import Completed, Launch, Passwords, Script, Settled
+from runner.seams import Completed, Launch, OnOutput, Passwords, Script, Settled
 from runner.testing import FACTS, FakeClock, FakeHost, FakeSession, FakeTransport, NoPasswords, RecordingWatcher, done
 from tests.unit.engine.support import HEAD, Answers, MemoryJournal, Outcome, run
 
@@ -568,6 +570,82 @@ def test_stop_begins_nothing_new_and_seals(tmp_path: Path) -> None:
     assert ended.steps() == {"one": "ok"}
     assert ended.outcomes() == {"a": "cancelled"}
     assert ended.code == 130
+
+
+class Killer:
+    """Asks a run to end what it does, as `rawat cancel --kill`, from another thread."""
+
+    def __init__(self, stop: Stop) -> None:
+        self._stop = stop
+        self._kill: Callable[[], None] = lambda: None
+
+    def carry(self, carried: Run) -> None:
+        self._kill = carried.kill
+
+    def strike(self, session: FakeSession) -> None:
+        """Returns when the session was asked to end what runs."""
+        self._stop.ask("SIGINT")
+        threading.Thread(target=self._kill, daemon=True).start()
+        assert session.cancelled.wait(5)
+
+
+@pytest.mark.parametrize(
+    ("at", "sent", "outcome"), [("look", ["look"], "cancelled"), ("one", ["look", "one\n", "back\n"], "failed")]
+)
+def test_nothing_is_started_once_what_runs_was_asked_to_end(
+    tmp_path: Path, at: str, sent: list[str], outcome: str
+) -> None:
+    """As when only the look was there to end. What takes back a step that was ended runs all the same."""
+    text = """
+phases:
+  implement:
+    - {id: one, command: one, check: look, on_failure: rollback, undo: [{id: back, command: back}]}
+"""
+    stop = Stop()
+    killer = Killer(stop)
+    sessions: list[FakeSession] = []
+
+    class Kept(FakeTransport):
+        def connect(self, host: Host, *, run_id: str, passwords: Passwords) -> FakeSession:
+            sessions.append(super().connect(host, run_id=run_id, passwords=passwords))
+            return sessions[-1]
+
+    def answer(launch: Launch) -> Completed:
+        if launch.script.text.startswith(at):
+            killer.strike(sessions[0])
+        return done(code=int(launch.script.text == "look"))
+
+    fake = FakeHost(answers=answer)
+    ended = run(tmp_path, text, {"a": fake}, stop=stop, transport=Kept, carrying=killer.carry)
+    assert fake.texts == sent
+    assert ended.steps()["one"] == outcome
+    assert (ended.outcomes(), ended.code) == ({"a": outcome}, 130)
+
+
+def test_what_runs_is_ended_though_its_link_was_lost_when_that_was_asked(tmp_path: Path) -> None:
+    stop = Stop()
+    killer = Killer(stop)
+    fake = FakeHost(drop_at=1)
+
+    class Again(FakeSession):
+        """Follows the step, until that is ended."""
+
+        def settle(self, launch: Launch, on_output: OnOutput, *, offsets: tuple[int, int] = (0, 0)) -> Settled:
+            assert self.cancelled.wait(5), "nobody asked for its end"
+            return Settled(state="ended", completed=Completed(exit=Exit(timeout_s=1.0, killed="proven")))
+
+    class Cut(FakeTransport):
+        def connect(self, host: Host, *, run_id: str, passwords: Passwords) -> FakeSession:
+            session = super().connect(host, run_id=run_id, passwords=passwords)
+            if fake.connects > 1:
+                return Again(fake, self.clock)
+            fake.answers = lambda launch: killer.strike(session) or done()
+            return session
+
+    ended = run(tmp_path, ONE, {"a": fake}, stop=stop, transport=Cut, carrying=killer.carry)
+    assert ended.record.hosts["a"].steps["one"].attempts[0].exit == {"timeout_s": 1.0, "killed": "proven"}
+    assert ended.code == 130
+    assert len(fake.launches) == 1
 
 
 def test_secrets_are_in_no_event_and_go_by_the_environment(tmp_path: Path) -> None:
