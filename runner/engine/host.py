@@ -158,7 +158,8 @@ class HostRun:
     def _once_only(self, step: Step) -> None:
         owner, result = self._once.claim(step.id, self.host.name, self._around.stop.event)
         if owner == self.host.name:
-            self._once.done(step.id, self._do(step, step.id, {}, raising=False))
+            result = self._do(step, step.id, {}, raising=False)
+            self._once.done(step.id, result, earlier=self._kept(step, self._past.step(step.id)))
             self._judge(step, step.id, self._once.claim(step.id, self.host.name, self._around.stop.event)[1])
             return
         if result is None:
@@ -168,7 +169,7 @@ class HostRun:
             raise _Halt(f"{step.id} (once) is in doubt on {owner}; `rawat resume` settles it there", Outcome.FAILED)
         if not result.outcome.good and step.on_failure is not OnFailure.CONTINUE:
             raise _Halt(f"{step.id} (once) {result.outcome} on {owner}", Outcome.CANCELLED)
-        self._register(step, result.values)
+        self._register(step, result.values, from_record=self._once.from_record(step.id))
 
     def _each(self, step: Step) -> None:
         """One instance per item, `<id>.<n>`; `register` gets the list of their results."""
@@ -186,13 +187,15 @@ class HostRun:
         for number, item in enumerate(items, 1):
             self._may_begin(f"{step.id}.{number}")
             results.append(self._do(step, f"{step.id}.{number}", {"item": item}).values)
-        self._register(step, results)
+        instances = (f"{step.id}.{number}" for number in range(1, len(results) + 1))
+        self._register(step, results, from_record=any(self._kept(step, self._past.step(name)) for name in instances))
 
     def _do(self, step: Step, instance: str, item: Mapping[str, Any], *, raising: bool = True) -> StepResult:
         """Run it and draw the consequences; what an earlier sitting has done stays done."""
         before = self._past.step(instance)
         names = {**self._names, **item}
-        if before.state == "done" and not self._asked_again(step, before):
+        kept = self._kept(step, before)
+        if kept:
             result = StepResult(outcome=before.outcome, changed=before.changed, values=before.values)
         else:
             self._gate(step, instance)
@@ -205,7 +208,7 @@ class HostRun:
         if step.undo and (result.outcome is not Outcome.OK or result.changed is not False):
             self._undo.append(Undo(steps=step.undo, suffix=instance.removeprefix(step.id), item=item))
         if not item:
-            self._register(step, result.values)
+            self._register(step, result.values, from_record=kept)
         if raising:
             self._judge(step, instance, result)
         return result
@@ -237,11 +240,11 @@ class HostRun:
         with hold:
             yield
 
-    def _asked_again(self, step: Step, before: Before) -> bool:
-        """Whether a result that lost a secret to the redactor can be had again by asking again."""
-        if not step.register or not redacted(before.values):
-            return False
-        return step.idempotent or bool(self._around.kinds.get(step.kind)().reads_only(step.params))
+    def _kept(self, step: Step, before: Before) -> bool:
+        """Whether what the record has of a step stands for it: not where a lost secret can be asked for again."""
+        if before.state != "done" or not step.register or not redacted(before.values):
+            return before.state == "done"
+        return not (step.idempotent or bool(self._around.kinds.get(step.kind)().reads_only(step.params)))
 
     def _judge(self, step: Step, instance: str, result: StepResult | None) -> None:
         if result is None or result.outcome.good:
@@ -302,9 +305,9 @@ class HostRun:
         refuse(self._around, self.host, step, instance, problem)
         self._judge(step, instance, result)
 
-    def _register(self, step: Step, values: Any) -> None:
+    def _register(self, step: Step, values: Any, *, from_record: bool) -> None:
         if step.register:
-            lost = redacted(values) and self._past.step(step.id).state == "done"
+            lost = from_record and redacted(values)
             why = (
                 f"the result of {step.id} held a secret, which no record keeps; it cannot be had back by a resumed run"
             )

@@ -20,6 +20,7 @@ class Once:
         self._owner: dict[str, str] = {}
         self._result: dict[str, StepResult] = {}
         self._in_doubt: set[str] = set()
+        self._earlier: set[str] = set()
 
     def claim(self, step: str, host: str, stop: threading.Event) -> tuple[str, StepResult | None]:
         """
@@ -36,9 +37,11 @@ class Once:
                     return owner, StepResult(outcome=Outcome.UNKNOWN)
                 self._changed.wait(0.5)
 
-    def done(self, step: str, result: StepResult) -> None:
+    def done(self, step: str, result: StepResult, *, earlier: bool = False) -> None:
+        """`earlier`: in a sitting before this one, as its record tells."""
         with self._changed:
             self._result[step] = result
+            (self._earlier.add if earlier else self._earlier.discard)(step)
             self._changed.notify_all()
 
     def doubt(self, step: str, host: str) -> None:
@@ -46,6 +49,10 @@ class Once:
         with self._changed:
             self._owner[step] = host
             self._in_doubt.add(step)
+
+    def from_record(self, step: str) -> bool:
+        """Whether the result of a step is what a record kept of it."""
+        return step in self._earlier
 
     @property
     def first(self) -> frozenset[str]:

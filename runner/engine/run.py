@@ -196,7 +196,7 @@ class Run:
                 before = past.step(step.id)
                 if before.state == "done" or before.word == "done":
                     once.claim(step.id, name, self.around.stop.event)
-                    once.done(step.id, StepResult(outcome=before.outcome, values=before.values))
+                    once.done(step.id, StepResult(outcome=before.outcome, values=before.values), earlier=True)
                 elif before.state == "doubt" and before.word is None:
                     once.doubt(step.id, name)
         return once

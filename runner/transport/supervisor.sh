@@ -369,7 +369,8 @@ r_nap() {
     [ -z "$r_poked" ] || { r_poked=; return; }
     "$r_sleep" "$1" >/dev/null 2>&1 &
     r_s=$!
-    wait $r_s || kill $r_s 2>/dev/null
+    # a poke that came while it was started would be slept over
+    [ -z "$r_poked" ] && wait $r_s || kill $r_s 2>/dev/null
     r_poked=
 }
 

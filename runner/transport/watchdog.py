@@ -75,5 +75,5 @@ class Watchdog:
         elif silent_s > self._every_s * 0.9:
             try:
                 link.ask_for_life()
-            except (OSError, EOFError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever a link raises, the others are watched on
                 link.lost_because = str(error)

@@ -80,6 +80,27 @@ def test_a_step_of_which_the_host_has_forgotten_all_is_not_done_again(tmp_path: 
     assert "what the host kept of this run is gone" in ended.record.hosts["a"].steps["two"].attempts[0].problem
 
 
+@pytest.mark.parametrize(("more", "instance", "used"), [
+    ("with: [x, y]", "ask.1", "{{ said[0].stdout }}"), ("once: true", "ask", "{{ said.stdout }}")
+])  # fmt: skip
+def test_a_result_that_lost_a_secret_is_not_used_as_if_it_were_whole(
+    tmp_path: Path, more: str, instance: str, used: str
+) -> None:
+    """Of an item of a list, or of another host: as of any other step."""
+    text = f"""
+rollout: {{stop_when_failed: 5}}
+phases:
+  implement:
+    - {{id: ask, command: ask, register: said, {more}}}
+    - {{id: use, command: "use {used}"}}
+"""
+    known = Before(state="done", attempts=1, values={"stdout": "[redacted:token]"})
+    hosts = {"a": FakeHost(), "b": FakeHost()}
+    ended = run(tmp_path, text, hosts, past={"a": Past(steps={instance: known})})
+    assert ended.steps("a" if "with" in more else "b")["use"] == "failed"
+    assert not any("redacted" in script for script in (*hosts["a"].texts, *hosts["b"].texts))
+
+
 ONCE = """
 rollout: {batches: [1], stop_when_failed: 5}
 phases: {implement: [{id: migrate, command: migrate, once: true}]}

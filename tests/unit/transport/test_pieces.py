@@ -224,11 +224,14 @@ class FakeLink:
     lost_because: str = ""
     heard_at: float = 0.0
     answers: bool = True
+    raises: bool = False
     closed: bool = False
     asked: list[float] = field(default_factory=list)
 
     def ask_for_life(self) -> None:
         self.asked.append(time.monotonic())
+        if self.raises:
+            raise RuntimeError("key exchange timed out")
         if self.answers:
             self.heard_at = time.monotonic()
 
@@ -241,7 +244,8 @@ class FakeLink:
 
 def test_a_link_that_does_not_answer_is_closed_and_others_are_not() -> None:
     dog = Watchdog(0.05)
-    dead, alive = FakeLink(answers=False), FakeLink()
+    odd, dead, alive = FakeLink(raises=True), FakeLink(answers=False), FakeLink()
+    dog.watch(odd)
     dog.watch(dead)
     dog.watch(alive)
     until = time.monotonic() + 5
@@ -249,7 +253,7 @@ def test_a_link_that_does_not_answer_is_closed_and_others_are_not() -> None:
         time.sleep(0.01)
     assert dead.closed and "no answer" in dead.lost_because
     assert len(dead.asked) >= 2
-    assert not alive.closed
+    assert odd.closed and not alive.closed
     dog.forget(alive)
 
 
