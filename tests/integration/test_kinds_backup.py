@@ -242,6 +242,50 @@ class TestMariaDb:
         ran = restore(hand, store, path)
         assert "loans: 3 rows, but not the same" in ran.problem
 
+    def test_scratch_reaches_neither_the_source_nor_a_replica(
+        self, hand: Hand, store: dict[str, Any], copies: Path
+    ) -> None:
+        main = {**store, "database": "mysql"}
+        source = {**store, "database": "older"}
+        ask(hand, main, "create database older character set latin1", change=True)
+        comment = "create procedure p() begin /*\nUse this\n*/ select 1; end"
+        for change in (
+            comment,
+            "alter database older character set utf8mb4",
+            "create table loans (id int); insert into loans values (1)",
+            "create user gone@localhost; create definer=gone@localhost view v as select * from loans",
+            "drop user gone@localhost",
+            "create event ev on schedule every 1 day comment ' ON COMPLETION PRESERVE ENABLE ' do delete from older.loans",
+            "create event past on schedule at now() + interval 1 day do delete from older.loans",
+        ):
+            words = ["mariadb", "--no-defaults", "-c", "-u", "root", f"--socket={store['host']}", "older"]
+            text = f"delimiter $$\n{change}$$\n" if change is comment else change
+            subprocess.run(words, input=text, text=True, check=True, capture_output=True)
+        made = backup(hand, source, copies)
+        assert made.verdict.ok, made.problem
+        path = Path(made.values["path"])
+        text = path.read_text()
+        assert "ALTER DATABASE `older` CHARACTER SET latin1" in text
+        assert "\nUse this\n" in text
+        (soon,) = re.findall(r"`past` ON SCHEDULE AT '([^']*)'", text)
+        path.write_text(text.replace(soon, "2020-01-01 00:00:00"))
+        forget_digest(str(path))
+
+        # On a server that has no such database: nothing may need it, and nothing is left to the events or to replicas.
+        ask(hand, main, "drop database older", change=True)
+        log = "select @@gtid_binlog_pos as pos"
+        before = ask(hand, main, log).values["value"]
+        script = kind_of("restore_test").act(hand.wish({**forget(store, "database"), "artefact": str(path)}), None)
+        look = "echo 'select event_name, status from information_schema.events where event_schema = database()'"
+        seen = script.text.replace("\nrestore_check\n", f'\n{look} | ask "$scratch" >&2\nrestore_check\n')
+        ran = hand.run(Script(text=seen, env=script.env))
+        assert ran.exit.ok, ran.stderr
+        assert ran.stderr.decode().splitlines() == ["ev\tDISABLED", "past\tDISABLED"]
+        assert ask(hand, main, log).values["value"] == before
+        proof = restore(hand, store, path)
+        assert proof.verdict.ok, proof.problem
+        assert proof.values["objects"] == {"views": 1, "triggers": 0, "routines": 1, "events": 2}
+
     def test_a_server_is_copied_prepared_started_and_asked(
         self, hand: Hand, store: dict[str, Any], copies: Path
     ) -> None:

@@ -1,6 +1,12 @@
 made=no
+unlogged=
 restore_drop() {
-	[ "$made" = no ] || echo "drop database if exists \`$scratch\`" | ask ""
+	[ "$made" = no ] || echo "$unlogged drop database if exists \`$scratch\`" | ask ""
+}
+
+# Scratch is nothing for replicas, and a replica must not have it in a binary log of its own; who may leave it out does.
+keep_from_log() {
+	! echo 'set session sql_log_bin = 0' | ask "" 2>/dev/null || unlogged='set session sql_log_bin = 0;'
 }
 
 # Scratch databases that a killed attempt of this user on this host left behind.
@@ -8,19 +14,44 @@ sweep_databases() {
 	echo "show databases like 'rawat\\_scratch\\_%'" | ask "" >"$pipes/scratches" || return 0
 	while IFS= read -r old; do
 		left_behind "${old#rawat_scratch_}" || continue
-		! echo "drop database if exists \`$old\`" | ask "" || say swept "$old"
+		! echo "$unlogged drop database if exists \`$old\`" | ask "" || say swept "$old"
 	done <"$pipes/scratches"
 }
 
+# Whether a statement of the dump, and no line inside a routine, goes to a database by name.
+leads_away() {
+	awk '
+	/^DELIMITER ;;/ { body = begins = 1; next }
+	/^DELIMITER ;$/ { body = 0; next }
+	body { now = begins; begins = /;;$/; if (!now) next }
+	toupper(substr($0, 1, 16)) ~ /^(USE|CREATE DATABASE|DROP DATABASE) / { found = 1; exit }
+	END { exit !found }'
+}
+
+# The dump as a scratch database may have it. Where a routine is older than the database's character set, the set is changed
+# for it and back again, by the name of the source: here by that of the scratch one. Events, which would run in it and
+# reach from it whatever they name, are made, and made to sleep; one whose moment is over as well. And a view whose
+# definer is gone names its own database.
+for_scratch() {
+	own=
+	[ ! -f "$manifest" ] || own=$(sed -n 's/^ *"source": {.*"database": "\([A-Za-z0-9_-]*\)".*/\1/p' "$manifest")
+	sed -E -e "s/^ALTER DATABASE \`.*\` (CHARACTER SET [A-Za-z0-9_]+ COLLATE [A-Za-z0-9_]+ ;+)\$/ALTER DATABASE \`$scratch\` \1/" \
+		-e '/^\/\*![0-9]+ CREATE\*\/ .*EVENT `/s/ ON COMPLETION (NOT )?PRESERVE (ENABLE|DISABLE)( |$)/ ON COMPLETION PRESERVE DISABLE\3/' \
+		-e "/^\/\*![0-9]+ VIEW \`/s/\`${own:-$scratch}\`\.//g"
+}
+
 restore_into() {
+	keep_from_log
 	sweep_databases
 	scratch=rawat_scratch_$mark
 	tail -c 400 -- "$plain" | grep -q '^-- Dump completed' || fail "$artefact has no end: it is not whole"
-	! grep -Eiq '^(USE|CREATE DATABASE|DROP DATABASE) ' -- "$plain" ||
-		fail "$artefact leads to a database of its own (USE): it cannot be tried in a scratch one"
+	! leads_away <"$plain" || fail "$artefact leads to a database of its own (USE): it cannot be tried in a scratch one"
 	made=yes
-	echo "create database \`$scratch\` character set utf8mb4" | ask "" || { made=no && fail "cannot make the scratch database $scratch"; }
-	connected "$client" --batch -- "$scratch" <"$plain" >/dev/null || fail "$client ended with $?: $artefact cannot be restored"
+	echo "$unlogged create database \`$scratch\` character set utf8mb4" | ask "" || { made=no && fail "cannot make the scratch database $scratch"; }
+	: >"$pipes/broken"
+	{ { echo "$unlogged" && for_scratch <"$plain"; } || echo broken >"$pipes/broken"; } | connected "$client" --batch -- "$scratch" >/dev/null ||
+		fail "$client ended with $?: $artefact cannot be restored"
+	[ ! -s "$pipes/broken" ] || fail "$artefact cannot be read to its end"
 }
 
 restore_check() {
