@@ -224,10 +224,12 @@ class TestMariaDb:
             "create table loans (id int primary key, amount dec(9,2)); insert into loans values (1, 2), (2, 3), (3, 7)",
             "create view v as select * from loans; create trigger t before insert on loans for each row set new.id = 1",
             "create procedure p() select 1; create event ev on schedule every 1 day do delete from loans",
+            "create table rates (r int) with system versioning; insert into rates values (1); update rates set r = 2",
         ):
             ask(hand, store, change, change=True)
         made = backup(hand, store, copies, compress="gzip")
         assert made.verdict.ok, made.problem
+        assert made.values["tables"] == {"loans": 3, "rates": 2}, "the rate of before is saved as well"
         assert made.values["objects"] == {"views": 1, "triggers": 1, "routines": 1, "events": 1}
         assert made.values["point"]["binlog_position"] > 0
         assert made.values["point"]["gtid"].startswith("0-")

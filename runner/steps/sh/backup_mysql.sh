@@ -4,7 +4,7 @@ backup_need() {
 
 backup_dump() {
 	others=$(echo "select count(*) from information_schema.tables t left join information_schema.engines e on e.engine = t.engine
-		where t.table_schema = database() and t.table_type = 'BASE TABLE' and coalesce(e.transactions, 'NO') <> 'YES'" | ask)
+		where t.table_schema = database() and t.table_type in ('BASE TABLE', 'SYSTEM VERSIONED') and coalesce(e.transactions, 'NO') <> 'YES'" | ask)
 	[ "$others" = 0 ] || {
 		consistent=false
 		echo "$others tables are in no transactional engine: they may change while they are dumped" >&2

@@ -13,8 +13,17 @@ dump_database() {
 	case $made_by in
 	*" 1"[1-9].*MariaDB* | *"from 1"[1-9].* | *" 10."1[1-9]*MariaDB* | *"from 10."1[1-9]*) rows=--extended-insert ;;
 	esac
-	connected "$dumper" --single-transaction --quick --routines --triggers --events --hex-blob --no-tablespaces \
-		--comments "$rows" ${place:+"$place"} --result-file="$2" -- "$1"
+	# Older versions of rows are no rows to a dump program that is not told so.
+	old=$(echo "select count(*) from information_schema.tables where table_schema = database() and table_type = 'SYSTEM VERSIONED'" | ask "$1") || return 1
+	if [ "$old" != 0 ]; then
+		"$dumper" --help 2>/dev/null | grep -q -e '--dump-history' ||
+			fail "$old tables of $1 are system-versioned, and this $dumper cannot save their history: use one of MariaDB 10.11 or newer, or format: mariabackup"
+		set -- "$1" "$2" --dump-history
+	fi
+	into=$2 from=$1
+	shift 2
+	connected "$dumper" "$@" --single-transaction --quick --routines --triggers --events --hex-blob --no-tablespaces \
+		--comments "$rows" ${place:+"$place"} --result-file="$into" -- "$from"
 }
 
 # What a dump holds of each table, one JSON line each: its rows, and (checksum=yes) a digest of them. Line breaks in values
@@ -54,7 +63,7 @@ count_dump() {
 	/^INSERT (IGNORE )?INTO `/ {
 		now = table($0)
 		if (/ VALUES$/) inside = 1
-		else row($0)
+		else { row($0); inside = !/;$/ }
 	}
 	END {
 		shut()
