@@ -375,9 +375,47 @@ class TestPlaces:
         assert names(second) == names(copies)
         proof = restore(hand, credit, first.values["second"]["place"])
         assert proof.values["equal"] is True
+        # It was proven there, and nowhere else: it stays, until another one is.
+        ask(hand, credit, "insert into loans (name) values ('new')", change=True)
         again = backup(hand, credit, copies, **place)
-        assert again.values["removed"] == [Path(first.values["path"]).name]
-        assert [name for name in names(second) if not name.endswith(".proven")] == names(copies)
+        assert (again.values["removed"], again.values["kept_proven"]) == ([], [Path(first.values["path"]).name])
+        assert restore(hand, credit, again.values["second"]["place"]).verdict.ok
+        ask(hand, credit, "insert into loans (name) values ('newer')", change=True)
+        last = backup(hand, credit, copies, **place)
+        assert last.values["removed"] == [Path(first.values["path"]).name]
+        assert names(second) == sorted([*names(copies), Path(again.values["path"]).name + ".proven"])
+
+    def test_hosts_with_a_database_of_one_name_may_share_a_folder(
+        self, hand: Hand, credit: dict[str, Any], copies: Path, tmp_path: Path
+    ) -> None:
+        (second := tmp_path / "mounted").mkdir()
+        mine = backup(hand, credit, copies, second={"path": str(second)}, keep=1)
+        name = Path(mine.values["path"]).name
+        # Where ours was lies what another host has brought: it is not ours to remove.
+        for ending in ("", ".json"):
+            (second / f"{name}{ending}").write_text("of another host")
+        (killed := second / f".rawat-{name[:-19]}19700101T000000Z.db").write_text("half")
+        os.utime(killed, (0, 0))
+
+        # Names that others have, or are about to have, here and there; each sleep leads to the next second.
+        one, two, three, four, five = (f"{name[:-19]}20300101T00000{number}Z.db" for number in range(1, 6))
+        taken = [copies / f".rawat-{one}", copies / two, second / three, second / f".rawat-{four}"]
+        for file in taken:
+            file.write_text("of another host")
+        params = {**credit, "to": str(copies), "second": {"path": str(second)}, "keep": 1}
+        head, rest = kind_of("backup").act(hand.wish(params), None).text.split("until name=")
+        clock = 'date() { case $2 in *dT*) echo "20300101T00000${moment}Z" ;; *) command date "$@" ;; esac; }; moment=1\n'
+        clock += "sleep() { moment=$((moment + 1)); }\n"
+        ran = hand.run(Script(text=f"{head}{clock}until name={rest}"))
+        assert ran.exit.ok, ran.stderr
+        assert f"rawat:second={second}/{five}\n" in ran.stdout.decode()
+        assert not killed.exists()
+        others = [*taken, second / name, second / f"{name}.json"]
+        assert {file.read_text() for file in others} == {"of another host"}
+        assert not Path(mine.values["path"]).exists()
+        assert (second / five).read_bytes() == (copies / five).read_bytes()
+        assert [path for path in second.glob(".rawat-*") if path not in taken] == []
+        assert [path for path in copies.glob(".rawat-*") if path not in taken] == []
 
     @pytest.mark.skipif(not ROOT, reason="needs root: a small file system is mounted")
     def test_a_second_place_that_fills_up_fails_the_step_and_removes_nothing(

@@ -3,6 +3,20 @@ json() {
 	printf '%s' "$1" | tr '\t\n\r' '   ' | tr -d '\000-\037' | sed -e 's/\\/\\\\/g' -e 's/"/\\"/g'
 }
 
+# Whether this name is free, here and in the second place; it is ours then. Several hosts may keep their copies in one folder,
+# and one that is called as another is would take its place.
+take_name() {
+	(set -C && true >"$to/.rawat-$name") 2>/dev/null || {
+		[ -e "$to/.rawat-$name" ] || fail "cannot write in $to"
+		return 1
+	}
+	held=$to/.rawat-$name
+	[ -e "$to/$name" ] || ! second_take || return 0
+	rm -f -- "$held"
+	held=
+	return 1
+}
+
 began=$(centis)
 began_unix=$(date +%s)
 started=$(date -u +%Y-%m-%dT%H:%M:%SZ)
@@ -12,11 +26,16 @@ to=$(cd -P -- "$to" && pwd -P) || fail "cannot look into $to"
 temporary=${TMPDIR:-/tmp}
 marked_folder "$to" .rawat-
 work=$to/.rawat-$mark
+find "$to" -maxdepth 1 -type f -name ".rawat-$stem-*" -mtime +0 -exec rm -f -- {} +
 marked_folder "$temporary" rawat- || { rmdir "$work"; exit 1; }
 pipes=$temporary/rawat-$mark
 holder=
 loose=
+held=
+second_held=
 leave() {
+	[ -z "$second_held" ] || second_clear
+	[ -z "$held" ] || rm -f -- "$held"
 	[ -z "$holder" ] || kill "$holder" 2>/dev/null || :
 	[ -z "$loose" ] || rm -f -- "$loose"
 	rm -rf -- "$work" "$pipes"
@@ -56,11 +75,7 @@ digest=$(sha256 <"$new")
 bytes=$(size_of "$new")
 seal_globals
 
-name=$stem-$(date -u +%Y%m%dT%H%M%SZ).$extension
-while [ -e "$to/$name" ]; do
-	sleep 1
-	name=$stem-$(date -u +%Y%m%dT%H%M%SZ).$extension
-done
+until name=$stem-$(date -u +%Y%m%dT%H%M%SZ).$extension && take_name; do sleep 1; done
 seconds=$(since "$began")
 {
 	echo '{'

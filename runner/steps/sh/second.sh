@@ -29,10 +29,26 @@ second_ready() {
 	second_room=$(printf '%s\n' "$second_room" | awk 'NR == 2 { printf "%.0f", $4 * 1024 }')
 	[ "$second_room" -ge "$1" ] ||
 		fail "expected at least $1 bytes free in $(second_name) for $shown, found $second_room: nothing was started"
+	# What a killed attempt left there. Nobody else is at work in a file that was not written for a day.
+	there "find $second_path -maxdepth 1 -type f -name .rawat-$stem-\\* -mtime +0 -exec rm -f -- {} +" </dev/null || :
+}
+
+# Whether the name is free there; it is taken then.
+second_take() {
+	[ -n "$second_path" ] || return 0
+	# Taken first, looked for then: between the two nobody can bring a copy of that name.
+	set -- "$second_path/$name" "$second_path/.rawat-$name"
+	second_held=$(there "set -C; if ! true >$2; then echo no; elif test -e $1; then rm -f $2; echo no; else echo yes; fi" </dev/null 2>"$pipes/taken") || second_held=
+	case $second_held in
+	yes) return 0 ;;
+	no) second_held= && return 1 ;;
+	*) fail "the second place $(second_name) gives no answer: $(tail -n 1 "$pipes/taken")" ;;
+	esac
 }
 
 # What has arrived and has no name yet goes.
 second_clear() {
+	second_held=
 	there "rm -f $second_path/.rawat-$name $second_path/.rawat-$name.json $second_path/.rawat-$name.globals" </dev/null || :
 }
 
@@ -59,13 +75,22 @@ second_copy() {
 		second_clear
 		fail "the copy is in $to/$name, but could not be put in place in $(second_name)"
 	}
+	second_held=
 	say second "$(second_name)/$name"
 	say second_sha256 "$arrived"
 	[ -n "$second_host" ] || [ "$(df -P -- "$to" | awk 'NR == 2 { print $1 }')" != "$(df -P -- "$second_path" | awk 'NR == 2 { print $1 }')" ] ||
 		say second_same_disk true
 }
 
+# What was proven there, a line of JSON each.
+second_proven() {
+	[ -z "$second_path" ] || there "cat $second_path/$stem-*.proven 2>/dev/null; true" </dev/null
+}
+
+# $1 and what belongs to it, where it is what has the digest $2: another host may have a copy of that name there.
 second_remove() {
 	[ -n "$second_path" ] || return 0
-	there "rm -f $second_path/$1 $second_path/$1.json $second_path/$1.globals" </dev/null || echo "$1 could not be removed from $(second_name)" >&2
+	set -- "$second_path/$1" "$2"
+	there "if test ! -e $1.json || grep -q $2 $1.json; then rm -f $1 $1.proven $1.globals && rm -f $1.json; fi" </dev/null ||
+		echo "$1 could not be removed from $(second_name)" >&2
 }
