@@ -540,9 +540,14 @@ class TestRepositories:
         make = {"restic": f"restic -q -r {repository} init", "borg": f"borg init -e repokey {repository}"}[tool]
         started = keeper.run(Script(text=make, env={"RESTIC_PASSWORD": "right", "BORG_PASSPHRASE": "right"}))
         assert started.exit.ok, started.stderr
-        made = backup(keeper, where, copies, exclude="*.tmp")
+        archive = forget(where, "format", "repository", "password")
+        before = backup(keeper, archive, copies)
+        made = backup(keeper, where, copies, exclude="*.tmp", keep=1)
         assert made.verdict.ok, made.problem
         assert made.values["tables"] == {"entries": 3}
+        # The rule of the one is none for the other: an archive has no snapshot to be forgotten, a note is no archive.
+        after = backup(keeper, archive, copies, keep=1)
+        assert (made.values["removed"], after.values["removed"]) == ([], [Path(before.values["path"]).name])
         there = {"engine": "files", "password": where["password"]}
         proof = restore(keeper, there, made.values["path"])
         assert proof.verdict.ok, proof.problem

@@ -22,5 +22,6 @@ backup_verify() {
 
 backup_forget() {
 	label=$(sed -n 's/.*"label": "\([^"]*\)".*/\1/p' "$1")
-	repository_forget
+	# A snapshot without a name would be another one.
+	[ -n "$label" ] && repository_forget
 }

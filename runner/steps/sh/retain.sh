@@ -10,6 +10,12 @@ retain() {
 	proven=
 	for manifest in $(ls -1r -- "$stem"-????????T??????Z.*.json 2>/dev/null); do
 		grep -qxF -e "$source_line" -- "$manifest" || continue
+		# What lies in a repository leaves it by the rule of those backups alone.
+		its_format=$(sed -n 's/^ *"format": "\([^"]*\)".*/\1/p' "$manifest")
+		case $its_format,$format in
+		"$format,$its_format") ;;
+		*pgbackrest* | *restic* | *borg*) continue ;;
+		esac
 		old=${manifest%.json}
 		place=$((place + 1))
 		was_proven=no
