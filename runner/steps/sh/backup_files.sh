@@ -1,4 +1,6 @@
 [ -e "$path" ] || fail "$path is not there"
+# A link is not what was meant, but what it leads to.
+[ ! -L "$path" ] || path=$(readlink -f -- "$path")
 path=$(cd -P -- "$(dirname -- "$path")" && pwd -P)/$(basename -- "$path")
 backup_need() {
 	du -sk -- "$path" 2>/dev/null | awk 'END { printf "%.0f", $1 * 1024 }'
@@ -8,8 +10,10 @@ backup_dump() {
 	case $to/ in "$path"/*) fail "$to lies inside $path: the copy would copy itself" ;; esac
 	made_by=$(tar --version 2>/dev/null | head -n 1)
 	printf '%s\n' "$exclude" | sed '/^$/d' >"$pipes/exclude"
+	# Files with holes keep them, so that they need no more room in scratch than where they are.
+	case $made_by in *GNU*) holes=-S ;; *) holes= ;; esac
 	code=0
-	tar -c $pack -f "$raw" -C "$(dirname -- "$path")" -X "$pipes/exclude" "./$(basename -- "$path")" || code=$?
+	tar -c $holes $pack -f "$raw" -C "$(dirname -- "$path")" -X "$pipes/exclude" "./$(basename -- "$path")" || code=$?
 	case $code in
 	0) ;;
 	1) consistent=false ;;

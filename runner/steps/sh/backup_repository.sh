@@ -1,5 +1,6 @@
 # The copy lies in a repository of its own kind; our file is a note of where.
 [ -e "$path" ] || fail "$path is not there"
+[ ! -L "$path" ] || path=$(readlink -f -- "$path")
 path=$(cd -P -- "$(dirname -- "$path")" && pwd -P)/$(basename -- "$path")
 backup_need() {
 	echo 0
