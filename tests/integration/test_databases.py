@@ -25,6 +25,7 @@ from tests.integration.databases import (
     cut_in_half,
     databases,
     flip_a_byte,
+    folder_of,
     forget_digest,
     restore,
     small_disk,
@@ -157,6 +158,7 @@ class TestPostgreSql:
         ran = restore(hand, shop, made.values["path"])
         assert ran.problem == "public.loans: 1001 rows saved, 1000 restored"
         assert ran.values["equal"] is False
+        no_room(hand, shop, manifest)
 
     def test_a_dump_that_leads_elsewhere_is_refused(self, hand: Hand, shop: dict[str, Any], copies: Path) -> None:
         made = backup(hand, shop, copies, format="plain")
@@ -240,6 +242,16 @@ class TestPostgreSql:
             holder.stdin.close()
         assert "lock timeout" in ran.problem
         assert "VACUUM (ANALYZE) public.busy" in ran.problem
+
+
+def no_room(hand: Hand, where: dict[str, Any], manifest: Path) -> None:
+    """A scratch database that would fill the disk of the server is not begun."""
+    large = re.sub(r'"source_bytes": \d+', f'"source_bytes": {10**15}', manifest.read_text())
+    assert str(10**15) in large
+    manifest.write_text(large)
+    ran = restore(hand, where, str(manifest).removesuffix(".json"))
+    assert f"expected at least {10**15} bytes free in {where['host'].removesuffix('/s')}/data" in ran.problem
+    assert "nothing was restored" in ran.problem
 
 
 @pytest.mark.parametrize("engine", ["postgresql", "mariadb"])
@@ -332,6 +344,7 @@ class TestMariaDb:
         proof = restore(hand, store, made.values["path"])
         assert proof.verdict.ok, proof.problem
         assert proof.values["equal"] is True
+        no_room(hand, store, Path(made.values["manifest"]))
         assert databases(hand, store) == before
 
     def test_a_routine_that_may_not_be_seen_is_no_silent_loss(
@@ -527,6 +540,28 @@ class TestFiles:
         ran = restore(hand, where, made.values["path"])
         assert not ran.verdict.ok
         assert len(list(copies.iterdir())) == 3
+
+    def test_what_a_link_leads_to_is_saved_and_holes_stay_holes(
+        self, hand: Hand, tmp_path: Path, copies: Path
+    ) -> None:
+        (source := tmp_path / "release 2").mkdir()
+        with (source / "disk").open("wb") as disk:
+            disk.truncate(1 << 30)
+        (link := tmp_path / "current").symlink_to(source)
+        made = backup(hand, {"engine": "files", "path": str(link)}, copies, format="tar")
+        assert made.values["tables"] == {"entries": 2}
+        assert made.values["bytes"] < 100_000
+        with small_disk(tmp_path / "scratch", "8m") as scratch:
+            proof = restore(hand, {"engine": "files"}, made.values["path"], scratch=str(scratch))
+        assert proof.verdict.ok, proof.problem
+
+    def test_who_is_not_root_proves_all_but_the_owners(self, space: Path) -> None:
+        folder = folder_of(space, "not-root", "postgres")
+        user = Hand(root=folder, user="postgres" if ROOT else None)
+        made = backup(user, {"engine": "files", "path": "/etc/apt"}, folder / "b")
+        proof = restore(user, {"engine": "files"}, made.values["path"])
+        assert proof.verdict.ok, proof.problem
+        assert proof.values["checked"] == "every file equals the archive, but for owners, which only root can give"
 
     def test_a_copy_may_not_lie_in_its_own_source(self, hand: Hand, tmp_path: Path) -> None:
         (tmp_path / "source").mkdir()

@@ -132,6 +132,49 @@ class TestPostgreSql:
         assert "views: 1 saved, 0 restored" in ran.problem
         assert not path.with_name(path.name + ".proven").exists()
 
+    @pytest.mark.parametrize(("encoding", "form"), [("LATIN1", "plain"), ("SQL_ASCII", "custom")])
+    def test_a_database_that_is_not_as_others_are(
+        self, hand: Hand, pg: dict[str, Any], copies: Path, encoding: str, form: str
+    ) -> None:
+        main, where = {**pg, "database": "postgres"}, {**pg, "database": encoding}
+        ask(hand, main, f'create database "{encoding}" template template0 encoding {encoding!r}', change=True)
+        before = databases(hand, main)
+        for change in (
+            "create schema app; create table app.names (name text, place regclass)",
+            "insert into app.names values (convert_from('\\x4772fcdf65', 'LATIN1'), 'app.names')"
+            if encoding == "LATIN1"
+            else "insert into app.names values (e'Gr\\xfc\\xdfe', 'app.names'), ('b', null), ('b', null)",
+            "alter database \"" + encoding + "\" set search_path = app",
+            "create table parts (a int, b int) partition by range (a)",
+            "create table one partition of parts for values from (0) to (9); create index waits on only parts (b)",
+            "create subscription follows connection 'host=nowhere' publication p with (connect = false)",
+        ):
+            ask(hand, where, change, change=True)
+        if encoding == "SQL_ASCII":
+            # What an interrupted REINDEX CONCURRENTLY leaves is in no dump.
+            failed = hand.do("sql", {**where, "query": "create unique index concurrently on names (name)", "change": True})
+            assert "could not create unique index" in failed.problem
+        made = backup(hand, where, copies, format=form)
+        assert made.verdict.ok, made.problem
+        path = Path(made.values["path"])
+        if form == "plain":
+            # A monitor that is in every database, the scratch one too, and stays.
+            monitor = "psql -X -q -d $SCRATCH -c 'select pg_sleep(60)' >/dev/null 2>&1 &"
+            seen = "from pg_stat_activity where datname = current_database() and query = 'select pg_sleep(60)'"
+            wait = f"while not exists (select {seen}) loop perform pg_sleep(0.01), pg_stat_clear_snapshot(); end loop"
+            head = f"\\setenv SCRATCH :DBNAME\n\\! {monitor}\ndo $$ begin {wait}; end $$;\n"
+            path.write_bytes(head.encode() + path.read_bytes())
+            forget_digest(str(path))
+        proof = restore(hand, pg, path)
+        assert proof.verdict.ok, proof.problem
+        assert proof.values["equal"] is True
+        assert proof.values["objects"]["indexes"] == 1
+        assert proof.values["tables"] == {"app.names": 1 if encoding == "LATIN1" else 3, "app.one": 0}
+        assert databases(hand, main) == before
+        drop = "alter subscription follows disable; alter subscription follows set (slot_name = none)"
+        ask(hand, where, f"{drop}; drop subscription follows", change=True)
+        ask(hand, main, f'drop database "{encoding}"', change=True)
+
     def test_a_cluster_is_copied_checked_started_and_asked(self, owner: Hand, shop: dict[str, Any]) -> None:
         copies = owner.root / "b k's $x"
         (place := owner.root / "apart").mkdir()

@@ -59,6 +59,7 @@ consistent=true
 counted=
 point='{}'
 objects='{}'
+traits=
 : >"$work/tables"
 backup_dump
 if [ -d "$raw" ]; then
@@ -87,6 +88,7 @@ seconds=$(since "$began")
 	[ -z "$globals_digest" ] || printf '  "globals_sha256": "%s",\n' "$globals_digest"
 	printf '  "bytes": %s,\n' "$bytes"
 	printf '  "plain_bytes": %s,\n' "$plain"
+	printf '  "source_bytes": %s,\n' "$((need / times))"
 	printf '  "encryption": "%s",\n' "$encrypt"
 	printf '  "started": "%s",\n' "$started"
 	printf '  "finished": "%s",\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
@@ -98,6 +100,7 @@ seconds=$(since "$began")
 	printf '  "checksums": "%s",\n' "$checksum"
 	printf '  "point": %s,\n' "$point"
 	printf '  "objects": %s,\n' "$objects"
+	[ -z "$traits" ] || printf '%s\n' "$traits"
 	echo '  "tables": ['
 	sed -e 's/^/    /' -e '$!s/$/,/' "$work/tables"
 	echo '  ]'

@@ -22,11 +22,22 @@ dump_globals() {
 		fail "the globals for $shown have no end: they are not whole"
 }
 
+# What a database is made with and a dump does not tell, as lines of the manifest.
+database_traits() {
+	ask <<'RAWAT_SQL'
+select format(E'  "encoding": "%s",\n  "collate": "%s",\n  "ctype": "%s",\n  "provider": "%s",\n  "locale": "%s",',
+              pg_encoding_to_char(d.encoding), d.datcollate, d.datctype, coalesce(j ->> 'datlocprovider', 'c'),
+              coalesce(j ->> 'datlocale', j ->> 'daticulocale', 'none'))
+  from pg_database d, to_jsonb(d) j where datname = current_database();
+RAWAT_SQL
+}
+
 # A session that holds a snapshot open: the dump, the counts and the checksums see the very same rows.
 backup_dump() {
 	has pg_dump || fail "pg_dump is not on this host"
 	globals_ready
 	made_by=$(pg_dump --version)
+	traits=$(database_traits) || fail "PostgreSQL gives no answer"
 	trap '' PIPE
 	mkfifo "$pipes/questions" "$pipes/answers" || fail "cannot make a pipe in $pipes"
 	ask <"$pipes/questions" >"$pipes/answers" 2>"$work/said" &
@@ -45,6 +56,8 @@ backup_dump() {
 	dump_globals
 	set -- --format="$format" --snapshot="$snapshot" --file="$raw" --dbname="$(conninfo)"
 	[ "$format" != directory ] || set -- --jobs="$jobs" "$@"
+	# Bytes of no known encoding must not be read as UTF-8.
+	case $traits in *'"encoding": "SQL_ASCII"'*) set -- --encoding=SQL_ASCII "$@" ;; esac
 	pg_dump -w "$@" || fail "pg_dump ended with $?: $shown was not saved"
 	if [ "$count" = yes ]; then
 		{

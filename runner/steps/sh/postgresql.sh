@@ -28,7 +28,7 @@ count_rows() {
 	content=
 	if [ "$checksum" = yes ]; then
 		echo "set datestyle = 'ISO'; set intervalstyle = 'postgres'; set timezone = 'UTC'; set extra_float_digits = 3;"
-		echo "set bytea_output = 'hex'; set lc_monetary = 'C'; set xmlbinary = 'base64'; set quote_all_identifiers = off;"
+		echo "set search_path = pg_catalog; set bytea_output = 'hex'; set lc_monetary = 'C'; set xmlbinary = 'base64'; set quote_all_identifiers = off;"
 		content=", coalesce(sum((''x'' || substr(md5((r.*)::text), 1, 16))::bit(64)::bigint), 0)::text"
 	fi
 	cat <<RAWAT_SQL
@@ -42,13 +42,15 @@ select format('select json_build_array(%L, count(*)$content) from only %I.%I r',
 RAWAT_SQL
 }
 
-# SQL for one line of JSON: how many there are of what is no table. What belongs to an extension is not counted.
+# SQL for one line of JSON: how many there are of what is no table. What belongs to an extension is not counted, nor what no
+# dump has: an index that is not valid (an interrupted REINDEX CONCURRENTLY leaves such).
 count_objects() {
 	cat <<'RAWAT_SQL'
 with own as (select oid from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema'),
 gone as (select classid, objid from pg_depend where deptype = 'e')
 select json_build_object(
   'indexes', (select count(*) from pg_class c where relkind in ('i', 'I') and relnamespace in (select oid from own)
+               and (relkind = 'I' or exists (select from pg_index x where x.indexrelid = c.oid and indisvalid and indisready))
                and not exists (select from pg_index x join gone on classid = 'pg_class'::regclass and objid = x.indrelid where x.indexrelid = c.oid)),
   'views', (select count(*) from pg_class c where relkind in ('v', 'm') and relnamespace in (select oid from own)
              and ('pg_class'::regclass::oid, c.oid) not in (select classid, objid from gone)),

@@ -1,14 +1,39 @@
 made=no
 restore_drop() {
-	[ "$made" = no ] || echo "drop database if exists \"$scratch\";" | ask "$maintenance"
+	[ "$made" = no ] || drop_scratch "$scratch"
 }
 
-# Scratch databases that a killed attempt of this user on this host left behind; one that is in use cannot be dropped.
+# Whoever looks in (a monitor that asks every database) does not keep it; nor does a subscription, which is taken from its
+# slot first: the slot is on the publisher, and the source's.
+drop_scratch() {
+	force=
+	[ "$(echo 'show server_version_num;' | ask "$maintenance")" -lt 130000 ] || force='with (force)'
+	subscribed=$(echo "select count(*) from pg_subscription s join pg_database d on d.oid = subdbid where datname = '$1';" | ask "$maintenance" 2>/dev/null) || subscribed=0
+	[ "$subscribed" = 0 ] || ask "$1" <<-'RAWAT_SQL' || :
+		select format('alter subscription %I disable', subname), format('alter subscription %I set (slot_name = none)', subname), format('drop subscription %I', subname)
+		  from pg_subscription join pg_database d on d.oid = subdbid where datname = current_database()
+		\gexec
+	RAWAT_SQL
+	echo "drop database if exists \"$1\" $force;" | ask "$maintenance"
+}
+
+# The words with which a database like the source is made: another encoding or order of texts is another database.
+like_the_source() {
+	encoding=$(noted encoding) collate=$(noted collate) ctype=$(noted ctype) provider=$(noted provider) locale=$(noted locale)
+	case $encoding,$collate,$ctype,$provider,$locale in ,* | *[!A-Za-z0-9_.@=,\;-]*) return 0 ;; esac
+	printf "encoding '%s' lc_collate '%s' lc_ctype '%s'" "$encoding" "$collate" "$ctype"
+	case $provider in
+	i) printf " locale_provider icu icu_locale '%s'" "$locale" ;;
+	b) printf " locale_provider builtin builtin_locale '%s'" "$locale" ;;
+	esac
+}
+
+# Scratch databases that a killed attempt of this user on this host left behind.
 sweep_databases() {
 	echo "select datname from pg_database where datname ~ '^rawat_scratch_[0-9a-f]+_' order by 1;" | ask "$maintenance" >"$pipes/scratches" || return 0
 	while IFS= read -r old; do
 		left_behind "${old#rawat_scratch_}" || continue
-		! echo "drop database if exists \"$old\";" | ask "$maintenance" || say swept "$old"
+		! drop_scratch "$old" || say swept "$old"
 	done <"$pipes/scratches"
 }
 
@@ -22,8 +47,10 @@ restore_into() {
 	fi
 	[ "$kind" != plain ] || ! grep -Eq '^\\(c|connect)( |$)' -- "$plain" ||
 		fail "$artefact leads to a database of its own (\\connect): it cannot be tried in a scratch one"
+	case ${PGHOST-} in "" | /*) scratch_room "$(echo 'show data_directory;' | ask "$maintenance" 2>/dev/null)" ;; esac
 	made=yes
-	echo "create database \"$scratch\" template template0;" | ask "$maintenance" || { made=no && fail "cannot make the scratch database $scratch"; }
+	like=$(like_the_source)
+	echo "create database \"$scratch\" template template0 $like;" | ask "$maintenance" || { made=no && fail "cannot make the scratch database $scratch${like:+ $like}"; }
 	if [ "$kind" != plain ]; then
 		pg_restore -w --exit-on-error --no-owner --no-privileges --no-publications --no-subscriptions --jobs="$jobs" \
 			--dbname="$(conninfo "$scratch")" -- "$plain" || fail "pg_restore ended with $?: $artefact cannot be restored"
@@ -34,7 +61,8 @@ restore_into() {
 }
 
 restore_check() {
-	echo "select count(*) from pg_index where not indisvalid;" | ask "$scratch" >"$pipes/invalid"
+	# One of a partitioned table (CREATE INDEX ON ONLY) may wait for those of its partitions.
+	echo "select count(*) from pg_index join pg_class on oid = indexrelid where not indisvalid and relkind = 'i';" | ask "$scratch" >"$pipes/invalid"
 	[ "$(cat "$pipes/invalid")" = 0 ] || fail "$(cat "$pipes/invalid") indexes of the restored copy are not valid"
 	checked="every index is valid"
 	if [ "$amcheck" = yes ]; then

@@ -18,6 +18,15 @@ scratch_folder() {
 	scratch=$below/.rawat-scratch-$mark
 }
 
+# Whether a scratch database finds room in $1, where its server keeps the data, as far as that can be seen from here.
+scratch_room() {
+	need=$(noted source_bytes)
+	{ [ -n "$need" ] && [ -d "$1" ]; } || return 0
+	room=$(room_in "$1" 2>/dev/null)
+	[ "${room:-$need}" -ge "$need" ] ||
+		fail "expected at least $need bytes free in $1 for the scratch database, as many as the source has, found $room: nothing was restored"
+}
+
 restore_drop() {
 	scratch_remove
 }
