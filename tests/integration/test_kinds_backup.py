@@ -177,25 +177,24 @@ class TestPostgreSql:
 
     def test_a_cluster_is_copied_checked_started_and_asked(self, owner: Hand, shop: dict[str, Any]) -> None:
         copies = owner.root / "b k's $x"
-        (place := owner.root / "apart").mkdir()
+        (place := owner.root / "a=part 1").mkdir()
         if ROOT:
             shutil.chown(place, "postgres")
-        main = {**shop, "database": "postgres"}
-        ask(owner, main, f"create tablespace apart location '{place}'", change=True)
-        refused = backup(owner, forget(shop, "database"), copies, format="base")
-        ask(owner, main, "drop tablespace apart", change=True)
-        assert (
-            "tablespaces of its own (apart), which format: base cannot save: say format: pgbackrest" in refused.problem
-        )
-        assert names(copies) == []
+        ask(owner, shop, f"create tablespace apart location '{place}'", change=True)
+        ask(owner, shop, "create table elsewhere tablespace apart as select 1 as a", change=True)
         made = backup(owner, forget(shop, "database"), copies, format="base")
+        ask(owner, shop, "drop table elsewhere", change=True)
+        ask(owner, shop, "drop tablespace apart", change=True)
         assert made.verdict.ok, made.problem
+        assert str(place) in json.loads(Path(made.values["manifest"]).read_text())["tablespaces"].values()
         assert made.values["path"].endswith("/postgresql-base-" + made.values["path"].rpartition("-")[2])
         assert made.values["path"].endswith(".base.tar.gz")
         assert made.values["point"]["lsn"] > made.values["point"]["start_lsn"]
         proof = restore(owner, shop, made.values["path"], amcheck=True)
         assert proof.verdict.ok, proof.problem
         assert proof.values["tables"][f"{shop['database']}: public.loans"] == 1000
+        assert proof.values["tables"][f"{shop['database']}: public.elsewhere"] == 1
+        assert names(place) == [], "scratch, never where the source has it"
         assert "pg_verifybackup: every file" in proof.values["checked"]
         assert "pg_amcheck found nothing" in proof.values["checked"]
         assert proof.values["equal"] is None
