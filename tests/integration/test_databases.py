@@ -478,6 +478,35 @@ class TestSqlite:
         assert Path(made.values["path"]).read_bytes() == before
         assert {path.suffix for path in copies.iterdir()} == {".db", ".json", ".proven"}
 
+    @pytest.mark.parametrize("mode", ["wal", "delete"])
+    def test_somebody_who_writes_all_the_time_does_not_keep_it_from_its_end(
+        self, hand: Hand, credit: dict[str, Any], copies: Path, mode: str
+    ) -> None:
+        wide = ", ".join(f"c{number}" for number in range(700))
+        with closing(sqlite3.connect(credit["database"])) as base:
+            base.execute(f"pragma journal_mode = {mode}")
+            base.executescript(f"create table wide ({wide}); insert into wide (c1, c2) values (1, ','); create table log (a)")
+            base.executescript("create table fat (a); insert into fat select zeroblob(20000) from pragma_table_info('wide')")
+        done = threading.Event()
+        late = time.monotonic() + 20
+
+        def write() -> None:
+            with closing(sqlite3.connect(credit["database"], timeout=30, isolation_level=None)) as base:
+                base.execute("pragma synchronous = off")
+                while not done.wait(0.001) and time.monotonic() < late:
+                    base.execute("insert into log values (1)")
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        made = backup(hand, credit, copies)
+        in_time = time.monotonic() < late
+        done.set()
+        writer.join()
+        assert in_time
+        assert made.verdict.ok, made.problem
+        assert made.values["tables"]["wide"] == 1
+        assert restore(hand, credit, made.values["path"]).values["equal"] is True
+
     @pytest.mark.parametrize("harm", [cut_in_half, flip_a_byte])
     def test_a_damaged_copy_is_found_and_scratch_goes(
         self, lite: Hand, credit: dict[str, Any], copies: Path, harm: Any

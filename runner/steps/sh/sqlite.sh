@@ -9,7 +9,7 @@ else
 	fail "neither sqlite3 (3.33 or newer) nor python3 with its sqlite3 module is on this host"
 fi
 
-# The same few things that the shell does, for hosts without it: list | json | copy, read | write, file, target.
+# The same few things that the shell does, for hosts without it: list | commas | json | copy, read | write, file, target.
 lite_python='
 import json, sqlite3, sys
 
@@ -40,30 +40,34 @@ try:
                 print(json.dumps([dict(zip(names, row)) for row in rows]))
         else:
             for row in rows:
-                print("|".join("" if v is None else str(v) for v in row))
+                print(("," if how == "commas" else "|").join("" if v is None else str(v) for v in row))
     if text.strip("; \n"):
         base.execute(text)
 except sqlite3.Error as error:
     sys.exit("Error: %s" % error)
 '
 
-# SQL from stdin. The file is asked as `list` (fields joined by a bar) or `json`, to `read` or to `write`.
+# SQL from stdin. The file is asked as `list` (fields joined by a bar), `commas` or `json`, to `read` or to `write`.
 lite() {
 	if [ "$tool" = python3 ]; then
 		python3 -c "$lite_python" "$1" "$2" "$3"
-	elif [ "$2" = read ] && [ ! -e "$3-wal" ]; then
-		sqlite3 -batch -bail -init /dev/null -readonly -noheader "-$1" -cmd '.timeout 15000' "$3"
 	else
-		sqlite3 -batch -bail -init /dev/null -noheader "-$1" -cmd '.timeout 15000' "$3"
+		mode=-$1
+		[ "$1" != commas ] || mode="-list -separator ,"
+		[ "$2" != read ] || [ -e "$3-wal" ] || mode="$mode -readonly"
+		# Words, each of them.
+		# shellcheck disable=SC2086
+		sqlite3 -batch -bail -init /dev/null -noheader $mode -cmd '.timeout 15000' "$3"
 	fi
 }
 
-# A copy of one moment, by SQLite itself. It is written into its own folder under a plain name: no quoting is needed.
+# A copy of one moment, by SQLite itself, which begins anew whenever somebody writes: not while it is being read. (With WAL
+# that keeps nobody from writing, without it they wait.) It is written into its own folder under a plain name: no quoting is needed.
 lite_copy() {
 	if [ "$tool" = python3 ]; then
 		python3 -c "$lite_python" copy read "$1" "$2"
 	else
-		(cd -- "$(dirname -- "$2")" && sqlite3 -batch -bail -init /dev/null -cmd '.timeout 60000' "$1" '.backup main copy.part') &&
+		(cd -- "$(dirname -- "$2")" && sqlite3 -batch -bail -init /dev/null -cmd '.timeout 60000' "$1" begin 'select count(*) from sqlite_master' '.backup main copy.part' >/dev/null) &&
 			mv -- "$(dirname -- "$2")/copy.part" "$2"
 	fi
 }
@@ -78,15 +82,15 @@ RAWAT_SQL
 	[ "$checksum" = yes ] || { cat "$pipes/rows"; return 0; }
 	line=$(od -An -N8 -tx1 /dev/urandom | tr -d ' \n')
 	lite list write "$1" <<RAWAT_SQL >"$pipes/sql" || return 1
-select 'select ''$line''; select ' || (select group_concat('quote("' || replace(c.name, '"', '""') || '")', '||'',''||') from pragma_table_xinfo(t.name) c
+select 'select ''$line''; select ' || (select group_concat('quote("' || replace(c.name, '"', '""') || '")') from pragma_table_xinfo(t.name) c
   where c.hidden <> 1) || ' from "' || replace(name, '"', '""') || '";'
   from sqlite_master t
  where type = 'table' and name not like 'sqlite\_%' escape '\' and sql not like 'create virtual%' order by name;
 RAWAT_SQL
-	lite list write "$1" <"$pipes/sql" >"$pipes/content" || return 1
+	: >"$pipes/broken"
 	summer=sha256sum
 	has sha256sum || summer="openssl dgst -sha256 -r"
-	awk -v mark="$line" -v digest="$summer" -v sums="$pipes/sums" '
+	{ lite commas write "$1" <"$pipes/sql" || echo broken >"$pipes/broken"; } | awk -v mark="$line" -v digest="$summer" -v sums="$pipes/sums" '
 	FNR == NR { counts[FNR] = $0; n = FNR; next }
 	$0 == mark { shut(); at++; next }
 	{ if (!open) { open = 1; taker = digest " >\"" sums "\"" } print | taker }
@@ -100,6 +104,7 @@ RAWAT_SQL
 	END {
 		shut()
 		for (i = 1; i <= n; i++) { sub(/\]$/, "", counts[i]); print counts[i] ", \"" substr(sum[i], 1, 64) "\"]" }
-	}' "$pipes/rows" "$pipes/content"
-	rm -f -- "$pipes/content" "$pipes/sql" "$pipes/rows"
+	}' "$pipes/rows" - || return 1
+	rm -f -- "$pipes/sql" "$pipes/rows"
+	[ ! -s "$pipes/broken" ]
 }
