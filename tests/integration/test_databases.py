@@ -485,8 +485,12 @@ class TestSqlite:
         wide = ", ".join(f"c{number}" for number in range(700))
         with closing(sqlite3.connect(credit["database"])) as base:
             base.execute(f"pragma journal_mode = {mode}")
-            base.executescript(f"create table wide ({wide}); insert into wide (c1, c2) values (1, ','); create table log (a)")
-            base.executescript("create table fat (a); insert into fat select zeroblob(20000) from pragma_table_info('wide')")
+            base.executescript(
+                f"create table wide ({wide}); insert into wide (c1, c2) values (1, ','); create table log (a)"
+            )
+            base.executescript(
+                "create table fat (a); insert into fat select zeroblob(20000) from pragma_table_info('wide')"
+            )
         done = threading.Event()
         late = time.monotonic() + 20
 
@@ -570,9 +574,7 @@ class TestFiles:
         assert not ran.verdict.ok
         assert len(list(copies.iterdir())) == 3
 
-    def test_what_a_link_leads_to_is_saved_and_holes_stay_holes(
-        self, hand: Hand, tmp_path: Path, copies: Path
-    ) -> None:
+    def test_what_a_link_leads_to_is_saved_and_holes_stay_holes(self, hand: Hand, tmp_path: Path, copies: Path) -> None:
         (source := tmp_path / "release 2").mkdir()
         with (source / "disk").open("wb") as disk:
             disk.truncate(1 << 30)

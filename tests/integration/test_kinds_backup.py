@@ -144,7 +144,7 @@ class TestPostgreSql:
             "insert into app.names values (convert_from('\\x4772fcdf65', 'LATIN1'), 'app.names')"
             if encoding == "LATIN1"
             else "insert into app.names values (e'Gr\\xfc\\xdfe', 'app.names'), ('b', null), ('b', null)",
-            "alter database \"" + encoding + "\" set search_path = app",
+            'alter database "' + encoding + '" set search_path = app',
             "create table parts (a int, b int) partition by range (a)",
             "create table one partition of parts for values from (0) to (9); create index waits on only parts (b)",
             "create subscription follows connection 'host=nowhere' publication p with (connect = false)",
@@ -152,7 +152,9 @@ class TestPostgreSql:
             ask(hand, where, change, change=True)
         if encoding == "SQL_ASCII":
             # What an interrupted REINDEX CONCURRENTLY leaves is in no dump.
-            failed = hand.do("sql", {**where, "query": "create unique index concurrently on names (name)", "change": True})
+            failed = hand.do(
+                "sql", {**where, "query": "create unique index concurrently on names (name)", "change": True}
+            )
             assert "could not create unique index" in failed.problem
         made = backup(hand, where, copies, format=form)
         assert made.verdict.ok, made.problem
@@ -299,7 +301,7 @@ class TestMariaDb:
             "create table loans (id int); insert into loans values (1)",
             "create user gone@localhost; create definer=gone@localhost view v as select * from loans",
             "drop user gone@localhost",
-            "create event ev on schedule every 1 day comment ' ON COMPLETION PRESERVE ENABLE ' do delete from older.loans",
+            "create event ev on schedule every 1 day comment ' PRESERVE ENABLE ' do delete from older.loans",
             "create event past on schedule at now() + interval 1 day do delete from older.loans",
         ):
             words = ["mariadb", "--no-defaults", "-c", "-u", "root", f"--socket={store['host']}", "older"]
@@ -446,7 +448,9 @@ class TestPlaces:
             file.write_text("of another host")
         params = {**credit, "to": str(copies), "second": {"path": str(second)}, "keep": 1}
         head, rest = kind_of("backup").act(hand.wish(params), None).text.split("until name=")
-        clock = 'date() { case $2 in *dT*) echo "20300101T00000${moment}Z" ;; *) command date "$@" ;; esac; }; moment=1\n'
+        clock = (
+            'date() { case $2 in *dT*) echo "20300101T00000${moment}Z" ;; *) command date "$@" ;; esac; }; moment=1\n'
+        )
         clock += "sleep() { moment=$((moment + 1)); }\n"
         ran = hand.run(Script(text=f"{head}{clock}until name={rest}"))
         assert ran.exit.ok, ran.stderr
