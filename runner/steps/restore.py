@@ -34,7 +34,11 @@ class RestoreTest(HostKind):
         "removed whatever happens; what a killed attempt left behind is removed by the next one; the source is "
         "never touched. It may run on another host to which copy and manifest were brought, and the globals where "
         "there are any: a file of globals that the manifest knows of must be there, be the one that was saved and be "
-        "whole to its last line. It is not restored: roles belong to the whole server.\n\n"
+        "whole to its last line. It is not restored: roles belong to the whole server. On another server, roles that "
+        "policies and user mappings name must be there, and for `plain` also owners and those with grants.\n\n"
+        "The scratch database has the encoding and locale of the source. Where its server is on the same host, there "
+        "must be as much room for it as the source takes. Events of MariaDB are restored disabled, and nothing of "
+        "scratch is written to its binary log where the user may leave it out (`binlog admin`, or super).\n\n"
         "A copy of a whole server is checked file by file (pg_verifybackup), started on a socket of its own with "
         "archiving off, and asked. What was proven is marked by a file `...proven` beside the copy, so that no "
         "retention removes the last proven one. Values: `tables` (rows restored), `rows`, `equal` (null where "
@@ -58,7 +62,9 @@ class RestoreTest(HostKind):
             "amcheck": part.flag(
                 "PostgreSQL only: also run `pg_amcheck` on the restored copy, where it is installed.", False
             ),
-            "identity": part.host_path("Encrypted copies: a file on the host with the private key (age or gpg)."),
+            "identity": part.host_path(
+                "Encrypted copies: a file on the host with the private key (age or gpg).", type=["string", "null"]
+            ),
             "key": {
                 "type": ["string", "null"],
                 "description": "Encrypted copies: the private key itself; a secret. age gets it through a pipe.",
@@ -90,7 +96,7 @@ class RestoreTest(HostKind):
             **paths,
             "artefact": params["artefact"],
             "below": params.get("scratch", ""),
-            "identity": params.get("identity", ""),
+            "identity": params.get("identity") or "",
         }
         env = {**what.env(params), **environment({"RAWAT_KEY": params.get("key")})}
         return Script(text=script(texts, plain, paths), env=env)

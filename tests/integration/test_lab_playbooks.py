@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from runner.playbook.shipped import shipped_playbooks
 from tests.bed.host import HostSpec
@@ -42,6 +43,22 @@ def seeded(lab3: Lab) -> Iterator[Lab]:
 @pytest.fixture
 def project(tmp_path: Path, seeded: Lab) -> LabProject:
     return LabProject(tmp_path / "project", seeded, VARIABLES)
+
+
+def test_every_step_that_asks_the_server_asks_it_at_its_port() -> None:
+    asked = 0
+
+    def look(part: Any) -> None:
+        nonlocal asked
+        if isinstance(part, Mapping) and part.get("host") == "{{ server }}":
+            asked += 1
+            assert part.get("port") == "{{ port }}", part
+        for each in part.values() if isinstance(part, Mapping) else part if isinstance(part, list) else ():
+            look(each)
+
+    for path in Path(__file__).parents[2].glob("playbooks/*.yml"):
+        look(yaml.safe_load(path.read_text()))
+    assert asked > 40
 
 
 def test_backup_dumps_restores_into_scratch_and_compares(project: LabProject, seeded: Lab) -> None:
@@ -128,19 +145,23 @@ def test_verification_finds_what_is_well_and_all_that_is_not(project: LabProject
         "unit bad.service: expected not failed, found failed; "
         "port 8080/tcp on 0.0.0.0: expected listening, found closed"
     )
+    for name, engine, database in (("pg", "postgresql", "shopintar"), ("maria", "mariadb", "other")):
+        source = f'  "source": {{"host": "{name}", "engine": "{engine}", "database": "{database}"}},'
+        seeded.host(name).exec(f"mkdir -p /var/tmp/copies; echo '{source}' >/var/tmp/copies/a.json")
     seeded.host("pg").exec(["systemctl", "stop", "postgresql"])
     try:
-        said = project.rawat(
-            "run", PLAYBOOKS["verification"], "--hosts", "pg:maria", "-e", "services=[ssh, nope]", "-e", "ports=[1]"
-        )
+        words = ("-e", "services=[ssh, nope]", "-e", "ports=[1]", "-e", "backup_folder=/var/tmp/copies")
+        said = project.rawat("run", PLAYBOOKS["verification"], "--hosts", "pg:maria", *words)
     finally:
         seeded.host("pg").exec(["systemctl", "start", "postgresql"])
     assert said.code == 1, said.all
     record = project.record()
     failed = {step["id"] for step in record["hosts"]["pg"]["steps"] if step["outcome"] == "failed"}
     assert {"answers", "well", "steady"} <= failed
+    assert "backup-age" not in failed
     failed = {step["id"] for step in record["hosts"]["maria"]["steps"] if step["outcome"] == "failed"}
-    assert failed == {"well"}
+    assert failed == {"well", "backup-age"}
+    assert 'no copy of "shopintar" in /var/tmp/copies' in step_of(record, "maria", "backup-age")["problem"]
     problem = step_of(record, "maria", "well")["problem"]
     assert problem.startswith("2 failed: there is no service nope on this host")
     assert "; expected 127.0.0.1:1 open, found closed after " in problem
