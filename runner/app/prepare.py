@@ -5,10 +5,11 @@ from __future__ import annotations
 from runner.app.request import Context, Selection
 from runner.app.wiring import KINDS, parse_variables
 from runner.engine.plan import Choice, Plan, make_plan
+from runner.errors import InvalidInput
 from runner.frozen import frozen
 from runner.inventory.load import Inventory
 from runner.inventory.load import load as load_inventory
-from runner.model import Playbook
+from runner.model import PHASES, Playbook
 from runner.playbook.load import load as load_playbook
 from runner.settings import Settings
 from runner.settings import load as load_settings
@@ -53,4 +54,10 @@ def prepare(selection: Selection, context: Context) -> Prepared:
         skip=selection.skip,
     )
     plan = make_plan(playbook, chosen.hosts, choice, left_out=chosen.left_out, limits=chosen.limits)
+    steps = [step.id for step in playbook.walk() if step.kind != "group" and step.phase in PHASES]
+    if all(step in plan.skip for step in steps):
+        raise InvalidInput(
+            f"no step of {playbook.name} is left to run: {', '.join(sorted(set(plan.skip.values())))}",
+            hint=f"its steps: {', '.join(steps)}",
+        )
     return Prepared(settings=settings, playbook=playbook, inventory=inventory, plan=plan, selection=selection)

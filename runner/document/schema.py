@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from runner.document.forms import WORDS
 from runner.document.quick import certainly_valid
 from runner.document.source import At, Document, likely
 from runner.errors import Problem
@@ -14,6 +15,9 @@ from runner.redact import Secret
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
+
+SHOWN = 14
+"""So many of the words that are known are told where none is likely."""
 
 Excuse = Callable[[Any], bool]
 """Says of a value that it stands for another one that is not known yet: a template."""
@@ -52,6 +56,18 @@ def check_value(value: Any, schema: Mapping[str, Any]) -> list[str]:
             at = ".".join(str(part) for part in leaf.absolute_path)
             found += [f"{at}: {message}" if at else message for _, _, message in _messages(leaf)]
     return list(dict.fromkeys(found))
+
+
+def schema_problem(schema: Mapping[str, Any]) -> str:
+    """Why something that a person wrote is no JSON Schema, or an empty text."""
+    from jsonschema.exceptions import SchemaError
+
+    try:
+        validator().check_schema(schema)
+    except SchemaError as error:
+        at = ".".join(str(part) for part in error.absolute_path)
+        return f"{at}: {_shorten(error.message)}" if at else _shorten(error.message)
+    return ""
 
 
 def _problems(document: Document, error: ValidationError, excuse: Excuse) -> Iterator[Problem]:
@@ -109,24 +125,39 @@ def _messages(error: ValidationError) -> Iterator[tuple[At, bool, str]]:
         case "const":
             yield at, False, f"expected {_show(rule)}, found {_show(instance)}"
         case "pattern":
-            wanted = schema.get("description") or f"it must match {rule}"
+            wanted = WORDS.get(rule) or schema.get("description") or f"it must match {rule}"
             yield at, False, f"{_show(instance)} does not have the form that is wanted here: {wanted}"
         case "anyOf" | "oneOf":
-            yield at, False, f"{_show(instance)} is none of the forms that are allowed here"
+            yield at, False, _alternatives(error) or f"{_show(instance)} is none of the forms that are allowed here"
         case "minItems" | "minProperties":
             yield at, False, "this is empty"
         case _:
             yield at, False, _shorten(error.message)
 
 
-def _unknown(key: str, known: Iterable[str], at: At) -> str:
+def _alternatives(error: ValidationError) -> str:
+    """Where every alternative is of another type: all of these types; else an empty text."""
+    types: dict[Any, Any] = {}
+    for leaf in error.context or ():
+        types.setdefault(leaf.schema_path[0], None)
+        if _wrong_type(leaf, error):
+            rule: Any = leaf.validator_value
+            types[leaf.schema_path[0]] = [rule] if isinstance(rule, str) else rule
+    if not types or None in types.values():
+        return ""
+    names = dict.fromkeys(name for rule in types.values() for name in rule)
+    return f"expected {_types(list(names))}, found {_show(error.instance)}"
+
+
+def _unknown(key: str, known: Sequence[str], at: At) -> str:
     if not at:
         what = "key here"
     elif isinstance(at[-1], int):
         what = "checklist key" if "checklist" in at else "step key"
     else:
         what = f"key of '{at[-1]}'"
-    return f"'{key}' is not a {what}" + (likely(key, known) or f"; known are: {', '.join(list(known)[:12])}")
+    more = f" and {len(known) - SHOWN} more" if len(known) > SHOWN else ""
+    return f"'{key}' is not a {what}" + (likely(key, known) or f"; known are: {', '.join(known[:SHOWN])}{more}")
 
 
 def _types(value: Any) -> str:

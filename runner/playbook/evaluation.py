@@ -16,6 +16,7 @@ from typing import Any
 from jinja2 import StrictUndefined, TemplateError, Undefined, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from runner.document.source import likely
 from runner.playbook.quoting import HOLE, holes
 from runner.playbook.template import Raw, TemplateFailed, text_of
 from runner.redact import Secret
@@ -92,10 +93,10 @@ def missing(why: str) -> Any:
 def problems(value: str, *, shell: bool = False) -> list[str]:
     """What is wrong with a template before any value is known: bad syntax, and values inside quotes."""
     try:
-        _PLAIN.parse(value)
+        tree = _PLAIN.parse(value)
     except TemplateError as error:
         return [f"not a valid template: {error}"]
-    return _misplaced(value) if shell else []
+    return [*_unknown_words(tree), *(_misplaced(value) if shell else ())]
 
 
 def expression_problem(expression: str) -> str:
@@ -103,10 +104,12 @@ def expression_problem(expression: str) -> str:
     if "{{" in expression:
         return "this is an expression already: write it without {{ }}"
     try:
-        _expression(expression)
+        unknown = _unknown_words(_PLAIN.parse("{{ " + expression + " }}"))
+        if not unknown:
+            _expression(expression)
     except TemplateError as error:
         return f"not a valid expression: {error}"
-    return ""
+    return unknown[0] if unknown else ""
 
 
 @lru_cache(maxsize=4096)
@@ -114,9 +117,9 @@ def names_in(text: str, *, expression: bool = False) -> frozenset[str]:
     """The names a template (or a bare expression) asks for; empty where it cannot be parsed."""
     try:
         tree = _PLAIN.parse("{{ " + text + " }}" if expression else text)
+        return frozenset(meta.find_undeclared_variables(tree)) - {"range", "dict"}
     except TemplateError:
         return frozenset()
-    return frozenset(meta.find_undeclared_variables(tree)) - {"range", "dict"}
 
 
 def paths_in(text: str, *, expression: bool = False) -> frozenset[str]:
@@ -134,6 +137,16 @@ def raw_uses(text: str) -> int:
         return sum(1 for node in _PLAIN.parse(text).find_all(nodes.Filter) if node.name == "raw")
     except TemplateError:
         return 0
+
+
+def _unknown_words(tree: nodes.Template) -> list[str]:
+    """Filters and tests that there are not: Jinja2 itself would only say so when the template is used."""
+    found = []
+    for node in tree.find_all((nodes.Filter, nodes.Test)):
+        what, known = ("filter", _PLAIN.filters) if isinstance(node, nodes.Filter) else ("test", _PLAIN.tests)
+        if node.name not in known:
+            found.append(f"there is no {what} '{node.name}'{likely(node.name, known)}")
+    return found
 
 
 def _outermost(node: nodes.Node) -> Iterator[nodes.Node]:

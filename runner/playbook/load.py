@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from runner.document.schema import check, check_value
+from runner.document.schema import check
 from runner.document.source import At, Document, likely, read_file
 from runner.errors import InvalidInput, Problem
 from runner.model import FINALLY, PHASES, ChecklistItem, Playbook, Rollout, Share, SourceFile, Step, Variable
+from runner.playbook.declared import LIMITS, declaration_problems, is_declaration
 from runner.playbook.names import check_names
 from runner.playbook.schema import STEP_KEYS, playbook_schema, steps_schema
 from runner.playbook.steps import StepReader
@@ -153,19 +154,12 @@ class _Loader:
     def _variables(self, document: Document) -> tuple[Variable, ...]:
         found = []
         for name, value in (document.data.get("vars") or {}).items():
-            at = ("vars", name)
-            where = document.location(at)
-            if not (isinstance(value, dict) and {"default", "type", "required", "help", "enum"} & set(value)):
+            where = document.location(("vars", name))
+            if not is_declaration(value):
                 found.append(Variable(name=name, location=where, default=value))
                 continue
-            known = {"default", "type", "required", "help", "enum", "minimum", "maximum", "pattern", "items"}
-            for key in value.keys() - known:
-                message = f"'{key}' is not a key of a variable's declaration{likely(key, known)}"
-                self.problems.append(document.problem((*at, key), message, on_key=True))
-            schema = {key: value[key] for key in value if key in known - {"default", "required", "help"}}
-            if "default" in value:
-                for message in check_value(value["default"], schema):
-                    self.problems.append(document.problem((*at, "default"), f"the default of '{name}': {message}"))
+            self.problems += declaration_problems(document, name, value)
+            schema = {key: value[key] for key in value if key in LIMITS}
             required = bool(value.get("required", "default" not in value))
             found.append(
                 Variable(
@@ -183,6 +177,8 @@ class _Loader:
         """References between the parts: checklist to steps, steps to checklist."""
         found = []
         steps = {step.id for step in playbook.walk()}
+        if not steps and not self.problems:
+            found.append(document.problem(("phases",), "no phase has a step: nothing would be done", on_key=True))
         items = {item.id for item in playbook.checklist}
         seen: set[str] = set()
         for number, item in enumerate(playbook.checklist):

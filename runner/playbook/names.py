@@ -44,6 +44,7 @@ class _Names:
         self.kinds = kinds
         self.variables = {variable.name for variable in playbook.variables}
         self.secrets = set(playbook.secrets)
+        self.steps = {step.id for step in playbook.walk()}
         self.registered: set[str] = set()
         self.all_registered: set[str] = {step.register for step in playbook.walk() if step.register}
 
@@ -129,6 +130,8 @@ class _Names:
             return "'item' has a value only in a step with 'with'"
         if name == "result":
             return "'result' has a value only under 'until' and 'expect'"
+        if name in self.steps:
+            return f"'{name}' is a step; its result has a name where the step says so: register: {name}"
         return f"'{name}' is not declared" + (
             likely(name, self.variables | known | self.secrets | ALWAYS)
             or f"; where the inventory or -e gives it, declare it under vars: {name}: {{required: true}}"

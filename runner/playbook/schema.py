@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from runner.document.forms import ID, NAME, PART, TIME
 from runner.model import KINDS_OF_PLAYBOOK, PHASES, OnFailure
 
-ID = "^[a-z][a-z0-9_-]{0,63}$"
-NAME = "^[A-Za-z_][A-Za-z0-9_]{0,63}$"
 DURATION = {
     "type": ["string", "number"],
     "description": "A number of seconds, or a text such as 30s, 10m, 2h.",
-    "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*(ms|s|m|h|d)\s*$",
+    "pattern": TIME,
     "exclusiveMinimum": 0,
 }
 SHARE = {
     "description": "A number of hosts, or a share of all hosts such as 25%.",
     "type": ["integer", "string"],
     "minimum": 1,
-    "pattern": "^(100|[1-9][0-9]?)%$",
+    "pattern": PART,
 }
 _EXPRESSION = {"type": ["string", "boolean"], "minLength": 1}
 
@@ -97,21 +96,25 @@ STEP_KEYS: Mapping[str, Any] = {
     "steps": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/step"}, "description": "A group."},
     "include": {"type": "string", "description": "A file with a list of steps, under the project's root."},
 }
+_TYPES = ["string", "integer", "number", "boolean", "array", "object", "null"]
 DECLARATION: Mapping[str, Any] = {
     "type": "object",
     "additionalProperties": False,
     "properties": {
         "default": {},
-        "type": {"enum": ["string", "integer", "number", "boolean", "array", "object"]},
+        "type": {
+            "anyOf": [{"type": "string", "enum": _TYPES}, {"type": "array", "minItems": 1, "items": {"enum": _TYPES}}],
+        },
         "required": {"type": "boolean"},
         "help": {"type": "string"},
         "enum": {"type": "array", "minItems": 1},
         "minimum": {"type": "number"},
         "maximum": {"type": "number"},
-        "pattern": {"type": "string", "format": "regex"},
+        "pattern": {"type": "string"},
         "items": {"type": "object"},
     },
 }
+"""Of a variable; `pattern` and `items` are judged by `declaration_problems` too."""
 _CHECKLIST = {
     "type": "array",
     "items": {
