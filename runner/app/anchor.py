@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from runner.app.prepare import settings_of
 from runner.app.request import Context
 from runner.app.wiring import records_of
+from runner.document.paths import expanded
 from runner.engine.bus import moment
 from runner.engine.clock import SystemClock
 from runner.errors import InvalidInput
@@ -33,7 +33,7 @@ def anchor(context: Context, places: tuple[str, ...], *, push: bool = False) -> 
             anchors.note(records, "rfc3161", place, head, stamp=stamp)
             yield f"{place}: {head.lines} lines up to {head.head}, stamped"
             continue
-        path = (context.folder / Path(place).expanduser()).resolve()
+        path = (context.folder / expanded(place)).resolve()
         if path.is_relative_to(records.resolve()):
             raise InvalidInput(f"{path} is inside the records: whoever can change these can change it too")
         if path.is_dir():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from runner.document.paths import expanded
 from runner.errors import InvalidInput, Problem
 from runner.redact import Secret
 
@@ -24,7 +25,7 @@ def find_secrets(names: Iterable[str], environment: Mapping[str, str], ask: Ask 
         if variable in environment:
             found[name] = Secret(name, environment[variable])
         elif f"{variable}_FILE" in environment:
-            found[name] = Secret(name, _from_file(Path(environment[f"{variable}_FILE"]).expanduser()))
+            found[name] = Secret(name, _from_file(expanded(environment[f"{variable}_FILE"])))
         elif ask is not None:
             found[name] = Secret(name, ask(f"Secret {name}: "))
         else:
@@ -62,5 +63,5 @@ def find_sudo_password(environment: Mapping[str, str], ask: Ask | None) -> Secre
     if "RAWAT_SUDO_PASSWORD" in environment:
         return Secret(name, environment["RAWAT_SUDO_PASSWORD"])
     if "RAWAT_SUDO_PASSWORD_FILE" in environment:
-        return Secret(name, _from_file(Path(environment["RAWAT_SUDO_PASSWORD_FILE"]).expanduser()))
+        return Secret(name, _from_file(expanded(environment["RAWAT_SUDO_PASSWORD_FILE"])))
     return Secret(name, ask("Password for sudo: ")) if ask is not None else None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from runner.app import identity
 from runner.app.prepare import settings_of
 from runner.app.request import Context
+from runner.document.paths import expanded
 from runner.errors import GateClosed, InvalidInput
 from runner.frozen import frozen
 from runner.settings import Settings
@@ -82,7 +83,7 @@ def use_key(context: Context, file: str, principal: str) -> Path:
 
     settings = settings_of(context)
     if file != "none":
-        key = (context.folder / Path(file).expanduser()).resolve()
+        key = (context.folder / expanded(file)).resolve()
         public_key_of(key, context.environment)
         file = str(key)
     path = settings.file or context.folder / SETTINGS
@@ -109,7 +110,7 @@ def add_signer(
 
     if not PRINCIPAL.match(principal):
         raise InvalidInput(f"'{principal}' is no name to sign by", hint="as in alice or alice@example.com")
-    public = parse_public_key(key) if " " in key else public_key_of(Path(key).expanduser(), context.environment)
+    public = parse_public_key(key) if " " in key else public_key_of(expanded(key), context.environment)
     path, known = allowed(context)
     for signer in known.by_key(public):
         if signer.valid_before is None:

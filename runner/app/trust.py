@@ -6,6 +6,7 @@ from pathlib import Path
 
 from runner.app.prepare import inventory_of, settings_of
 from runner.app.request import Context
+from runner.document.paths import expanded
 from runner.frozen import frozen
 
 
@@ -38,6 +39,6 @@ def trust_host(
                 f"  If it is the same: rawat trust {name} --fingerprint {key.fingerprint}"
             ),
         )
-    path = (file or Path(settings.known_hosts[0])).expanduser()
+    path = expanded(file or settings.known_hosts[0])
     trust(path, key, expected=fingerprint, replace=replace)
     return Trusted(added=True, message=f"{name} is known by {key.fingerprint} in {path}")

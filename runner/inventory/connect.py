@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
+from runner.document.paths import expanded
 from runner.document.source import likely
 from runner.errors import InvalidInput, Problem
 from runner.frozen import frozen, replace
@@ -39,7 +39,7 @@ class Connections:
         self._ssh = ssh
         self._aliases = frozenset(ssh.aliases())
         self._looked_up: dict[tuple[str, str, str, Any], Found] = {}
-        self._known_hosts = tuple(str(Path(file).expanduser()) for file in known_hosts)
+        self._known_hosts = tuple(str(expanded(file)) for file in known_hosts)
 
     def outside(self, name: str) -> bool:
         """Whether a name that is not in the inventory can still be a target."""
@@ -163,7 +163,7 @@ def _by(group: str) -> str:
 
 
 def _paths(said: Any) -> tuple[str, ...]:
-    return tuple(str(Path(file).expanduser()) for file in said or ())
+    return tuple(str(expanded(file)) for file in said or ())
 
 
 def _wrong(message: str, place: Mark | None, origin: str) -> InvalidInput:

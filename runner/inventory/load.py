@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from runner.document.paths import expanded, in_home
 from runner.errors import InvalidInput, Problem
 from runner.inventory.connect import Connections, Made
 from runner.inventory.draft import Draft
@@ -73,7 +74,7 @@ def _ssh_configs(path: Path | None) -> tuple[Path, ...]:
     """The files of ssh_config that hold: the one that is named, and the system's after the user's own."""
     if path is None:
         return ()
-    return (path, SYSTEM_SSH_CONFIG) if path.expanduser() == SSH_CONFIG.expanduser() else (path,)
+    return (path, SYSTEM_SSH_CONFIG) if expanded(path) == in_home(str(SSH_CONFIG)) else (path,)
 
 
 def _stop(problems: Sequence[Problem]) -> None:

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from runner.document.paths import expanded
 from runner.document.schema import check
 from runner.document.source import At, Document
+from runner.errors import InvalidInput
 from runner.inventory.draft import ALL, Draft, Mark, Values, Written, mark
 from runner.inventory.names import normal, wrong_name, wrong_variable
 from runner.inventory.schema import SCHEMA
@@ -62,12 +64,20 @@ def _read_host(draft: Draft, document: Document, key: str, said: Mapping[str, An
         if key in said:
             value = [said[key]] if key in _LISTS and isinstance(said[key], str) else said[key]
             if key in _PATHS:
-                value = [str(folder / Path(str(part)).expanduser()) for part in _list(value)]
+                value = [_path(draft, document, (*at, key), folder, str(part)) for part in _list(value)]
             written = Written(value=value, mark=mark(document, (*at, key)))
             if "{{" in str(value):
                 draft.problems.append(written.mark.problem(f"'{key}' is not a template; write the value itself"))
             entry.settings[key] = written
     entry.vars = _vars(draft, document, (*at, "vars"), said.get("vars"))
+
+
+def _path(draft: Draft, document: Document, at: At, folder: Path, written: str) -> str:
+    try:
+        return str(folder / expanded(written))
+    except InvalidInput as error:
+        draft.problems.append(document.problem(at, error.message))
+        return written
 
 
 def _read_group(draft: Draft, document: Document, key: str, said: Mapping[str, Any]) -> None:

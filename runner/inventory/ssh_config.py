@@ -16,6 +16,7 @@ from functools import lru_cache
 from glob import glob
 from pathlib import Path
 
+from runner.document.paths import in_home
 from runner.errors import InvalidInput, Location, Problem
 from runner.frozen import frozen
 
@@ -100,7 +101,7 @@ class SshConfig:
     """
 
     def __init__(self, *paths: Path, home: Path | None = None, user: str = "") -> None:
-        self._home = home or Path.home()
+        self._home = home or in_home("~") or Path("/")
         self._user = user or _local_user()
         found = [path for path in map(self._expand, map(str, paths)) if path.is_file()]
         self._lines = tuple(line for path in found for line in self._read(path, (), 0))

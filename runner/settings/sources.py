@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from runner.document.paths import expanded, in_home
 from runner.document.schema import check, check_value
 from runner.document.source import At, Document, likely, read_file
 from runner.errors import InvalidInput, Problem
@@ -46,7 +47,7 @@ def load(
     to the file that names them, else to `folder`. Raises InvalidInput with all problems of all sources.
     """
     folder = folder.resolve()
-    path = (folder / file.expanduser()) if file is not None else _nearest(folder)
+    path = (folder / expanded(file)) if file is not None else _nearest(folder)
     problems: list[Problem] = []
     sources = [
         _from_file(path, problems) if path else {},
@@ -115,13 +116,14 @@ def _nearest(folder: Path) -> Path | None:
 
 
 def _defaults(root: Path, folder: Path, environment: Mapping[str, str]) -> Iterator[tuple[str, Entry]]:
+    known = in_home("~/.ssh/known_hosts")
     beside = next((path for path in (root / "inventory.yml", folder / "inventory.yml") if path.is_file()), None)
     values = {
         "records": root / "records",
         "index": "",
         "inventory": (beside,) if beside else (),
-        "known_hosts": (str(Path("~/.ssh/known_hosts").expanduser()), "/etc/ssh/ssh_known_hosts"),
-        "ssh_config": Path("~/.ssh/config").expanduser(),
+        "known_hosts": (*([str(known)] if known else []), "/etc/ssh/ssh_known_hosts"),
+        "ssh_config": in_home("~/.ssh/config") or Path("/etc/ssh/ssh_config"),
         "timezone": _system_zone(environment),
         "signing.key": None,
         "signing.principal": "",
@@ -210,7 +212,9 @@ def _from_flags(flags: Mapping[str, Any], folder: Path, problems: list[Problem])
 
 def _take(found: _Source, key: str, value: Any, origin: str, folder: Path, problems: list[Problem]) -> None:
     def say(message: str) -> Problem:
-        return Problem(message=f"{origin}: {message}" if origin != "flag" else f"flag {key}: {message}")
+        return Problem(
+            message=f"{origin}: {message}" if origin != "flag" else f"--{re.sub('[._]', '-', key)}: {message}"
+        )
 
     wrong = check_value(value, _schema(key))
     problems += [say(message) for message in wrong]
@@ -226,7 +230,7 @@ def _schema(key: str) -> Mapping[str, Any]:
 
 
 def _path(value: Any, base: Path) -> Path:
-    return Path(os.path.normpath(base / Path(str(value)).expanduser()))
+    return Path(os.path.normpath(base / expanded(str(value))))
 
 
 def _file(value: Any, base: Path) -> Path:

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from runner.errors import Unreachable
+from runner.document.paths import in_home
+from runner.errors import LoginRefused, Unreachable
 from runner.frozen import frozen
 from runner.model import Host
 
@@ -47,14 +48,22 @@ def route(host: Host, *, known_hosts: Sequence[str]) -> tuple[Target, ...]:
     return tuple(_target(each, known_hosts) for each in (*host.jump, host))
 
 
+def _ourselves(host: Host) -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError) as error:
+        message = f"{host.name}: as whom to log in is not said, and the user with the id {os.getuid()} has no name here"
+        raise LoginRefused(message, host=host.name, hint="write user: in the inventory") from error
+
+
 def _target(host: Host, known_hosts: Sequence[str]) -> Target:
     files = (str(Path(file).expanduser()) if file[:1] == "~" else file for file in (*host.known_hosts, *known_hosts))
     return Target(
         name=host.name,
         address=host.address,
         port=host.port or 22,
-        user=host.user or getpass.getuser(),
-        identity_files=host.identity_files or tuple(key for key in _KEYS if Path(key).expanduser().exists()),
+        user=host.user or _ourselves(host),
+        identity_files=host.identity_files or tuple(key for key in _KEYS if (path := in_home(key)) and path.exists()),
         known_hosts=tuple(dict.fromkeys(files)),
         alias=host.host_key_alias,
         identities_only=host.identities_only,

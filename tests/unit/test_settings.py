@@ -150,7 +150,9 @@ def test_a_file_that_is_named_holds_instead_of_the_nearest(tmp_path: Path) -> No
         ("rawat: 1\npolicy: {ticket: requird}",
          'rawat.yml:2:18: error: "requird" is not one of required, optional; did you mean \'required\'?'),
         ("rawat: 1\nkeepalive: 5 parsecs",
-         'rawat.yml:2:12: error: "5 parsecs" does not have the form that is wanted here: '),
+         'rawat.yml:2:12: error: "5 parsecs" does not have the form that is wanted here: a number of seconds, '),
+        ("rawat: 1\nrecords: ~nobody-of-that-name/r",
+         "rawat.yml:2:10: error: ~nobody-of-that-name/r: there is no user 'nobody-of-that-name' here"),
         ("rawat: 1\nkeepalive: 0s", "rawat.yml:2:12: error: '0s' is no time at all; it must be longer than 0"),
         ("rawat: 1\ntimezone: Asia/Jakata",
          "rawat.yml:2:11: error: 'Asia/Jakata' is no time zone; did you mean 'Asia/Jakarta'?"),
@@ -173,7 +175,7 @@ def test_mistakes_of_all_sources_are_told_at_once(tmp_path: Path) -> None:
     found = problems(tmp_path, environment, index="postgresql://x", recods="x")
     assert [line.split(": ")[1] if line.startswith("error") else line.split(": ")[0] for line in found] == [
         "rawat.yml:2:1", "rawat.yml:3:12", "environment RAWAT_RECRODS", "environment RAWAT_POLICY_TICKET",
-        "flag index", "flag recods", "environment RAWAT_KEEPALIVE",
+        "--index", "flag recods", "environment RAWAT_KEEPALIVE",
     ]  # fmt: skip
     assert "did you mean 'RAWAT_RECORDS'?" in found[2]
 

@@ -188,6 +188,8 @@ def test_strength_of_values(tmp_path: Path, said: dict[str, str], wanted: object
          ["a.yml:2:19: 'me@b:99999' is no jump host: write a host's name, or user@host:port"]),
         ("rawat: 1\nhosts: {a: {jump: b}, b: {transport: local}}",
          ["a.yml:2:19: 'b' is this machine; it is no hop on the way to another"]),
+        ("rawat: 1\nhosts: {a: {identity_file: ~nobody-of-that-name/k}}",
+         ["a.yml:2:28: ~nobody-of-that-name/k: there is no user 'nobody-of-that-name' here"]),
     ],
 )  # fmt: skip
 def test_mistakes(tmp_path: Path, text: str, wanted: list[str]) -> None:
