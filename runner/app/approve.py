@@ -12,6 +12,7 @@ from runner.app.prepare import Prepared, prepare, settings_of
 from runner.app.request import Context, Reason, Selection
 from runner.app.signing import FILE, signer_of
 from runner.app.wiring import records_of
+from runner.document.paths import expanded
 from runner.engine.bus import moment
 from runner.engine.clock import SystemClock
 from runner.engine.plan import digest_of
@@ -59,7 +60,7 @@ def save_plan(prepared: Prepared, context: Context) -> Path:
 
 def saved_plan(context: Context, name: str) -> SavedPlan:
     """A plan by its file, or by a unique beginning of its digest. Raises InvalidInput, also where it was changed."""
-    path = _find(settings_of(context).records / "plans", context.folder / Path(name).expanduser(), name)
+    path = _find(records_of(settings_of(context)).path / "plans", context.folder / expanded(name), name)
     try:
         data = json.loads(path.read_bytes())
         content = {key: value for key, value in data["plan"].items() if key != "digest"}
@@ -118,7 +119,7 @@ def approve(context: Context, name: str, *, decision: str, note: str) -> tuple[S
 
 def standing(settings: Settings, digest: str, executors: Sequence[str] = ()) -> tuple[Approval, ...]:
     """Everybody's latest word on a plan, judged by allowed_signers and the policy."""
-    if not (settings.records / "plans" / digest).is_dir():
+    if not (records_of(settings).path / "plans" / digest).is_dir():
         return ()
     from runner.journal.approvals import approvals_of
     from runner.signing.allowed import read_allowed

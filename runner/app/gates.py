@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from runner.app.hole import Hole
 from runner.app.prepare import Prepared
 from runner.app.request import Reason
-from runner.app.wiring import KINDS
+from runner.app.wiring import KINDS, records_of
 from runner.engine.bus import moment
 from runner.engine.naming import host_names, render_params
 from runner.engine.plan import Plan
@@ -110,7 +110,7 @@ def gates_of(prepared: Prepared, now: datetime) -> tuple[Gate, ...]:
     if not asked:
         return ()
     longest = max(requirement.within_s or 0 for _, _, requirement in asked)
-    proofs = list(_proofs(Records(prepared.settings.records), now, longest))
+    proofs = list(_proofs(records_of(prepared.settings), now, longest))
     own = {item.id for item in prepared.plan.playbook.checklist}
     return tuple(_gate(prepared.plan, *one, proofs, own, now) for one in asked)
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from runner.app.prepare import settings_of
 from runner.app.request import Context
-from runner.app.wiring import records_of
+from runner.app.wiring import readable, records_of
+from runner.document.paths import expanded
 from runner.errors import InvalidInput
 from runner.journal import verify as verifying
 from runner.journal.folder import Records
@@ -28,14 +29,16 @@ def verify(
     """
     if signers is not None and not signers.is_file():
         raise InvalidInput(f"there is no file {signers}")
-    path = Path(name).expanduser() if name else None
+    path = expanded(name) if name else None
     if path is not None and path.is_file():
         from runner.journal.packs import unpacked
 
         with unpacked(path, Path(tempfile.gettempdir())) as (folder, _):
             return verifying.verify(Records(folder), expect_head=expect_head, signers=signers, outside=outside)
     if path is not None and path.is_dir():
-        return verifying.verify(_some(Records(path)), expect_head=expect_head, signers=signers, outside=outside)
+        return verifying.verify(
+            _some(readable(Records(path))), expect_head=expect_head, signers=signers, outside=outside
+        )
     settings = settings_of(context)
     records = _some(records_of(settings))
     told = tuple(Path(place) for place in settings.anchors if "://" not in place and Path(place).exists())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,7 +20,22 @@ KINDS: Registry[type[Any]] = Registry("rawat.steps", BUILT_IN)
 
 
 def records_of(settings: Settings) -> Records:
-    return Records(settings.records)
+    """Raises InvalidInput where they are somebody else's."""
+    return readable(Records(settings.records))
+
+
+def readable(records: Records) -> Records:
+    """The records, if we may look into their folder; it is made for its owner alone. Raises InvalidInput."""
+    try:
+        there = records.path.is_dir()
+    except PermissionError:
+        there = True
+    if there and not os.access(records.path, os.R_OK | os.X_OK):
+        raise InvalidInput(
+            f"{records.path}: these records are for their owner alone, and you may not read them",
+            hint="work as their owner, read a copy that you may read, or choose others with --records",
+        )
+    return records
 
 
 class Late:
