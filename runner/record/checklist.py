@@ -137,6 +137,7 @@ class _Ran:
         """(pass, fail, open or na, what says so) for steps on every host of the run."""
         wanted = [leaf for name in ids for leaf in _leaves(name, self._groups)]
         proof: list[str] = []
+        skipped: list[str] = []
         state = "pass"
         ran = False
         for host, instances in self._hosts:
@@ -155,9 +156,18 @@ class _Ran:
                     done = [_proof(host, step) for step in steps if step.outcome == Outcome.OK]
                     ran = ran or bool(done)
                     proof += done
+                    skipped += [step.why for step in steps if step.outcome == Outcome.SKIPPED]
         if state == "pass" and not ran:
-            return "na", ("every step of it was skipped by its condition",)
+            return "na", (_none_of_it(skipped),)
         return state, tuple(proof)
+
+
+def _none_of_it(whys: Sequence[str]) -> str:
+    """Why no step of a phase was carried out: their conditions, or a person who left them out."""
+    left_out = sorted({why for why in whys if why.startswith("--")})
+    if left_out:
+        return f"every step of it was left out by {', '.join(left_out)}"
+    return "every step of it was skipped by its condition"
 
 
 def _proof(host: str, step: StepRecord) -> str:

@@ -202,9 +202,10 @@ def _glance(record: RunRecord, reading: Reading, t: Language) -> Iterator[Fact]:
     yield Fact(label=t.text("Why"), lines=tuple(why) or (Line(text=t.text("no reason was given"), style="quiet"),))
     yield Fact(label=t.text("Who"), lines=tuple(_who(record, t)))
     started, ended = record.started_at, record.ended_at
+    here = f"{t.moment(started, reading.zone)} → {t.moment(ended, reading.zone)}"
     when = [
-        Line(text=f"{t.moment(started, reading.zone)} → {t.moment(ended, reading.zone)}"),
-        Line(text=f"{_utc(started)} → {_utc(ended)}", style="quiet"),
+        Line(text=here),
+        *([] if here.endswith("UTC") else [Line(text=f"{_utc(started)} → {_utc(ended)}", style="quiet")]),
         Line(text=t.text("{time} in all", time=t.spoken(record.took_ms))),
     ]
     if record.sittings > 1:
@@ -263,6 +264,8 @@ def _proof(text: str, record: RunRecord, anchors: Mapping[tuple[str, str], str],
         return Proof(text=t.text("the record was sealed"))
     if text == "every step of it was skipped by its condition":
         return Proof(text=t.text("every step of it was skipped by its condition"))
+    if found := re.fullmatch(r"every step of it was left out by (.*)", text, re.DOTALL):
+        return Proof(text=t.text("every step of it was left out by {text}", text=found[1]))
     if found := re.fullmatch(r"plan ([0-9a-f]+) frozen before the first connection", text):
         return Proof(text=t.text("the plan was frozen before the first connection"), digest=found[1])
     if found := re.fullmatch(r"ticket (.*)", text, re.DOTALL):

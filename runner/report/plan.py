@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from runner.hygiene import one_line
-from runner.report.words import amount
+from runner.report.words import amount, grouped_left_out
 
 WIDTH = 100
 
@@ -36,8 +36,9 @@ def _lines(plan: dict[str, Any], commands: bool, notes: Sequence[str]) -> Iterat
         need = "" if item["required"] else ", not required"
         yield f'  checklist   {item["id"]}  "{one_line(item["text"])}" ({how}{need})'
     yield f"  approvals   {plan['approvals']}"
-    for left in plan["left_out"]:
-        yield f"  left out    {left.get('host') or left.get('step')}: {left.get('why')}"
+    for why, left in grouped_left_out(plan["left_out"]).items():
+        more = f" and {len(left) - 12} more" if len(left) > 12 else ""
+        yield f"  left out    {', '.join(left[:12])}{more}: {one_line(why)}"
     for name in plan["unknown"]:
         yield f"  unknown yet {{{name['name']}}} ({name['from']})"
     for note in notes:

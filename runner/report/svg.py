@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from runner.frozen import frozen
-from runner.model import Outcome
+from runner.model import PHASES, Outcome
 from runner.record import HostRecord, RunRecord, StepRecord
 
 MOST_ROWS = 40
@@ -62,7 +62,8 @@ def timeline(record: RunRecord) -> Timeline:
     """Hosts down, time across. Over MOST_ROWS hosts, those that went alike in a batch share a row."""
     total = max(1, record.took_ms, *(host.took_ms for host in record.hosts.values()))
     rows = tuple(_rows(record, total))
-    phases = tuple(dict.fromkeys(bar.of for row in rows for bar in row.bars if bar.of != "connect"))
+    used = dict.fromkeys(bar.of for row in rows for bar in row.bars if bar.of != "connect")
+    phases = tuple(sorted(used, key=lambda phase: PHASES.index(phase) if phase in PHASES else len(PHASES)))
     return Timeline(
         rows=rows,
         ticks=tuple(_ticks(total)),

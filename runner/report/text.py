@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from runner.hygiene import one_line, visible
 from runner.model import PHASES, Outcome
@@ -19,10 +19,7 @@ from runner.record import (
     outcome,
     review,
 )
-from runner.report.words import amount, clock_face, signed_word, spoken
-
-if TYPE_CHECKING:
-    pass
+from runner.report.words import amount, clock_face, grouped_left_out, signed_word, spoken
 
 MARKS = {"pass": "☑", "waived": "☑", "na": "☑", "open": "☐", "fail": "☒", "not used": "-"}
 CAUSES = {
@@ -41,17 +38,21 @@ CAUSES = {
 SHOWN_FAILURES = 5
 
 
-def summary(record: RunRecord, *, records: str = "records", seals: Sequence[Mapping[str, Any]] = ()) -> str:
+def summary(
+    record: RunRecord, *, records: str = "records", seals: Sequence[Mapping[str, Any]] = (), running: bool = False
+) -> str:
     """
     The end of a run: failures first, then phases with their checklist, time by cause, and what is next.
 
     `seals` are those of runner.seams.Reading.
     """
-    parts = [failure(record, host) for host in _failed(record)[:SHOWN_FAILURES]]
-    more = len(_failed(record)) - SHOWN_FAILURES
+    failed = _failed(record)
+    parts = [failure(record, host) for host in failed[:SHOWN_FAILURES]]
+    more = len(failed) - SHOWN_FAILURES
     if more > 0:
-        names = ", ".join(host.name for host in _failed(record)[SHOWN_FAILURES:][:20])
-        parts.append(f"✗ {amount(more, 'more host')}: {names}\n")
+        parts.append(f"✗ {amount(more, 'more host')}: {_names(host.name for host in failed[SHOWN_FAILURES:])}\n")
+    if not running and (left := "\n".join(_left(record, told=bool(failed)))):
+        parts.append(left + "\n")
     parts.append("\n".join(_end(record, records, seals)))
     return "\n".join(parts)
 
@@ -76,11 +77,12 @@ def _failed(record: RunRecord) -> list[HostRecord]:
 def _failure(record: RunRecord, host: HostRecord) -> Iterator[str]:
     step = host.failed_step
     name = one_line(host.name)
+    done = ", ".join(f"{other.phase}/{other.id}" for other in host.steps.values() if other.outcome == Outcome.OK)
     if step is None or not step.attempts:
         what = "refused" if host.refused else host.outcome
         yield f"✗ {name} {what}{f' ({host.refused})' if host.refused else ''}"
         yield from _indent(host.because)
-        yield "  Nothing was done on it."
+        yield f"  Done on it: {done}." if done else "  Nothing was done on it."
     else:
         last = step.attempts[-1]
         tries = f" (attempt {last.number})" if last.number > 1 else ""
@@ -91,20 +93,35 @@ def _failure(record: RunRecord, host: HostRecord) -> Iterator[str]:
             yield ""
             yield from _indent(last.tail, "    ")
         yield ""
-        done = [f"{other.phase}/{other.id}" for other in host.steps.values() if other.outcome == Outcome.OK]
-        yield f"  Done on it: {', '.join(done) if done else 'nothing'}."
+        yield f"  Done on it: {done or 'nothing'}."
         if last.output:
             yield f"  Full output   rawat logs {record.run} {name} {step.id}"
-    yield f"  Go on         rawat resume {record.run}{_go_on(host, step)}"
+    yield f"  Go on         rawat resume {record.run}"
+    yield f"                ({_go_on(host, step)})"
 
 
 def _go_on(host: HostRecord, step: StepRecord | None) -> str:
     """What resuming does, or what it needs."""
     if step is None or not step.attempts:
-        return f"          (tries {one_line(host.name)} again; what is done stays done)"
+        return f"tries {one_line(host.name)} again; what is done stays done"
     if step.outcome == Outcome.UNKNOWN:
-        return f"          (asks the host how {step.id} ended; your own word: --settle {step.id}=done --reason ...)"
-    return f"          (tries {step.phase}/{step.id} again; what is done stays done)"
+        return f"asks the host how {step.id} ended; or, by your own word:\n{'':17}--settle {step.id}=done --reason ..."
+    return f"tries {step.phase}/{step.id} again; what is done stays done"
+
+
+def _left(record: RunRecord, *, told: bool) -> Iterator[str]:
+    """What a run that was stopped or cut off left behind; `told`: how to go on stands there already."""
+    running: dict[str, list[str]] = {}
+    for host, step in record.in_doubt:
+        if not record.hosts[host].outcome:
+            running.setdefault(step, []).append(one_line(host))
+    for step, hosts in running.items():
+        yield f"… {step} on {_names(hosts, 4)}: its end was not waited for; it may run on there."
+    if told or not (running or outcome(record) in ("cancelled", "unfinished")):
+        return
+    why = "asks how it ended" if running else "what is done stays done"
+    yield f"  Go on         rawat resume {record.run}"
+    yield f"                ({why}; then goes on)"
 
 
 def _indent(text: str, by: str = "  ") -> list[str]:
@@ -128,15 +145,15 @@ def _end(record: RunRecord, records: str, seals: Sequence[Mapping[str, Any]]) ->
     done, required = completion(record)
     waiting = [item for item in items if item.required and item.state in ("open", "fail")]
     yield f"  checklist {done} of {required}" + (f": still open: {', '.join(i.id for i in waiting)}" if waiting else "")
+    well = outcome(record) == "ok"
     for item in waiting:
-        if item.id not in PHASES or not any(step.get("phase") == item.phase for step in record.declared):
-            yield f"    rawat sign {record.run} --item {item.id} --verdict pass --note '...'"
+        if _by_hand(record, item) or (well and item.id not in PHASES):
+            yield f"    rawat sign {record.run} --item {item.id} --note '...'"
     yield from _people(record)
-    left = [f"{entry.get('host') or entry.get('step')} ({entry.get('why')})" for entry in record.left_out]
-    if left:
-        yield f"  left out  {', '.join(left[:6])}" + (f" and {len(left) - 6} more" if len(left) > 6 else "")
+    for why, names in grouped_left_out(record.left_out).items():
+        yield f"  left out  {_names(names, 6)} ({one_line(why)})"
     if record.not_started:
-        yield f"  not started  {', '.join(record.not_started[:20])}"
+        yield f"  not started  {_names(record.not_started)}"
     for host in record.hosts.values():
         if host.put_last:
             yield f"  came last  {host.name}: {host.put_last}"
@@ -183,22 +200,50 @@ def _item(record: RunRecord, item: ItemRecord) -> str:
     own = item.id not in PHASES
     if own:
         detail = _detail(record, item) if item.state == "pass" else ""
-        hand = " (by hand)" if item.state == "open" and not item.proof else ""
+        hand = " (by hand)" if item.state == "open" and _by_hand(record, item) else ""
         hand += "" if item.required else ", not required" if hand else " (not required)"
         return f"{item.id}: {detail or text}{hand}"
     if item.state == "not used":
         return "not used"
     steps = [step for host in record.hosts.values() for step in host.steps.values() if step.phase == item.phase]
-    names = {step.base for step in steps}
     unknown = sum(1 for step in steps if step.outcome == Outcome.UNKNOWN)
     bad = sum(1 for step in steps if step.outcome and not Outcome(step.outcome).good) - unknown
     if bad or unknown:
         told = [f"{amount(bad, 'step')} failed"] if bad else []
         return ", ".join([*told, f"of {amount(unknown, 'step')} nobody knows how it ended"] if unknown else told)
-    if item.state == "na":
-        return "every step was skipped by its condition"
     proof = ", ".join(one_line(proof) for proof in item.proof)
-    return amount(len(names), "step") if names else proof or "not reached"
+    if item.state == "na" or not steps:
+        return proof or "not reached"
+    done = {step.base for step in steps if step.outcome == Outcome.OK}
+    skipped = {step.base for step in steps} - done
+    told = [amount(len(done), "step")] if done else []
+    told += [f"{len(skipped)} skipped"] if skipped and item.state == "pass" else []
+    missing = _not_through(record, item.phase) if item.state == "open" else []
+    told += [f"not to its end on {_names(missing, 4)}"] if missing else []
+    return ", ".join(told)
+
+
+def _not_through(record: RunRecord, phase: str) -> list[str]:
+    """Hosts that have not ended every step of a phase."""
+    wanted = {str(step["id"]) for step in record.declared if step.get("phase") == phase and not step.get("steps")}
+    return [
+        host.name
+        for host in record.hosts.values()
+        if wanted - {step.base for step in host.steps.values() if step.outcome}
+    ]
+
+
+def _by_hand(record: RunRecord, item: ItemRecord) -> bool:
+    """Whether only a person can tick it: no step is to prove it."""
+    if item.id in PHASES:
+        return not any(step.get("phase") == item.phase for step in record.declared)
+    return any(own.get("id") == item.id and own.get("by_hand") for own in record.items)
+
+
+def _names(names: Iterable[str], most: int = 20) -> str:
+    """The first few, and how many more."""
+    known = list(names)
+    return ", ".join(known[:most]) + (f" and {len(known) - most} more" if len(known) > most else "")
 
 
 def _detail(record: RunRecord, item: ItemRecord) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+from runner.hygiene import one_line
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -73,3 +75,11 @@ def short(run: str) -> str:
 def amount(number: int, one: str, many: str = "") -> str:
     """`1 host`, `3 hosts`."""
     return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def grouped_left_out(entries: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Hosts and steps that were left out, by the reason."""
+    found: dict[str, list[str]] = {}
+    for entry in entries:
+        found.setdefault(str(entry.get("why")), []).append(one_line(str(entry.get("host") or entry.get("step"))))
+    return found

@@ -1,0 +1,97 @@
+"""The end of a run as it is told on a terminal: nothing in it that is not so, and the next command in it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from runner.events import HostFinished, HostStarted, StepSkipped, StepStarted
+from runner.record import RunRecord
+from runner.report.plan import plan_text
+from runner.report.text import summary
+from tests.unit.report.samples import RUN, Night, bad_night, good_night, item
+
+STEPS = (("identify", "who", "command", "Who", 10), ("implement", "work", "command", "Work", 10))
+
+
+def night(*hosts: str, **said: object) -> Night:
+    made = Night(hosts, **{"steps": STEPS, "items": (), **said}).begin()
+    for host in hosts:
+        made.connect(host)
+    return made
+
+
+def cancelled() -> RunRecord:
+    """One host stopped between two steps, one left while its second step ran."""
+    items = (item("worked", "implement", "It was done", "work"), item("told", "plan", "They know"))
+    made = night("a", "b", items=items)
+    for host in ("a", "b"):
+        made.add(HostStarted(host=host, batch=1), 10)
+        made.add(StepStarted(host=host, step="who", phase="identify", kind="command", title="", command="id"), 20)
+        made.finish(host, "who", "identify", 30, 10, outcome="ok")
+    made.add(HostFinished(host="a", outcome="cancelled", because="stopped before work"), 40)
+    made.add(StepStarted(host="b", step="work", phase="implement", kind="command", title="", command="w"), 50)
+    return made.end(130, stopped_by="SIGINT")
+
+
+def test_what_was_done_on_a_host_that_was_stopped_is_told() -> None:
+    said = summary(cancelled())
+    assert "✗ a cancelled\n  stopped before work\n  Done on it: identify/who.\n" in said
+    assert "Nothing was done" not in said
+
+
+def test_what_was_left_running_is_named_with_the_next_command() -> None:
+    record = cancelled()
+    alone = replace(record, hosts={"b": record.hosts["b"]})
+    assert summary(alone).startswith(
+        "… work on b: its end was not waited for; it may run on there.\n"
+        f"  Go on         rawat resume {RUN}\n                (asks how it ended; then goes on)\n"
+    )
+    assert "not waited for" not in summary(alone, running=True)
+
+
+def test_only_what_waits_for_a_person_is_called_so() -> None:
+    said = summary(cancelled())
+    assert "☐ told: They know (by hand)\n" in said
+    assert "☐ worked: It was done\n" in said
+    assert f"rawat sign {RUN} --item told --note '...'" in said
+    assert "--item worked" not in said, "what a step is to prove, resuming proves"
+
+
+def test_steps_that_were_skipped_or_are_missing_are_not_counted_as_done() -> None:
+    steps = (*STEPS, ("implement", "more", "command", "More", 10))
+    made = night("a", "b", steps=steps)
+    made.work("a", 1, start=10)
+    made.add(HostStarted(host="b", batch=1), 10)
+    for step in ("who", "work"):
+        phase = "identify" if step == "who" else "implement"
+        made.add(StepSkipped(host="b", step=step, phase=phase, why="when: false"), 20)
+    made.add(HostFinished(host="b", outcome="ok"), 30)
+    said = summary(made.end(9))
+    assert "implement    0.0 s     ☐ 2 steps, not to its end on b\n" in said
+    only = night("a", steps=steps)
+    only.add(HostStarted(host="a", batch=1), 10)
+    only.add(StepSkipped(host="a", step="who", phase="identify", why="when: x"), 20)
+    for step in ("work", "more"):
+        only.add(StepSkipped(host="a", step=step, phase="implement", why="--from later"), 20)
+    only.add(HostFinished(host="a", outcome="ok"), 30)
+    said = summary(only.end(0))
+    assert "identify     -         ☑ every step of it was skipped by its condition\n" in said
+    assert "implement    -         ☑ every step of it was left out by --from later\n" in said
+
+
+def test_hosts_left_out_for_one_reason_share_a_line() -> None:
+    left = [{"host": f"h{n}", "why": "not asked for"} for n in range(1, 9)] + [{"step": "s", "why": "--skip s"}]
+    said = summary(replace(good_night(), left_out=tuple(left)))
+    assert "  left out  h1, h2, h3, h4, h5, h6 and 2 more (not asked for)\n  left out  s (--skip s)\n" in said
+    plan = {
+        "digest": "0" * 64, "playbook": "p", "title": "P", "hosts": [], "batches": [[]], "stop_when_failed": 1,
+        "parallel": 1, "limits": {}, "steps": [], "checklist": [], "approvals": "none", "left_out": left, "unknown": [],
+        "next": "rawat run p.yml",
+    }  # fmt: skip
+    assert "  left out    h1, h2, h3, h4, h5, h6, h7, h8: not asked for\n" in plan_text(plan)
+
+
+def test_what_to_type_fits_80_columns() -> None:
+    for record in (bad_night(), cancelled()):
+        typed = [line for line in summary(record).splitlines() if "rawat " in line or line.startswith(" " * 16 + "(")]
+        assert typed and max(map(len, typed)) <= 80, max(typed, key=len)
