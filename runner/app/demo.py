@@ -63,7 +63,12 @@ def make_world(folder: Path) -> None:
     """The database and the playbooks; raises InvalidInput where something else is in the folder already."""
     if (folder / "rawat.yml").exists() and not (folder / WORLD).exists():
         raise InvalidInput(f"{folder} holds a project of its own; give the demo another folder")
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInput(
+            f"{folder}: cannot be made: {error.strerror}", hint="give the demo another folder"
+        ) from error
     if not (folder / WORLD).exists():
         make_database(folder / WORLD)
     for path in (*shipped_playbooks(), *incident_playbooks()):

@@ -91,6 +91,9 @@ def write_project(folder: Path) -> Iterator[Path]:
         raise InvalidInput(f"{folder}: there is a {', '.join(there)} already; nothing was written")
     for name, text in FILES.items():
         path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise InvalidInput(f"{path}: cannot be written: {error.strerror}", hint="choose another folder") from error
         yield path

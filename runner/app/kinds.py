@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from runner.app.wiring import KINDS
+from runner.document.source import likely
+from runner.errors import InvalidInput
 from runner.playbook.schema import STEP_KEYS, playbook_schema
 
 FAMILIES = ("plain", "system", "database", "people")
@@ -15,6 +17,18 @@ FAMILIES = ("plain", "system", "database", "people")
 def schemas() -> dict[str, Any]:
     """name -> JSON Schema of the parameters."""
     return {name: dict(KINDS.get(name).schema) for name in KINDS.names()}
+
+
+def schema_of(name: str) -> dict[str, Any]:
+    """Of one kind's parameters. Raises InvalidInput where there is no such kind."""
+    return dict(_kind(name).schema)
+
+
+def _kind(name: str) -> Any:
+    if name not in KINDS:
+        known = KINDS.names()
+        raise InvalidInput(f"there is no step kind '{name}'{likely(name, known)}", hint="`rawat kinds` lists them")
+    return KINDS.get(name)
 
 
 def whole_schema() -> dict[str, Any]:
@@ -33,7 +47,7 @@ def kind_table() -> str:
 
 def kind_page(name: str) -> str:
     """The page of a kind, in Markdown, made from its schema."""
-    kind = KINDS.get(name)
+    kind = _kind(name)
     return "\n".join(_page(name, kind, kind.schema)) + "\n"
 
 

@@ -52,9 +52,10 @@ def carry_out(
     ask_sudo: bool = False,
     earlier: Earlier | None = None,
     on_cancel: OnCancel = "leave",
+    heard: Callable[[str], None] = lambda how: None,
 ) -> Finished:
     """
-    A new run, or with `earlier` the next sitting of one.
+    A new run, or with `earlier` the next sitting of one. `heard` is told of signals, as runner.app.signals says.
 
     Raises InvalidInput and GateClosed before anything is touched, JournalError where the record cannot be written,
     LockBusy where somebody else is about to continue the same run.
@@ -70,7 +71,7 @@ def carry_out(
         approvals=approvals,
         opened=opening.opened,
     )  # fmt: skip
-    with heeded(made.stop, made.run.kill, on_cancel=on_cancel):
+    with heeded(made.stop, made.run.kill, on_cancel=on_cancel, heard=heard):
         emit = made.bus.emit
         policy = policy_of(prepared.settings, reason, now)
         first = started(

@@ -16,15 +16,23 @@ SEAL_WITHIN_S = 1.5
 
 
 @contextmanager
-def heeded(stop: Stop, kill: Callable[[], None], *, on_cancel: OnCancel = "leave") -> Iterator[None]:
+def heeded(
+    stop: Stop,
+    kill: Callable[[], None],
+    *,
+    on_cancel: OnCancel = "leave",
+    heard: Callable[[str], None] = lambda how: None,
+) -> Iterator[None]:
     """
     SIGINT: begin nothing new; again: leave at once. SIGTERM and SIGHUP: seal within two seconds.
 
     What runs on hosts is left running, or with `on_cancel` "kill" ended there, as at a deadline: at the second SIGINT,
-    at SIGTERM and SIGHUP. SIGUSR1 is `rawat cancel --kill`: begin nothing new, and end what runs now.
+    at SIGTERM and SIGHUP. `heard` is told of each at once, by its name, within the handler. SIGUSR1 is
+    `rawat cancel --kill`: begin nothing new, and end what runs now.
     """
 
     def interrupt(number: int, frame: object) -> None:
+        heard("SIGINT")
         if stop.asked and on_cancel == "kill":
             kill_soon()
         elif stop.asked:
@@ -32,6 +40,7 @@ def heeded(stop: Stop, kill: Callable[[], None], *, on_cancel: OnCancel = "leave
         stop.ask("SIGINT")
 
     def terminate(number: int, frame: object) -> None:
+        heard(signal.Signals(number).name)
         stop.ask(signal.Signals(number).name)
         if on_cancel == "kill":
             kill_soon()
@@ -40,6 +49,7 @@ def heeded(stop: Stop, kill: Callable[[], None], *, on_cancel: OnCancel = "leave
         timer.start()
 
     def cancel(number: int, frame: object) -> None:
+        heard("SIGINT")
         stop.ask("SIGINT")
         kill_soon()
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from runner.cli.console import context_of, selection_of, selection_options, setting_options, show_json
+from runner.cli.console import context_of, here, selection_of, selection_options, setting_options, show_json
 
 
 @click.command()
@@ -28,8 +28,10 @@ def check(files: tuple[str, ...]) -> int:
     from runner.app.check import check_playbook, notes_on
     from runner.cli.console import fail
     from runner.errors import InvalidInput
+    from runner.report.words import amount
 
     problems: list[Any] = []
+    here()
     for file in files:
         try:
             playbook = check_playbook(Path(file))
@@ -39,7 +41,8 @@ def check(files: tuple[str, ...]) -> int:
         for note in notes_on(playbook):
             click.echo(note, err=True)
         steps = sum(1 for step in playbook.walk() if step.kind != "group")
-        click.echo(f"{file}: ok ({playbook.name}: {steps} steps, {len(playbook.checklist)} checklist items of its own)")
+        items = amount(len(playbook.checklist), "checklist item")
+        click.echo(f"{file}: ok ({playbook.name}: {amount(steps, 'step')}, {items} of its own)")
     return fail(InvalidInput(problems=tuple(problems))) if problems else 0
 
 
@@ -98,11 +101,10 @@ def plan(
 @click.option("--json", "as_json", is_flag=True, help="The schemas, as JSON.")
 def kinds(name: str | None, as_json: bool) -> None:
     """The step kinds, or all about one of them."""
-    from runner.app.kinds import kind_page, kind_table, schemas
+    from runner.app.kinds import kind_page, kind_table, schema_of, schemas
 
     if as_json:
-        found = schemas()
-        show_json(found[name] if name else found)
+        show_json(schema_of(name) if name else schemas())
     else:
         click.echo(kind_page(name) if name else kind_table())
 

@@ -33,8 +33,14 @@ class Row:
         self.since = 0.0
 
 
+def stopping(how: str) -> str:
+    """What a signal has begun, and what another would do."""
+    again = "; Ctrl-C again: leave at once" if how == "SIGINT" else ""
+    return f"stopped by {how}: nothing new is begun, what runs may end{again}"
+
+
 class Board:
-    """Fed by one thread, drawn by another; `lock` is held by both."""
+    """Fed by one thread, drawn by another; `lock` is held by both. `stopping` is the signal that was heard."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -44,6 +50,7 @@ class Board:
         self.rows: dict[str, Row] = {}
         self.phases: dict[str, str] = {}
         self.declared: frozenset[str] = frozenset()
+        self.stopping = ""
 
     def hear(self, event: Event) -> None:
         with self.lock:

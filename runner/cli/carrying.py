@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from runner.cli.console import context_of, show_json, terminal
+from runner.cli.console import context_of, drawn, show_json, shown, silence, terminal
 
 if TYPE_CHECKING:
     from runner.app.assemble import Earlier
     from runner.app.prepare import Prepared
     from runner.app.request import Context, Reason
     from runner.app.run import Finished
-    from runner.seams import People, Question, Watcher
+    from runner.cli.live import LiveProgress
+    from runner.cli.plain import PlainProgress
+    from runner.seams import People, Question
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -58,25 +59,32 @@ def carry_out_live(
     """Run a prepared plan with the progress that fits the terminal, and tell its end; `given` are carrying_options."""
     from runner.app.run import carry_out
 
-    progress = _progress(context)
-    finished = carry_out(
-        prepared,
-        context,
-        reason,
-        watchers=lambda run_id, plan: [progress],
-        people=lambda run_id: _people(run_id, prepared, context, progress, yes=bool(given.get("yes"))),
-        ask=_ask(),
-        ask_sudo=bool(given.get("ask_sudo")),
-        earlier=earlier,
-        on_cancel=given.get("on_cancel", "leave"),
-    )
-    tell_end(finished, as_json=bool(given.get("as_json")))
+    progress = _progress()
+    try:
+        finished = carry_out(
+            prepared,
+            context,
+            reason,
+            watchers=lambda run_id, plan: [progress],
+            people=lambda run_id: _people(run_id, prepared, context, progress, yes=bool(given.get("yes"))),
+            ask=_ask(),
+            ask_sudo=bool(given.get("ask_sudo")),
+            earlier=earlier,
+            on_cancel=given.get("on_cancel", "leave"),
+            heard=progress.stopping,
+        )
+    finally:
+        progress.close()  # whatever happened, the terminal is a person's again
+    try:
+        tell_end(finished, as_json=bool(given.get("as_json")))
+    except BrokenPipeError:
+        silence()  # nobody reads it; how the run ended stands all the same
     return finished.exit_code
 
 
-def _progress(context: Context) -> Watcher:
+def _progress() -> LiveProgress | PlainProgress:
     """Live on a terminal, plain lines without one."""
-    if sys.stderr.isatty() and context.environment.get("TERM") != "dumb" and not context.environment.get("CI"):
+    if drawn():
         from runner.cli.live import LiveProgress
 
         return LiveProgress()
@@ -85,16 +93,19 @@ def _progress(context: Context) -> Watcher:
     return PlainProgress()
 
 
-def _people(run_id: str, prepared: Prepared, context: Context, progress: Watcher, *, yes: bool) -> People:
+def _people(
+    run_id: str, prepared: Prepared, context: Context, progress: LiveProgress | PlainProgress, *, yes: bool
+) -> People:
     """Who answers questions: --yes, the terminal, or `rawat answer` from elsewhere."""
     from runner.app import identity
     from runner.app.answers import AnswerFiles
     from runner.cli.asking import TerminalPeople, YesPeople
+    from runner.hygiene import one_line
 
     def tell(question: Question) -> None:
         who = f" ({', '.join(question.who)})" if question.who else ""
         command = f"rawat answer {run_id} {question.host} {question.step} yes"
-        click.echo(f"waiting for an answer{who} to: {question.text}\n  {command}", err=True)
+        click.echo(f"waiting for an answer{who} to: {one_line(question.text)}\n  {command}", err=True)
 
     name = identity.name_of(identity.who(context.environment))
     if yes:
@@ -119,7 +130,7 @@ def tell_end(finished: Finished, *, as_json: bool) -> None:
     from runner.report.text import summary
 
     sealed = tuple(seals(finished.records.path / finished.run))
-    text = summary(finished.record, records=str(finished.records.path), seals=sealed)
+    text = summary(finished.record, records=shown(finished.records.path), seals=sealed)
     click.echo(text, err=as_json)
     if finished.index_trouble:
         click.echo(f"note: {finished.index_trouble}", err=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,13 +13,45 @@ import click
 
 if TYPE_CHECKING:
     from runner.app.request import Context, Selection
-    from runner.errors import RawatError
+    from runner.errors import Problem, RawatError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def fail(error: RawatError) -> int:
-    """Tell an error: what, where, why, and what to do next."""
+def silence() -> None:
+    """Nobody reads what we say any more: what is left to say goes nowhere, at the end of the process too."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def fail_as_json(message: str, code: int, *, hint: str = "", problems: Sequence[Problem] = ()) -> int:
+    """With --json there is a document on stdout in every case."""
+    where = [
+        {"message": problem.message}
+        | ({name: getattr(problem.where, name) for name in ("file", "line", "column")} if problem.where else {})
+        for problem in problems
+    ]
+    show_json({"schema": "rawat-error@1", "exit": code, "error": message, "hint": hint, "problems": where})
+    return code
+
+
+def fail(error: RawatError, *, as_json: bool = False) -> int:
+    """Tell an error: what, where, why, and what to do next; with `as_json` on stdout too."""
+    try:
+        _tell(error)
+        if as_json:
+            problems = getattr(error, "problems", ())
+            message = "; ".join(problem.message for problem in problems) or error.message
+            fail_as_json(message, error.exit_code, hint=error.hint, problems=problems)
+    except BrokenPipeError:
+        silence()
+    return error.exit_code
+
+
+def _tell(error: RawatError) -> None:
     from runner.errors import InvalidInput
     from runner.hygiene import visible
 
@@ -32,7 +64,6 @@ def fail(error: RawatError) -> int:
         click.echo(f"error: {visible(error.message)}", err=True)
     if error.hint:
         click.echo(f"  {visible(error.hint)}", err=True)
-    return error.exit_code
 
 
 def show_json(data: Any) -> None:
@@ -40,9 +71,29 @@ def show_json(data: Any) -> None:
     click.echo(json.dumps(data, indent=2, ensure_ascii=False, default=str))
 
 
+def here() -> Path:
+    """The current folder. Raises InvalidInput where somebody removed it."""
+    from runner.errors import InvalidInput
+
+    try:
+        return Path.cwd()
+    except FileNotFoundError as error:
+        raise InvalidInput("the folder that you are in was removed", hint="cd into another one") from error
+
+
+def shown(path: Path) -> str:
+    """A path as it is told: short where it is under the current folder."""
+    return str(path.relative_to(here())) if path.is_relative_to(here()) else str(path)
+
+
 def terminal() -> bool:
     """Whether a person sits at both ends and may be asked."""
-    return sys.stdin.isatty() and sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
+    return sys.stdin.isatty() and drawn()
+
+
+def drawn() -> bool:
+    """Whether what is written for people goes to a terminal that can be drawn on."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
 
 
 def context_of(config: str | None = None, **flags: Any) -> Context:
@@ -50,7 +101,7 @@ def context_of(config: str | None = None, **flags: Any) -> Context:
     from runner.app.request import Context
 
     return Context(
-        folder=Path.cwd(),
+        folder=here(),
         environment=dict(os.environ),
         flags={key: value for key, value in flags.items() if value not in (None, "", ())},
         settings_file=Path(config) if config else None,
@@ -59,8 +110,13 @@ def context_of(config: str | None = None, **flags: Any) -> Context:
 
 
 def selection_of(playbook: str, given: dict[str, Any]) -> Selection:
+    """Raises InvalidInput where an option has an empty value: a variable of a pipeline that is not set."""
     from runner.app.request import Selection
+    from runner.errors import InvalidInput
 
+    for name, option in (("hosts", "--hosts"), ("start_at", "--from")):
+        if given[name] is not None and not given[name].strip():
+            raise InvalidInput(f"{option} has an empty value; leave it out, or say what is meant")
     return Selection(
         playbook=Path(playbook),
         inventories=tuple(Path(path) for path in given["inventory"]),

@@ -6,27 +6,29 @@ import sys
 
 import click
 
-from runner.cli.console import context_of, setting_options, show_json
+from runner.cli.console import context_of, setting_options, show_json, shown
 
 _OUTCOMES = ("ok", "failed", "in doubt", "cancelled", "refused", "interrupted", "running")
 
 
 @click.command()
 @setting_options
-@click.option("-n", "--limit", default=20, show_default=True, help="How many, newest first.")
+@click.option(
+    "-n", "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many, newest first."
+)
 @click.option("--host", default="", metavar="NAME", help="Only runs on this host; names may have *.")
 @click.option("--playbook", default="", metavar="NAME", help="Only of this playbook.")
 @click.option("--kind", default="", metavar="KIND", help="Only of this kind: backup, patching, ...")
 @click.option("--ticket", default="", metavar="ID", help="Only for this ticket.")
 @click.option("--person", default="", metavar="NAME", help="Only those in which this person had a part.")
-@click.option("--outcome", default="", type=click.Choice(["", *_OUTCOMES]), help="Only those that came to this.")
+@click.option("--outcome", type=click.Choice(_OUTCOMES), help="Only those that came to this.")
 @click.option("--since", default="", metavar="WHEN", help="Begun at or after: 2026-11-24, a moment, or 7d ago.")
 @click.option("--until", default="", metavar="WHEN", help="Begun before.")
 @click.option("--open", "only_open", is_flag=True, help="Only what waits for somebody, item by item, and for whom.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.option("--csv", "as_csv", is_flag=True, help="A table for spreadsheets on stdout.")
 def runs(limit: int, only_open: bool, as_json: bool, as_csv: bool, config: str | None, records: str | None,
-         **given: str) -> None:  # fmt: skip
+         outcome: str | None, **given: str) -> None:  # fmt: skip
     """The runs, newest first."""
     from runner.app.history import wanted_of
     from runner.app.prepare import settings_of
@@ -36,6 +38,7 @@ def runs(limit: int, only_open: bool, as_json: bool, as_csv: bool, config: str |
 
     context = context_of(config, records=records)
     zone = zone_of(settings_of(context).timezone)
+    given |= {"outcome": outcome or ""}
     listed = read_runs(context, limit=limit, wanted=wanted_of(zone, only_open=only_open, **given))
     if as_json:
         show_json(listed.rows)
@@ -68,7 +71,7 @@ def show(run: str, as_json: bool, config: str | None, records: str | None) -> No
     if as_json:
         show_json(to_json(record) | {"seals": sealed, "running": running})
         return
-    click.echo(summary(record, records=str(folder.path), seals=sealed))
+    click.echo(summary(record, records=shown(folder.path), seals=sealed, running=running))
     if running:
         click.echo("  this run is under way")
 

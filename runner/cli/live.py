@@ -8,7 +8,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from runner.cli.board import Board, Row
+from runner.cli.board import Board, Row, stopping
 from runner.events import Event
 from runner.hygiene import one_line
 from runner.model import PHASES
@@ -20,7 +20,11 @@ MOST_ROWS = 12
 
 
 class LiveProgress:
-    """A runner.seams.Watcher that draws on stderr; it leaves nothing behind but the record."""
+    """
+    A runner.seams.Watcher that draws on stderr; it leaves nothing behind but the record.
+
+    It begins with the first event: until then questions may be asked, and errors told, on the same terminal.
+    """
 
     def __init__(self) -> None:
         self._board = Board()
@@ -32,16 +36,23 @@ class LiveProgress:
             transient=True,
             redirect_stdout=False,
         )
-        self._live.start()
+        self._begun = self._closed = False
 
     def hear(self, event: Event) -> None:
         self._board.hear(event)
+        if not self._begun and not self._closed:
+            self._begun = True
+            self._live.start()
 
     def output(self, host: str, step: str, stream: Stream, text: str) -> None:
         self._board.output(host, text)
 
     def rest(self) -> None:
         """The screen is drawn by a clock of its own."""
+
+    def stopping(self, how: str) -> None:
+        """A signal was heard: called within its handler."""
+        self._board.stopping = self._board.stopping or how
 
     def pause(self) -> None:
         """Leave the screen to somebody who asks a question."""
@@ -51,6 +62,7 @@ class LiveProgress:
         self._live.start()
 
     def close(self) -> None:
+        self._closed = True
         self._live.stop()
 
     def _draw(self) -> Group:
@@ -64,8 +76,14 @@ class LiveProgress:
                 self._phases(),
                 Text(""),
                 *self._rows(),
+                *self._stopping(),
+                Text(""),  # where the terminal echoes ^C: behind a full line it would begin a new one
             ]
         return Group(*lines)
+
+    def _stopping(self) -> list[Text]:
+        how = self._board.stopping
+        return [Text(""), Text(f"  {stopping(how)}", style="bold")] if how else []
 
     def _phases(self) -> Text:
         text = Text("  ")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import gc
+import os
 import sys
 from importlib import import_module
 from keyword import iskeyword
+from pathlib import Path
+from typing import Any
 
 import click
 
 from runner import __version__
-from runner.cli.console import fail
+from runner.cli.console import fail, fail_as_json, silence
 
 COMMANDS = {
     "init": "author", "check": "author", "plan": "author", "approve": "approve",
@@ -25,6 +29,14 @@ COMMANDS = {
 
 
 class Commands(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:
+        """Whoever reads our output may have had enough of it: that is no failure."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            silence()
+            return 0
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
@@ -49,10 +61,22 @@ def cli() -> None:
 
 def main() -> None:
     """The entry point of `rawat` and of `python -m runner`."""
+    _streams()
     gc.disable()  # no module becomes garbage; a run enables it again when all is loaded
     code = _main()
     gc.freeze()  # to look for cycles in all that is left takes 15 ms, and frees what goes with the process
     sys.exit(code)
+
+
+def _streams() -> None:
+    """Where we were started with a closed one there is none in Python either; the null device says as little."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for as long as we live
+
+
+def _asked_for_json() -> bool:
+    return "--json" in sys.argv[1:]
 
 
 def _main() -> int:
@@ -64,16 +88,16 @@ def _main() -> int:
         return int(ended.exit_code)
     except click.ClickException as error:
         error.show()
-        return 2
+        return fail_as_json(error.format_message(), 2) if _asked_for_json() else 2
     except (click.Abort, KeyboardInterrupt):
         click.echo("stopped", err=True)
-        return 130
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
+        return fail_as_json("stopped", 130) if _asked_for_json() else 130
     except RawatError as error:
-        return fail(error)
+        return fail(error, as_json=_asked_for_json())
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug of ours is exit code 70
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            click.echo(f"error: what was to be said could not be written: {error.strerror}", err=True)
+            return 6
         import traceback
 
         traceback.print_exc()

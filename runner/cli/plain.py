@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
+from contextlib import suppress
 
-from runner.cli.board import Board
+from runner.cli.board import Board, stopping
 from runner.events import (
     BatchFinished,
     Event,
@@ -18,7 +20,7 @@ from runner.events import (
     StopAsked,
 )
 from runner.hygiene import one_line
-from runner.report.words import spoken
+from runner.report.words import amount, spoken
 from runner.seams import Stream
 
 HEARTBEAT_S = 30.0
@@ -39,7 +41,7 @@ class PlainProgress:
         self._board.hear(event)
         match event:
             case SittingStarted():
-                self._say(f"run {event.run}  {event.playbook} on {len(event.hosts)} hosts")
+                self._say(f"run {event.run}  {event.playbook} on {amount(len(event.hosts), 'host')}")
             case HostRefused():
                 self._say(f"{event.host}  refused ({event.reason}): {event.message}")
             case HostPutLast():
@@ -47,15 +49,15 @@ class PlainProgress:
             case StepFinished():
                 again = "" if event.last else ", trying again"
                 said = event.problem if event.outcome != "ok" else event.summary
-                detail = f": {one_line(said)[:200]}" if said else ""
+                detail = f": {_cut(one_line(said))}" if said else ""
                 where = f"{event.phase}/{event.step}"
                 self._say(f"{event.host}  {where}  {event.outcome} in {spoken(event.took_ms)}{again}{detail}")
             case RollbackStarted():
                 self._say(f"{event.host}  rolling back: {event.because}")
             case BatchFinished() if event.stopped:
                 self._say(f"batch {event.batch} is the last: {event.stopped}")
-            case StopAsked():
-                self._say(f"stopped by {event.how}: nothing new is begun")
+            case StopAsked() if not self._board.stopping:
+                self._say(stopping(event.how))
             case _:
                 pass
 
@@ -66,6 +68,13 @@ class PlainProgress:
         lines, self._lines = self._lines, []
         if lines:
             sys.stderr.write("".join(lines))
+
+    def stopping(self, how: str) -> None:
+        """A signal was heard: called within its handler, where nothing that is buffered may be written."""
+        if not self._board.stopping:
+            self._board.stopping = how
+            with suppress(OSError, ValueError):
+                os.write(sys.stderr.fileno(), f"{time.strftime('%H:%M:%S')}  {stopping(how)}\n".encode())
 
     def close(self) -> None:
         self._done.set()
@@ -86,3 +95,7 @@ class PlainProgress:
             more = f" and {len(rows) - 8} more" if len(rows) > 8 else ""
             self._say(f"still out: {', '.join(names) or 'nobody'}{more}")
             self.rest()
+
+
+def _cut(text: str, most: int = 200) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -97,7 +97,11 @@ def test_hosts_run_in_parallel_and_a_failing_one_leaves_the_others(
         (("run", "p.yml", "-i", "nope.yml"), "nope.yml"),
         (("show", "nope"), "there are no runs in"),
         (("logs", "nope"), "there are no runs in"),
-        (("kinds", "nope"), "'nope' is not known"),
+        (("kinds", "comand", "--json"), "there is no step kind 'comand'; did you mean 'command'?"),
+        (("init", "/proc/nowhere"), "/proc/nowhere/rawat.yml: cannot be written: No such file or directory"),
+        (("runs", "-n", "0"), "0 is not in the range"),
+        (("run", "p.yml", "--skip", "one"), "no step of t is left to run: --skip one"),
+        (("run", "p.yml", "--from", ""), "--from has an empty value"),
     ],
 )
 def test_bad_input_is_2_and_nothing_was_touched(tmp_path: Path, words: tuple[str, ...], said: str) -> None:

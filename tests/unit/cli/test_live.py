@@ -1,0 +1,54 @@
+"""The live view: what it draws, and that it leaves the terminal to others until there is something to draw."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from runner.cli.live import LiveProgress
+from runner.events import HostConnected, HostStarted, SittingStarted, StepStarted
+
+BEGIN = SittingStarted(
+    run="r", sitting=1, playbook="p", title="", kind="other", plan="", hosts=("a",), batches=(("a",),),
+    steps=({"id": "s", "title": "", "phase": "implement", "kind": "command", "steps": []},),
+)  # fmt: skip
+
+
+def drawn(progress: LiveProgress) -> str:
+    console = Console(file=io.StringIO(), width=80)
+    console.print(progress._draw())
+    return str(console.file.getvalue())  # type: ignore[attr-defined]
+
+
+def test_nothing_is_drawn_before_the_first_event_nor_after_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = LiveProgress()
+    assert not progress._live.is_started
+    progress.hear(BEGIN)
+    assert progress._live.is_started
+    progress.close()
+    assert not progress._live.is_started
+    late = LiveProgress()
+    late.close()
+    late.hear(BEGIN)
+    assert not late._live.is_started, "a watcher may hear of something when the run was given up"
+    capsys.readouterr()
+
+
+def test_a_signal_is_told_at_once_and_what_another_would_do(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = LiveProgress()
+    for event in (
+        BEGIN,
+        HostConnected(host="a", peer={}, facts={}, took_ms=1),
+        HostStarted(host="a", batch=1),
+        StepStarted(host="a", step="s", phase="implement", kind="command", title="", command="w"),
+    ):
+        progress.hear(event)
+    assert "stopped" not in drawn(progress)
+    progress.stopping("SIGINT")
+    said = " ".join(drawn(progress).split())
+    assert "stopped by SIGINT: nothing new is begun, what runs may end; Ctrl-C again: leave at once" in said
+    assert drawn(progress).endswith("\n\n"), "the terminal echoes ^C on an empty line"
+    progress.close()
+    capsys.readouterr()
