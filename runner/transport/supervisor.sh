@@ -392,19 +392,18 @@ r_follow() {
     set +C
     # on a full disk this may fail: then nobody can poke us, and we look by ourselves
     command printf '%s\n' "$r_me" 2>/dev/null >"$r_d.em.$r_ses"
-    r_o=$1 r_eo=$2 r_i=0 r_oc= r_ec=
+    r_o=$1 r_eo=$2 r_i=0 r_oc= r_ec= r_lost=
     while :; do
         r_state
+        # what it wrote last is sent before that is told
+        [ -z "$r_lost" ] || [ -n "$r_end" ] || { r_end=$r_lost; r_t=$r_t0; }
         r_ck=$r_oc; r_pump o out "$r_o"; r_o=$r_at r_oc=$r_ck
         r_ck=$r_ec; r_pump e err "$r_eo"; r_eo=$r_at r_ec=$r_ck
         [ -z "$r_end" ] || break
         # the main shell is gone; if only it was killed, the channel is still held open by the step's parent
         kill -0 $$ || { printf '%s z %s\n' "$r_mark" "$r_id"; exit 0; }
         ! r_late || (r_slay timeout)
-        if r_over; then
-            r_end=$r_lost r_t=$r_t0
-            break
-        fi
+        ! r_over || continue
         if [ $r_i -lt 20 ]; then r_nap 0.1; else r_nap 0.4; fi
         r_i=$((r_i + 1))
     done
