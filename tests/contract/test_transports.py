@@ -380,6 +380,7 @@ STUBBORN = """
 trap '' TERM
 (trap '' TERM; exec sleep 300) & echo $!
 SETSID sh -c 'trap "" TERM; echo $$; exec sleep 300' &
+SETSID sh -c 'exec 7<&- 8>&-; trap "" TERM; echo $$; exec sleep 300' &
 sleep 0.2
 env -i SETSID sh -c 'echo $$; exec sleep 300' &
 wait
@@ -393,7 +394,7 @@ def test_a_deadline_ends_what_ignores_term_and_what_left_the_group(bed: Bed, rea
     assert done.exit.killed in DEAD
     assert done.duration_s is not None and 1 <= done.duration_s < 60
     pids = [int(word) for word in done.stdout.split()]
-    assert len(pids) == 3
+    assert len(pids) == 4
     until("all are gone", lambda: not any(alive(pid) for pid in pids), limit_s=5)
     assert bed.run("echo next").stdout == b"next\n"
 

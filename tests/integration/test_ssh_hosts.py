@@ -259,12 +259,15 @@ def test_a_deadline_is_kept_without_us(start_sshd: Start) -> None:
     sshd = start_sshd()
     with reached(sshd) as bed:
         session = bed.session()
-        launch = bed.launch("trap '' TERM; sleep 60 & sleep 60", deadline_s=2)
+        launch = bed.launch("trap '' TERM; echo $$; sleep 60 & sleep 60", deadline_s=2)
+        seen: list[bytes] = []
         cut = threading.Timer(0.5, sshd.kill_sessions)
         cut.start()
         with pytest.raises(LinkLost):
-            session.run(launch, ignore)
+            session.run(launch, lambda _, data: seen.append(data))
         cut.join(10)
+        # before anybody comes back and asks
+        until("it has ended", lambda: not alive(int(seen[0])), limit_s=20)
         found = ended(bed, launch)
         assert found[1] is not None and found[1].exit.timeout_s == 2
         assert found[1].exit.killed in DEAD

@@ -12,7 +12,7 @@ from runner.errors import Unreachable
 from runner.events import HostConnected
 from runner.model import Exit
 from runner.seams import Completed, Launch, Settled
-from runner.testing import FakeHost, done
+from runner.testing import FACTS, FakeHost, done
 from tests.unit.engine.support import run
 
 ONE = "phases: {implement: [{id: one, command: one}]}\n"
@@ -71,6 +71,15 @@ def test_what_a_host_keeps_of_a_step_in_doubt_is_kept_until_that_is_settled(tmp_
     settled = FakeHost(settled=Settled(state="ended", completed=done()))
     assert run(tmp_path, TWO, {"a": settled}, past={"a": DOUBT}).code == 0
     assert (len(settled.launches), settled.forgotten) == (1, True)
+
+
+def test_what_a_host_lost_with_a_boot_since_may_have_run(tmp_path: Path) -> None:
+    """Nothing was forced to its disk: that nothing is there does not show that nothing arrived."""
+    for state, boot_id, launches in (("none", "another", 1), ("torn", "another", 1), ("none", FACTS.boot_id, 2)):
+        fake = FakeHost(settled=Settled(state=state))  # type: ignore[arg-type]
+        past = {"a": Past(steps=DOUBT.steps, boot_id=boot_id)}
+        assert run(tmp_path, TWO, {"a": fake}, past=past).code == (5 if launches == 1 else 0)
+        assert len(fake.launches) == launches
 
 
 def test_a_step_of_which_the_host_has_forgotten_all_is_not_done_again(tmp_path: Path) -> None:
