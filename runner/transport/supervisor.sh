@@ -266,6 +266,7 @@ s() {
         if [ -s "$r_d.st" ]; then r_refuse started-before; else rm -f "$r_d.st"; r_refuse spool; fi
         return
     fi
+    for r_x in k e; do [ -e "$r_dir/spare.$r_ses.$r_x" ] || command : >"$r_dir/spare.$r_ses.$r_x"; done
     if ! r_prepare "$5" "$4" "$3" "$7"; then
         # nothing was started, and the claim must not say that something was
         rm -f "$r_d."*
@@ -332,16 +333,22 @@ r_parent_of() {
 
 r_tell() {
     # Who creates .em first talks to the channel: the parent, or a follower that is poked to finish.
-    # Where it cannot be created, which a disk without a free inode may refuse, there is no follower either.
-    set -C
-    if command : 2>/dev/null >"$r_d.em.$r_ses" || [ ! -e "$r_d.em.$r_ses" ]; then
-        set +C
+    # Where it cannot be created there is no follower either.
+    if r_take "$r_d.em.$r_ses" e || [ ! -e "$r_d.em.$r_ses" ]; then
         if [ -s "$r_d.out" ]; then printf '%s o %s\n' "$r_mark" "$r_id"; "$r_cat" "$r_d.out"; fi
         if [ -s "$r_d.err" ]; then printf '%s e %s\n' "$r_mark" "$r_id"; "$r_cat" "$r_d.err"; fi
         printf '%s x %s %s %s %s\n' "$r_mark" "$r_id" "$r_rc" "$r_t0" "$r_t"
     else
         r_poke
     fi
+}
+
+r_take() {
+    # File $1, made by us and by nobody before. Where the disk has no inode left a file that was made for that becomes it:
+    # spare $2, which one can rename only.
+    set -C
+    command : 2>/dev/null >"$1" || { [ ! -e "$1" ] && mv "$r_dir/spare.$r_ses.$2" "$1"; } || { set +C; return 1; }
+    set +C
 }
 
 r_poke() {
@@ -387,9 +394,7 @@ r_follow() {
     trap 'r_poked=1' USR1
     trap '' PIPE HUP TERM INT
     read -r r_me r_x </proc/self/stat
-    set -C
-    command : 2>/dev/null >"$r_d.em.$r_ses" || exit 0
-    set +C
+    r_take "$r_d.em.$r_ses" e || exit 0
     # on a full disk this may fail: then nobody can poke us, and we look by ourselves
     command printf '%s\n' "$r_me" 2>/dev/null >"$r_d.em.$r_ses"
     r_o=$1 r_eo=$2 r_i=0 r_oc= r_ec= r_lost=
@@ -596,9 +601,7 @@ r_slay() {
     r_poked=
     trap '' PIPE HUP INT TERM
     read -r r_me r_x </proc/self/stat
-    set -C
-    command : 2>/dev/null >"$r_d.kill" || exit 0
-    set +C
+    r_take "$r_d.kill" k || exit 0
     command printf '%s %s\n' "$1" "$r_me" 2>/dev/null >"$r_d.kill"
     r_i=0
     # a cancel may overtake the parent, which writes down the pid

@@ -631,7 +631,7 @@ def test_a_full_disk_is_a_refusal_before_the_start(start_sshd: Start, tmp_path: 
     disk = tmp_path / "disk"
     disk.mkdir()
     try:
-        run(["mount", "-t", "tmpfs", "-o", "size=256k,mode=700", "none", str(disk)])
+        run(["mount", "-t", "tmpfs", "-o", "size=256k,nr_inodes=200,mode=700", "none", str(disk)])
     except BedError:
         pytest.skip("no mounts here")
     try:
@@ -651,9 +651,12 @@ def test_a_full_disk_is_a_refusal_before_the_start(start_sshd: Start, tmp_path: 
                 full = session.run(bed.launch(f"echo begun; {filling}; exit 3"), ignore)
                 assert (full.exit.code, full.stdout) == (3, b"begun\n"), "its end has room where its beginning stands"
                 (disk / "filler").unlink()
-            late = session.run(bed.launch(f"echo begun; {fill}; sleep 60", deadline_s=1), ignore)
-            assert (late.exit.timeout_s, late.exit.killed, late.stdout) == (1, "no trace left", b"begun\n")
-            (disk / "filler").unlink()
+            inodes = f"i=0; while command : 2>&- >{disk}/filler.$i; do i=$((i + 1)); done"
+            for filling in (fill, inodes):
+                late = session.run(bed.launch(f"echo begun; {filling}; sleep 60", deadline_s=1), ignore)
+                assert (late.exit.timeout_s, late.exit.killed, late.stdout) == (1, "no trace left", b"begun\n")
+                for filler in disk.glob("filler*"):
+                    filler.unlink()
             assert session.run(bed.launch("echo on"), ignore).stdout == b"on\n"
     finally:
         run(["umount", "-l", str(disk)])
