@@ -36,7 +36,9 @@ select 'table', s.schemaname, s.relname, null, s.relid, null, pg_table_size(s.re
   from pg_stat_user_tables s
   join pg_class c on c.oid = s.relid
   left join (select schemaname, tablename, sum((1 - null_frac) * avg_width) as width, count(*) as known from pg_stats group by 1, 2) w
-    on w.schemaname = s.schemaname and w.tablename = s.relname),
+    on w.schemaname = s.schemaname and w.tablename = s.relname
+ -- Temporary tables are their sessions' own.
+ where s.schemaname !~ '^pg_'),
 jobs as (
 -- What a REINDEX or CREATE INDEX CONCURRENTLY leaves when it is cut off, and nobody is making now.
 select format('DROP INDEX CONCURRENTLY %I.%I', f.schema, f.name) as statement, 0 as turn, f.bytes as weight, f.oid from figures f
