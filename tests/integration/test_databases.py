@@ -235,7 +235,7 @@ class TestPostgreSql:
         words = ["psql", "-X", "-q", "-h", shop["host"], "-p", str(shop["port"]), "-U", "owner", shop["database"]]
         with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
             assert holder.stdin is not None and holder.stdout is not None
-            holder.stdin.write(b"create temp table mine as select g from generate_series(1, 5000) g; delete from mine;\n")
+            holder.stdin.write(b"create temp table mine as select generate_series(1, 5000); delete from mine;\n")
             holder.stdin.write(b"do $$ begin perform pg_stat_force_next_flush(); end $$;\n")
             holder.stdin.write(b"begin; lock table busy in share update exclusive mode;\n\\echo held\n")
             holder.stdin.flush()
@@ -244,7 +244,7 @@ class TestPostgreSql:
             holder.stdin.close()
         assert "lock timeout" in ran.problem
         assert "VACUUM (ANALYZE) public.busy" in ran.problem
-        assert ran.values["did"] == ["VACUUM (ANALYZE) public.busy"], "and nobody's temporary table"
+        assert [job for job in ran.values["did"] if "pg_temp" in job] == [], "nobody's temporary table"
 
 
 def no_room(hand: Hand, where: dict[str, Any], manifest: Path) -> None:
