@@ -408,6 +408,11 @@ class TestMariaDb:
         with small_disk(tmp_path / "disk", "5m") as disk:
             good = backup(hand, store, disk, keep=1)
             assert good.verdict.ok, good.problem
+            # Nothing of the size of the data is laid down in /tmp.
+            with small_disk(tmp_path / "tmp", "1m") as little:
+                tight = Hand(root=hand.root, env={"TMPDIR": str(little)})
+                proof = restore(tight, store, good.values["path"])
+                assert proof.verdict.ok, proof.problem
             # What is there now is little enough by the figures, yet its hexadecimal text will not fit.
             (disk / "filler").write_bytes(b"x" * 300_000)
             failed = backup(hand, store, disk, keep=1)
@@ -536,6 +541,9 @@ class TestSqlite:
             assert "nothing was started" in ran.problem
             assert ran.values["need_bytes"] > ran.values["room_bytes"]
             assert list(disk.iterdir()) == []
+            tight = Hand(root=lite.root, shell=lite.shell, env={**(lite.env or {}), "TMPDIR": str(disk)})
+            made = backup(tight, credit, tmp_path / "copies")
+            assert made.verdict.ok, made.problem
 
     def test_a_file_becomes_smaller_where_pages_were_free(self, lite: Hand, credit: dict[str, Any]) -> None:
         ask(lite, credit, "create table fat (a)", change=True)

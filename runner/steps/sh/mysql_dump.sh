@@ -1,4 +1,4 @@
-# A dump of one moment: a database and a file.
+# A dump of one moment: a database and a file; to stdout where there is none.
 dump_database() {
 	if has mariadb-dump; then
 		dumper=mariadb-dump
@@ -23,7 +23,7 @@ dump_database() {
 	into=$2 from=$1
 	shift 2
 	connected "$dumper" "$@" --single-transaction --quick --routines --triggers --events --hex-blob --no-tablespaces \
-		--comments "$rows" ${place:+"$place"} --result-file="$into" -- "$from"
+		--comments "$rows" ${place:+"$place"} ${into:+"--result-file=$into"} -- "$from"
 }
 
 # What a dump holds of each table, one JSON line each: its rows, and (checksum=yes) a digest of them. Line breaks in values

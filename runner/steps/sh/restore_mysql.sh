@@ -63,8 +63,6 @@ restore_check() {
 # What the restored copy gives when it is dumped in its turn is what was saved.
 restore_count() {
 	place=
-	dump_database "$scratch" "$pipes/again.sql" || return 1
-	count_dump <"$pipes/again.sql"
-	rm -f -- "$pipes/again.sql"
+	{ dump_database "$scratch" '' || echo broken >"$pipes/broken"; } | count_dump && [ ! -s "$pipes/broken" ] || return 1
 	count_objects "$scratch" >"$pipes/objects"
 }
