@@ -148,6 +148,7 @@ class TestPostgreSql:
             "create table parts (a int, b int) partition by range (a)",
             "create table one partition of parts for values from (0) to (9); create index waits on only parts (b)",
             "create subscription follows connection 'host=nowhere' publication p with (connect = false)",
+            "create role clerk; create policy own on names to clerk using (true)",
         ):
             ask(hand, where, change, change=True)
         if encoding == "SQL_ASCII":
@@ -176,6 +177,10 @@ class TestPostgreSql:
         drop = "alter subscription follows disable; alter subscription follows set (slot_name = none)"
         ask(hand, where, f"{drop}; drop subscription follows", change=True)
         ask(hand, main, f'drop database "{encoding}"', change=True)
+        ask(hand, main, "drop role clerk", change=True)
+        elsewhere = restore(hand, pg, path)
+        assert f"without the roles of the source, which are in {path}.globals" in elsewhere.problem
+        assert 'role "clerk" does not exist' in elsewhere.problem
 
     def test_a_cluster_is_copied_checked_started_and_asked(self, owner: Hand, shop: dict[str, Any]) -> None:
         copies = owner.root / "b k's $x"

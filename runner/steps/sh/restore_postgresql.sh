@@ -37,6 +37,14 @@ sweep_databases() {
 	done <"$pipes/scratches"
 }
 
+# Policies and user mappings, and in plain text owners and grants, name roles, which are no part of the database.
+not_restored() {
+	cat -- "$pipes/said" >&2
+	! grep -q 'role ".*" does not exist' "$pipes/said" ||
+		fail "$1: $artefact cannot be restored on a server without the roles of the source, which are in $artefact.globals (psql -X -d postgres -f FILE)"
+	fail "$1: $artefact cannot be restored"
+}
+
 restore_into() {
 	sweep_databases
 	scratch=rawat_scratch_$mark
@@ -53,11 +61,12 @@ restore_into() {
 	echo "create database \"$scratch\" template template0 $like;" | ask "$maintenance" || { made=no && fail "cannot make the scratch database $scratch${like:+ $like}"; }
 	if [ "$kind" != plain ]; then
 		pg_restore -w --exit-on-error --no-owner --no-privileges --no-publications --no-subscriptions --jobs="$jobs" \
-			--dbname="$(conninfo "$scratch")" -- "$plain" || fail "pg_restore ended with $?: $artefact cannot be restored"
+			--dbname="$(conninfo "$scratch")" -- "$plain" 2>"$pipes/said" || not_restored "pg_restore ended with $?"
 	else
 		tail -n 8 -- "$plain" | grep -q '^-- PostgreSQL database dump complete' || fail "$artefact has no end: it is not whole"
-		ask "$scratch" <"$plain" >/dev/null || fail "psql ended with $?: $artefact cannot be restored"
+		ask "$scratch" <"$plain" >/dev/null 2>"$pipes/said" || not_restored "psql ended with $?"
 	fi
+	cat -- "$pipes/said" >&2
 }
 
 restore_check() {
