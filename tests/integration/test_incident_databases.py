@@ -352,6 +352,10 @@ def test_a_database_moves_from_mariadb_to_postgresql_or_stays(
     def run(*more: str) -> Said:
         return project.rawat("run", book, *words, *more, environment=secrets)
 
+    # Who does not say how writers are stopped would lose what they write meanwhile.
+    at = words.index(f"stop_writes={json.dumps(given['stop_writes'])}")
+    unstopped = project.rawat("run", book, *words[: at - 1], *words[at + 1 :], environment=secrets)
+    assert (unstopped.code, "stop_writes" in unstopped.err) == (2, True), unstopped.out + unstopped.err
     # PostgreSQL has no NUL in its texts, and pgloader drops it without a word.
     ask(hand, source, "insert into `or der` values (1, concat('a', char(0), 'b'))", change=True)
     said = run("--yes")
