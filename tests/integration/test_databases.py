@@ -589,10 +589,12 @@ class TestFiles:
         (source := tmp_path / "release 2").mkdir()
         with (source / "disk").open("wb") as disk:
             disk.truncate(1 << 30)
+        os.setxattr(source / "disk", "user.note", b"kept")
         (link := tmp_path / "current").symlink_to(source)
         made = backup(hand, {"engine": "files", "path": str(link)}, copies, format="tar")
         assert made.values["tables"] == {"entries": 2}
         assert made.values["bytes"] < 100_000
+        assert b"SCHILY.xattr.user.note=kept" in Path(made.values["path"]).read_bytes()
         with small_disk(tmp_path / "scratch", "8m") as scratch:
             proof = restore(hand, {"engine": "files"}, made.values["path"], scratch=str(scratch))
         assert proof.verdict.ok, proof.problem

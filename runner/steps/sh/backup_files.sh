@@ -11,9 +11,12 @@ backup_dump() {
 	made_by=$(tar --version 2>/dev/null | head -n 1)
 	printf '%s\n' "$exclude" | sed '/^$/d' >"$pipes/exclude"
 	# Files with holes keep them, so that they need no more room in scratch than where they are.
-	case $made_by in *GNU*) holes=-S ;; *) holes= ;; esac
+	# ACLs, capabilities and labels of SELinux come along as well.
+	case $made_by in *GNU*) more="-S --acls --xattrs --xattrs-include=*" ;; *) more= ;; esac
+	set -f
 	code=0
-	tar -c $holes $pack -f "$raw" -C "$(dirname -- "$path")" -X "$pipes/exclude" "./$(basename -- "$path")" || code=$?
+	tar -c $more $pack -f "$raw" -C "$(dirname -- "$path")" -X "$pipes/exclude" "./$(basename -- "$path")" || code=$?
+	set +f
 	case $code in
 	0) ;;
 	1) consistent=false ;;
