@@ -29,13 +29,14 @@ leads_away() {
 }
 
 # The dump as a scratch database may have it. Where a routine is older than the database's character set, the set is changed
-# for it and back again, by the name of the source: here by that of the scratch one. Events, which would run in it and
-# reach from it whatever they name, are made, and made to sleep; one whose moment is over as well. And a view whose
-# definer is gone names its own database.
+# for it and back again, by the name of the source: here by that of the scratch one. What the whole server has of MySQL's
+# transactions (GTID_PURGED) is none of ours. Events, which would run in it and reach from it whatever they name, are made,
+# and made to sleep; one whose moment is over as well. And a view whose definer is gone names its own database.
 for_scratch() {
 	own=
 	[ ! -f "$manifest" ] || own=$(sed -n 's/^ *"source": {.*"database": "\([A-Za-z0-9_-]*\)".*/\1/p' "$manifest")
-	sed -E -e "s/^ALTER DATABASE \`.*\` (CHARACTER SET [A-Za-z0-9_]+ COLLATE [A-Za-z0-9_]+ ;+)\$/ALTER DATABASE \`$scratch\` \1/" \
+	sed -E -e '/^SET @@GLOBAL\.GTID_PURGED=/{' -e ':more' -e '/;$/!{' -e N -e 'b more' -e '}' -e d -e '}' \
+		-e "s/^ALTER DATABASE \`.*\` (CHARACTER SET [A-Za-z0-9_]+ COLLATE [A-Za-z0-9_]+ ;+)\$/ALTER DATABASE \`$scratch\` \1/" \
 		-e '/^\/\*![0-9]+ CREATE\*\/ .*EVENT `/s/ ON COMPLETION (NOT )?PRESERVE (ENABLE|DISABLE)( |$)/ ON COMPLETION PRESERVE DISABLE\3/' \
 		-e "/^\/\*![0-9]+ VIEW \`/s/\`${own:-$scratch}\`\.//g"
 }
