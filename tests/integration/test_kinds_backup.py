@@ -207,6 +207,11 @@ class TestPostgreSql:
         assert proof.values["equal"] is None
         assert [name for name in names(copies) if name.startswith(".")] == []
 
+        # A role that the cluster does not have: it is not asked for ever.
+        stranger = restore(owner, forget(shop, "user"), made.values["path"])
+        assert "the restored cluster was started and gives no answer (user: names the role" in stranger.problem
+        assert "does not exist" in stranger.problem
+
         # One byte of one file, in an archive that is whole and whose digest fits.
         path, folder = Path(made.values["path"]), copies / "open"
         folder.mkdir()

@@ -18,9 +18,13 @@ cluster_start() {
 		-c archive_mode=off -c archive_command= -c primary_conninfo= -c shared_preload_libraries= -c ssl=off -c fsync=off \
 		-c logging_collector=off -c log_destination=stderr -c autovacuum=off -c hot_standby=off >"$pipes/log" 2>&1 </dev/null &
 	daemon=$!
-	until echo 'select 1;' | ask postgres >/dev/null 2>&1; do
+	until said=$(echo 'select 1;' | ask template1 2>&1); do
 		kill -0 "$daemon" 2>/dev/null ||
 			fail "the restored cluster does not start: $(grep -E 'FATAL|PANIC|ERROR' "$pipes/log" | grep -v 'the database system is' | tail -n 1)"
+		case $said in
+		*'the database system is '* | *'No such file or directory'* | *'Connection refused'*) ;;
+		*) fail "the restored cluster was started and gives no answer (user: names the role to ask as): $(printf '%s' "$said" | tail -n 1)" ;;
+		esac
 		sleep 0.2
 	done
 }
@@ -37,7 +41,7 @@ restore_drop() {
 }
 
 restore_check() {
-	echo 'select datname from pg_database where datallowconn and not datistemplate order by 1;' | ask postgres >"$pipes/databases" ||
+	echo 'select datname from pg_database where datallowconn and not datistemplate order by 1;' | ask template1 >"$pipes/databases" ||
 		fail "the restored cluster gives no answer"
 	invalid=
 	while IFS= read -r each; do
