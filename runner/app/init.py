@@ -79,6 +79,7 @@ phases:                               # identify analyse plan implement test doc
       title: Read it again
       command: [cat, "{{ folder }}/note"]
       expect: result.stdout == 'rawat was here'
+      on_failure: rollback            # what has an undo is undone, last first; without this the host stops here
 """
 
 FILES = {"rawat.yml": SETTINGS, "inventory.yml": INVENTORY, "playbooks/first.yml": PLAYBOOK}
@@ -88,7 +89,8 @@ def write_project(folder: Path) -> Iterator[Path]:
     """The files that were written; raises InvalidInput, with nothing written, where one of them is there already."""
     there = [name for name in FILES if (folder / name).exists()]
     if there:
-        raise InvalidInput(f"{folder}: there is a {', '.join(there)} already; nothing was written")
+        message = f"{folder}: there is a {', '.join(there)} already; nothing was written"
+        raise InvalidInput(message, hint="name an empty folder: rawat init FOLDER")
     for name, text in FILES.items():
         path = folder / name
         try:

@@ -29,10 +29,17 @@ def describe(prepared: Prepared, *, live: Mapping[str, Mapping[str, str]] | None
     """
     plan = prepared.plan
     gates = gates_of(prepared, SystemClock().now())
+    undoes = {
+        inner.id: step.id for step in plan.playbook.walk() for first in step.undo for inner in first.walk()
+    }  # fmt: skip
     steps = [
-        {**_step(plan, step, live or {}), "gates": [gate.text for gate in gates if gate.step == step.id]}
+        {
+            **_step(plan, step, live or {}),
+            "gates": [gate.text for gate in gates if gate.step == step.id],
+            "undoes": undoes.get(step.id, ""),
+        }
         for step in plan.playbook.walk()
-        if step.kind != "group" and step.id not in plan.skip
+        if step.kind != "group" and step.id not in plan.skip and undoes.get(step.id) not in plan.skip
     ]
     unknown: dict[str, str] = {}
     for step in plan.playbook.walk():

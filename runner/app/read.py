@@ -88,7 +88,8 @@ def outputs(context: Context, name: str, host: str = "", step: str = "") -> Iter
     """(host, step, attempt, outcome, file) of every output that was kept, in the order of the record."""
     records, record, _ = record_of(context, name)
     if host and host not in record.hosts:
-        raise InvalidInput(f"{host} is not in run {record.run}{likely(host, record.hosts)}")
+        message = f"{host} is not in run {record.run}{likely(host, record.hosts)}"
+        raise InvalidInput(message, hint=f"its hosts: {', '.join(list(record.hosts)[:20])}")
     found = False
     for known in record.hosts.values():
         for done in known.steps.values() if not host or known.name == host else ():
@@ -102,7 +103,8 @@ def outputs(context: Context, name: str, host: str = "", step: str = "") -> Iter
     if step and not found:
         steps = {other.id for known in record.hosts.values() for other in known.steps.values()}
         if step not in steps:
-            raise InvalidInput(f"no step {step} ran in {record.run}{likely(step, steps)}")
+            message = f"no step {step} ran in {record.run}{likely(step, steps)}"
+            raise InvalidInput(message, hint=f"its steps: {', '.join(sorted(steps)[:20])}")
 
 
 def give_answer(context: Context, name: str, *, host: str, step: str, yes: bool) -> Path:

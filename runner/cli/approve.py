@@ -20,12 +20,13 @@ def approve(plan: str, reject: bool, note: str, config: str | None, records: str
     """
     from runner.app.approve import approve as sign_plan
     from runner.hygiene import one_line
+    from runner.report.words import amount
 
     context = context_of(config, records=records)
     saved, name, path = sign_plan(context, plan, decision="reject" if reject else "approve", note=note)
     hosts = saved.content["hosts"]
     click.echo(f"plan {saved.digest}")
-    click.echo(f"  playbook {one_line(str(saved.content['playbook']))} on {len(hosts)} hosts")
+    click.echo(f"  playbook {one_line(str(saved.content['playbook']))} on {amount(len(hosts), 'host')}")
     for source, digest in saved.content["sources"].items():
         click.echo(f"  {one_line(str(source))} sha256 {digest}")
     click.echo(f"{'rejected' if reject else 'approved'} by {name}: {path}")

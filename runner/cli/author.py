@@ -7,7 +7,18 @@ from typing import Any
 
 import click
 
-from runner.cli.console import context_of, here, selection_of, selection_options, setting_options, show_json
+from runner.cli.console import (
+    context_of,
+    here,
+    next_command,
+    selection_of,
+    selection_options,
+    setting_options,
+    show_json,
+)
+
+_AROUND = ("config", "records", "known_hosts")
+"""Options of `rawat plan` that are not kept with a plan."""
 
 
 @click.command()
@@ -81,11 +92,15 @@ def plan(
         looks = look(prepared, context, ask=ask_hidden if ask_sudo and context.terminal else None)
         code = looks.exit_code(detailed=detailed_exitcode)
     described = describe(prepared, live=looks.said if looks else None)
+    described["next"] = next_command("rawat run", playbook, given)
     if save:
         from runner.app.approve import save_plan
 
         click.echo(f"kept as {save_plan(prepared, context)}", err=True)
-    described["next"] = f"rawat run {playbook}" + "".join(f" -i {path}" for path in given["inventory"])
+        short = str(described["digest"])[:12]
+        described["next"] = next_command(f"rawat run --plan {short}", "", {name: given[name] for name in _AROUND})
+        if prepared.settings.policy.approvals:
+            described["next"] = f"rawat approve {short}, then somebody else: {described['next']}"
     if as_json:
         show_json(described | ({"refused": dict(looks.refused)} if looks else {}))
         return code

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -127,6 +128,21 @@ def selection_of(playbook: str, given: dict[str, Any]) -> Selection:
         skip=given["skip"],
         override=given.get("override") or (),
     )
+
+
+_WORDS = (
+    ("inventory", "-i"), ("hosts", "--hosts"), ("variable", "-e"), ("start_at", "--from"), ("only", "--only"),
+    ("skip", "--skip"), ("known_hosts", "--known-hosts"), ("config", "--config"), ("records", "--records"),
+)  # fmt: skip
+
+
+def next_command(command: str, playbook: str, given: Mapping[str, Any]) -> str:
+    """A command line that means the same hosts, steps and values as this one."""
+    words = [playbook] if playbook else []
+    for name, option in _WORDS:
+        values = given.get(name) or ()
+        words += [word for value in ([values] if isinstance(values, str) else values) for word in (option, value)]
+    return " ".join([command, shlex.join(words)]).rstrip()
 
 
 def setting_options(function: F) -> F:

@@ -45,8 +45,8 @@ def runs(limit: int, only_open: bool, as_json: bool, as_csv: bool, config: str |
     elif as_csv:
         click.echo(runs_csv(listed.rows), nl=False)
     elif not listed.rows:
-        asked = only_open or any(given.values())
-        click.echo("none that fit" if asked else "no runs yet; `rawat run` makes one")
+        none = "nothing waits for anybody" if only_open else "no runs yet; `rawat run` makes one"
+        click.echo("none that fit" if any(given.values()) else none)
     elif only_open:
         click.echo(open_table(listed.rows, zone))
     else:
@@ -105,9 +105,10 @@ def logs(run: str, host: str, step: str, raw: bool, config: str | None, records:
 def reindex(config: str | None, records: str | None) -> int:
     """Make the index anew from the records."""
     from runner.app.read import reindex as rebuild
+    from runner.report.words import amount
 
     number, damaged = rebuild(context_of(config, records=records))
-    click.echo(f"{number} runs indexed")
+    click.echo(f"{amount(number, 'run')} indexed")
     for message in damaged:
         click.echo(f"damaged: {message}", err=True)
     return 6 if damaged else 0

@@ -73,4 +73,11 @@ def settings(as_json: bool, config: str | None, records: str | None) -> None:
         return
     width = max(len(entry.key) for entry in entries)
     for entry in entries:
-        click.echo(f"{entry.key:<{width}}  {entry.value}  ({entry.origin})")
+        click.echo(f"{entry.key:<{width}}  {_word(entry.value)}  ({entry.origin})")
+
+
+def _word(value: object) -> str:
+    """A setting as it would be written; numbers with a fraction are seconds."""
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return f"{value:g}s" if isinstance(value, float) else str("none" if value in (None, "") else value)

@@ -47,7 +47,8 @@ def _lines(plan: dict[str, Any], commands: bool, notes: Sequence[str]) -> Iterat
 
 
 def _step(step: dict[str, Any], commands: bool) -> Iterator[str]:
-    marks = [word for word in ("once", "local") if step.get(word)]
+    marks = [f"in a rollback only: undoes {step['undoes']}"] if step.get("undoes") else []
+    marks += [word for word in ("once", "local") if step.get(word)]
     if step.get("become"):
         marks.append(f"as {step['become']}")
     if step.get("when"):

@@ -234,11 +234,19 @@ phases:
 def test_a_plan_is_the_same_whenever_it_is_made_and_touches_no_host(tmp_path: Path) -> None:
     project = Project(tmp_path / "p")
     project.write("inventory.yml", "rawat: 1\nhosts: {away: {address: 127.0.0.1, port: 1}}\n")
-    book = project.playbook(ONE)
-    first, second = (project.rawat("plan", book, "--json").json()["digest"] for _ in range(2))
-    assert first == second
-    other = project.rawat("plan", book, "--json", "--skip", "one").json()["digest"]
-    assert other != first
+    book = project.playbook(
+        "vars: {x: 1}\nphases: {implement: [{id: one, command: echo one, undo: [{id: back, command: ls}]},"
+        " {id: two, command: w, undo: [{id: again, command: ls}]}]}\n"
+    )
+    first, second = (project.rawat("plan", book, "--json").json() for _ in range(2))
+    assert first["digest"] == second["digest"]
+    assert [(step["id"], step["undoes"]) for step in first["steps"] if step["phase"] == "undo"] == [
+        ("back", "one"), ("again", "two"),
+    ]  # fmt: skip
+    other = project.rawat("plan", book, "--json", "--skip", "one", "--hosts", "away", "-e", "x=a b").json()
+    assert other["digest"] != first["digest"]
+    assert "back" not in [step["id"] for step in other["steps"]], "what is left out is not undone"
+    assert other["next"] == f"rawat run {book} --hosts away -e 'x=a b' --skip one"
 
 
 SLOW = "phases: {implement: [{id: slow, script: 'touch %s; sleep %s; touch %s'}, {id: next, command: touch %s}]}\n"
