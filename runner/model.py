@@ -186,7 +186,11 @@ class Rollout:
 
 @frozen
 class SourceFile:
-    """A file the playbook was read from; `path` is relative to the project's root where it lies under it."""
+    """
+    A file the playbook was read from; `path` is relative to the project's root where it lies under it.
+
+    `text` is that of its bytes: line ends and a mark at the beginning are what they were, as the digest is theirs.
+    """
 
     path: str
     text: str

@@ -73,13 +73,17 @@ def show_json(data: Any) -> None:
 
 
 def here() -> Path:
-    """The current folder. Raises InvalidInput where somebody removed it."""
+    """The current folder. Raises InvalidInput where somebody removed it, or no record could name it."""
     from runner.errors import InvalidInput
 
     try:
-        return Path.cwd()
+        folder = Path.cwd()
+        str(folder).encode()
     except FileNotFoundError as error:
         raise InvalidInput("the folder that you are in was removed", hint="cd into another one") from error
+    except UnicodeEncodeError as error:
+        raise InvalidInput(f"{str(folder)!r}: the name of this folder is not UTF-8 text", hint="rename it") from error
+    return folder
 
 
 def shown(path: Path) -> str:

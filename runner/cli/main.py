@@ -75,13 +75,24 @@ def _streams() -> None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for as long as we live
 
 
+def _utf8(word: str) -> bool:
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _asked_for_json() -> bool:
     return "--json" in sys.argv[1:]
 
 
 def _main() -> int:
-    from runner.errors import RawatError
+    from runner.errors import InvalidInput, RawatError
 
+    for word in sys.argv[1:]:
+        if not word.isascii() and not _utf8(word):  # records and digests are of UTF-8
+            return fail(InvalidInput(f"{word!r} is not UTF-8 text; write it so"), as_json=_asked_for_json())
     try:
         return int(cli.main(standalone_mode=False, prog_name="rawat") or 0)
     except click.exceptions.Exit as ended:

@@ -10,7 +10,7 @@ from typing import Any
 
 from runner.document.lean import yaml
 from runner.errors import InvalidInput, Location, Problem
-from runner.frozen import frozen
+from runner.frozen import frozen, replace
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 50
@@ -47,12 +47,17 @@ def _lines(text: str) -> Sequence[str]:
 
 @frozen
 class Document:
-    """A file's data and the place of each value by its path, e.g. ("phases", "test", 0, "id"); () is the whole."""
+    """
+    A file's data and the place of each value by its path, e.g. ("phases", "test", 0, "id"); () is the whole.
+
+    `raw` are the bytes of the file as they were read, once: it may be a pipe, and `text` has other line ends.
+    """
 
     name: str
     text: str
     data: Any
     places: Mapping[At, Place]
+    raw: bytes = b""
 
     def line(self, number: int) -> str:
         lines = _lines(self.text)
@@ -105,7 +110,7 @@ def read_file(path: Path, *, name: str = "") -> Document:
         column = error.start - (raw.rfind(b"\n", 0, error.start) + 1) + 1
         where = Location(file=shown, line=line, column=column)
         raise InvalidInput(problems=(Problem(message="this is not UTF-8 text", where=where),)) from error
-    return parse(text.replace("\r\n", "\n"), name=shown)
+    return replace(parse(text.replace("\r\n", "\n"), name=shown), raw=raw)
 
 
 def parse(text: str, *, name: str) -> Document:

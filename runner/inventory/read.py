@@ -34,7 +34,7 @@ def read(path: Path) -> Read:
             from runner.inventory.ansible.ini import read_ini
 
             return Read(draft=read_ini(text, shown(path)), ansible=True)
-        return _read_yaml(path, read_yaml(path))
+        return _read_yaml(path, read_yaml(path, text))
     except InvalidInput as error:
         return Read(draft=Draft(error.problems))
 

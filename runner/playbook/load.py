@@ -66,11 +66,14 @@ class _Loader:
 
     def read(self, path: Path, shown: str) -> Document:
         """One file, kept among the sources."""
+        if not path.name.isprintable():
+            message = f"{shown!r}: the name of a playbook has letters that cannot be shown; give it another name"
+            raise InvalidInput(message, hint="no list of digests could name it")
         document = read_file(path, name=shown)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = hashlib.sha256(document.raw).hexdigest()
         resolved = path.resolve()
         name = str(resolved.relative_to(self.root)) if resolved.is_relative_to(self.root) else resolved.name
-        self.sources.append(SourceFile(path=name, text=document.text, sha256=digest))
+        self.sources.append(SourceFile(path=name, text=document.raw.decode(), sha256=digest))
         return document
 
     def include(self, document: Document, at: At, wanted: str, chain: tuple[str, ...]) -> Document | None:

@@ -100,6 +100,7 @@ def test_hosts_run_in_parallel_and_a_failing_one_leaves_the_others(
         (("kinds", "comand", "--json"), "there is no step kind 'comand'; did you mean 'command'?"),
         (("init", "/proc/nowhere"), "/proc/nowhere/rawat.yml: cannot be written: No such file or directory"),
         (("runs", "-n", "0"), "0 is not in the range"),
+        (("run", "p.yml", "--ticket", "T\udce9"), "'T\\udce9' is not UTF-8 text"),
         (("run", "p.yml", "--skip", "one"), "no step of t is left to run: --skip one"),
         (("run", "p.yml", "--from", ""), "--from has an empty value"),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runner.document.source import Document, read_file
+from runner.document.source import Document, parse, read_file
 from runner.errors import InvalidInput, Problem
 from runner.frozen import replace
 from runner.inventory.draft import shown
@@ -14,10 +14,13 @@ VAULT = (
 )
 
 
-def read_yaml(path: Path) -> Document:
-    """A YAML file; raises InvalidInput, also where it or a value in it is encrypted."""
+def read_yaml(path: Path, text: str | None = None) -> Document:
+    """
+    A YAML file, or its `text` where that was read already; raises InvalidInput, also where something is encrypted.
+    """
+    name = shown(path)
     try:
-        document = read_file(path, name=shown(path))
+        document = read_file(path, name=name) if text is None else parse(text.replace("\r\n", "\n"), name=name)
     except InvalidInput as error:
         raise InvalidInput(problems=tuple(_of_vault(problem) for problem in error.problems)) from error
     if document.text.startswith("$ANSIBLE_VAULT;"):

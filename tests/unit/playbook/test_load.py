@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import hashlib
+import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -248,3 +251,23 @@ def test_probes_are_checked_where_they_stand(tmp_path: Path) -> None:
     sql = "{engine: sqlite, database: /a, query: q, change: true}"
     rows = f"phases: {{test: [{{id: a, verify: {{rows: {{n: {{sql: {sql}}}}}}}}}]}}\n"
     assert "this would change the host" in "; ".join(refused(tmp_path, rows))
+
+
+def test_a_name_that_no_list_of_digests_can_hold_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a\nb.yml").write_text(HEAD + one("{id: a, command: ls}"))
+    with pytest.raises(InvalidInput, match="the name of a playbook has letters that cannot be shown"):
+        load(tmp_path / "a\nb.yml", kinds=KINDS)
+
+
+def test_a_source_is_kept_byte_for_byte_and_read_once(tmp_path: Path) -> None:
+    """Line ends of Windows and a mark at the beginning are part of its digest; a pipe can be read only once."""
+    raw = b"\xef\xbb\xbf" + (HEAD + one("{id: a, command: ls}")).replace("\n", "\r\n").encode()
+    (tmp_path / "p.yml").write_bytes(raw)
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=lambda: (tmp_path / "pipe").write_bytes(raw), daemon=True)
+    writer.start()
+    for name in ("p.yml", "pipe"):
+        (source,) = load(tmp_path / name, kinds=KINDS, root=tmp_path).sources
+        assert source.text.encode() == raw
+        assert source.sha256 == hashlib.sha256(raw).hexdigest()
+    writer.join(5)
