@@ -7,7 +7,7 @@ import click
 from runner.cli.console import context_of, setting_options
 
 
-@click.command()
+@click.command(short_help="Sign a plan that was kept, by its digest.")
 @click.argument("plan")
 @click.option("--reject", is_flag=True, help="Say no, with a --note that says why.")
 @click.option("--note", default="", help="On what grounds.")

@@ -21,7 +21,7 @@ _AROUND = ("config", "records", "known_hosts")
 """Options of `rawat plan` that are not kept with a plan."""
 
 
-@click.command()
+@click.command(short_help="Write a commented project into an empty folder.")
 @click.argument("folder", default=".", type=click.Path(file_okay=False))
 def init(folder: str) -> None:
     """Write a commented rawat.yml, inventory.yml and a first playbook into an empty FOLDER."""
@@ -32,7 +32,7 @@ def init(folder: str) -> None:
     click.echo("next: rawat check playbooks/first.yml && rawat run playbooks/first.yml")
 
 
-@click.command()
+@click.command(short_help="Report every mistake of playbooks, with its place.")
 @click.argument("files", nargs=-1, required=True, type=click.Path())
 def check(files: tuple[str, ...]) -> int:
     """Report all problems of playbooks, with file, line, column and the likely word."""
@@ -124,7 +124,7 @@ def kinds(name: str | None, as_json: bool) -> None:
         click.echo(kind_page(name) if name else kind_table())
 
 
-@click.command()
+@click.command(short_help="The JSON Schema of playbooks, or of records.")
 @click.argument("what", default="playbook", type=click.Choice(["playbook", "record"]))
 def schema(what: str) -> None:
     """The JSON Schema of playbooks, for editors; or that of a record, as `rawat show --json` gives it."""

@@ -39,7 +39,7 @@ def run(playbook: str | None, plan: str | None, **given: Any) -> int:
     return carry_out_live(prepared, context, reason_of(given), given)
 
 
-@click.command()
+@click.command(short_help="Go on with a run that did not come to its end.")
 @click.argument("run", default="last")
 @setting_options
 @click.option("--known-hosts", multiple=True, metavar="FILE", help="known_hosts files to trust.")
@@ -56,7 +56,7 @@ def resume(run: str, settle: tuple[str, ...], reason: str, changed: bool, **give
     return carry_out_live(found.prepared, context, found.reason, given, earlier=found.earlier)
 
 
-@click.command()
+@click.command(short_help="Ask a run that is under way to begin nothing new.")
 @click.argument("run", default="last")
 @click.option("--kill", is_flag=True, help="End what runs on the hosts now, instead of letting it end by itself.")
 @setting_options
@@ -67,7 +67,7 @@ def cancel(run: str, kill: bool, config: str | None, records: str | None) -> Non
     click.echo(cancel_run(context_of(config, records=records), run, kill=kill))
 
 
-@click.command()
+@click.command(short_help="Answer a question that a run waits for.")
 @click.argument("run")
 @click.argument("host")
 @click.argument("step")
@@ -81,7 +81,7 @@ def answer(run: str, host: str, step: str, word: str, config: str | None, record
     click.echo(f"answered {word}: {path}")
 
 
-@click.command()
+@click.command(short_help="The main job on a machine that has nothing.")
 @click.argument("folder", default="rawat-demo", type=click.Path(file_okay=False))
 @click.option("--local", is_flag=True, help="Without SSH, on this machine's own shell.")
 def demo(folder: str, local: bool) -> int:

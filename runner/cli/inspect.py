@@ -76,7 +76,7 @@ def show(run: str, as_json: bool, config: str | None, records: str | None) -> No
         click.echo("  this run is under way")
 
 
-@click.command()
+@click.command(short_help="What the steps of a run printed.")
 @click.argument("run", default="last")
 @click.argument("host", default="")
 @click.argument("step", default="")
@@ -114,7 +114,7 @@ def reindex(config: str | None, records: str | None) -> int:
     return 6 if damaged else 0
 
 
-@click.command()
+@click.command(short_help="In what two runs differ.")
 @click.argument("before")
 @click.argument("after")
 @setting_options

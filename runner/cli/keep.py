@@ -46,7 +46,7 @@ def prune(
         click.echo(f"{len(old.rows)} would go, begun before {old.before}; --yes removes them")
 
 
-@click.command()
+@click.command(short_help="Pack runs as evidence for somebody else.")
 @click.argument("run", nargs=-1)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="PACK", help="pack.tar.zst")
 @click.option("--since", default="", metavar="WHEN", help="Begun at or after: 2026-11-24, a moment, or 90d ago.")

@@ -9,7 +9,7 @@ import click
 from runner.cli.console import context_of, setting_options, show_json
 
 
-@click.group(invoke_without_command=True)
+@click.group(invoke_without_command=True, short_help="Which key signs, and who may.")
 @setting_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.pass_context

@@ -7,7 +7,7 @@ import click
 from runner.cli.console import context_of, setting_options
 
 
-@click.command()
+@click.command(short_help="Record a person's word on a run.")
 @click.argument("run", default="last")
 @click.option("--plan", default="", metavar="PLAN", help="Instead of a run: a saved plan, by its file or digest.")
 @click.option("--item", default="", metavar="ID", help="Of a checklist item: pass, fail, na or waive.")

@@ -9,7 +9,7 @@ import click
 from runner.cli.console import context_of, setting_options, show_json
 
 
-@click.command()
+@click.command(short_help="The hosts, with every value and where it came from.")
 @click.argument("pattern", default="all")
 @click.option("-i", "--inventory", multiple=True, metavar="FILE", help="Inventory; may be given again.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
@@ -34,7 +34,7 @@ def hosts(pattern: str, inventory: tuple[str, ...], as_json: bool, config: str |
         click.echo(f"note: {note}", err=True)
 
 
-@click.command()
+@click.command(short_help="Add a host's key, if it is the one you name.")
 @click.argument("host")
 @click.option("--fingerprint", default="", metavar="SHA256:...", help="What the host's owner says its key is.")
 @click.option("-i", "--inventory", multiple=True, metavar="FILE", help="Inventory; may be given again.")

@@ -16,7 +16,7 @@ SHOWN = 10
 """Of findings that say the same of many places, so many are told."""
 
 
-@click.command()
+@click.command(short_help="Tell a place outside where the ledger stands.")
 @click.argument("places", nargs=-1)
 @click.option("--push", is_flag=True, help="Push the commit of a git repository.")
 @setting_options
@@ -32,7 +32,7 @@ def anchor(places: tuple[str, ...], push: bool, config: str | None, records: str
         click.echo(line)
 
 
-@click.command()
+@click.command(short_help="Check that records are what was written, and by whom.")
 @click.argument("what", default="")
 @click.option("--expect-head", default="", metavar="SHA256", help="A ledger head that was kept elsewhere.")
 @click.option(

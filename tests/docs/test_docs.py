@@ -33,6 +33,7 @@ def test_every_command_is_in_the_readme_and_has_help() -> None:
         assert command and command.name == name
         assert f"`rawat {name}" in text, name
         assert command.help, name
+        assert not command.get_short_help_str(66).endswith("..."), f"{name}: its line in `rawat --help` is cut"
         for parameter in command.params:
             if parameter.param_type_name == "option":
                 assert getattr(parameter, "help", None), f"{name} {parameter.name}"
