@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from runner.app.plan import check_params
 from runner.app.prepare import Prepared
 from runner.app.request import Context
 from runner.app.secrets import Ask, SudoPasswords, find_secrets, find_sudo_password
@@ -127,6 +128,7 @@ class _Looker:
             folder=self.plan.playbook.root,
             names=self.names,
         )
+        check_params(kind, wish.params)
         if step.check is not None:
             done = self._run(step, wish, Script(text=str(render(step.check, self.names, shell=True))))
             return {0: f"{NOTHING}: its check says done", 1: f"{WILL}: its check says not done"}.get(

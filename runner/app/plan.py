@@ -11,6 +11,7 @@ from runner.app.gates import gates_of
 from runner.app.hole import Hole
 from runner.app.prepare import Prepared
 from runner.app.wiring import KINDS
+from runner.document.schema import check_value
 from runner.engine.clock import SystemClock
 from runner.engine.naming import host_names, render_params, user_of
 from runner.engine.plan import Plan
@@ -97,6 +98,9 @@ def preview(
     filled: dict[str, Any] = {**names, **{name: Hole(name) for name in _missing(step, names)}}
     try:
         params = render_params(kind, step.params, filled)
+        holes = len(filled) > len(names)
+        if not holes:
+            check_params(kind, params)
         user = user_of(step, plan.playbook, filled)
         wish = Wish(
             params=params,
@@ -109,9 +113,25 @@ def preview(
             folder=plan.playbook.root,
             names=filled,
         )
-        return tuple(kind.preview(wish)), user
+        return _lines(kind, wish, holes=holes), user
     except TemplateFailed as error:
         return (f"({error.message})",), None
+
+
+def check_params(kind: Any, params: Any) -> None:
+    """Raises TemplateFailed where values made parameters that the kind does not take."""
+    if wrong := check_value(params, kind.schema):
+        raise TemplateFailed("; ".join(wrong))
+
+
+def _lines(kind: Any, wish: Wish, *, holes: bool) -> tuple[str, ...]:
+    """Where values are missing, a kind may find a name in braces instead of a list or a mapping."""
+    try:
+        return tuple(kind.preview(wish))
+    except (TypeError, AttributeError, LookupError, ValueError) as error:
+        if not holes:
+            raise
+        raise TemplateFailed("it depends on values that are not known yet") from error
 
 
 def _masks(plan: Plan) -> dict[str, Secret]:

@@ -114,6 +114,11 @@ def give_answer(context: Context, name: str, *, host: str, step: str, yes: bool)
         raise InvalidInput(f"run {record.run} is not under way; nobody waits for an answer")
     if host not in record.hosts:
         raise InvalidInput(f"{host} is not in run {record.run}{likely(host, record.hosts)}")
+    steps = record.hosts[host].steps.values()
+    waiting = [found.id for found in steps if found.kind == "confirm" and found.attempts and not found.outcome]
+    if step not in waiting:
+        where = f"it waits at {', '.join(waiting)}" if waiting else "it waits for none"
+        raise InvalidInput(f"{host} waits for no answer at {step}; {where}")
     return write_answer(
         records.path / record.run,
         host=host,

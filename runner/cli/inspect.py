@@ -72,8 +72,6 @@ def show(run: str, as_json: bool, config: str | None, records: str | None) -> No
         show_json(to_json(record) | {"seals": sealed, "running": running})
         return
     click.echo(summary(record, records=shown(folder.path), seals=sealed, running=running))
-    if running:
-        click.echo("  this run is under way")
 
 
 @click.command(short_help="What the steps of a run printed.")

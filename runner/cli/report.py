@@ -10,7 +10,7 @@ import click
 from runner.cli.console import context_of, setting_options
 
 
-@click.command(short_help="Tell a run as one document: HTML, PDF, JSON, ...")
+@click.command(short_help="Tell a run as one document: HTML, PDF, JSON and others.")
 @click.argument("run", default="last")
 @click.option(
     "--format",

@@ -59,6 +59,7 @@ def _environment(*, finalize: Any, statements: bool) -> ImmutableSandboxedEnviro
     return environment
 
 
+_INF = float("inf")
 _PLAIN = _environment(finalize=_plain, statements=False)
 _SHELL = _environment(finalize=_word, statements=False)
 _FILE = _environment(finalize=_plain, statements=True)
@@ -96,7 +97,7 @@ def problems(value: str, *, shell: bool = False) -> list[str]:
         tree = _PLAIN.parse(value)
     except TemplateError as error:
         return [f"not a valid template: {error}"]
-    return [*_unknown_words(tree), *(_misplaced(value) if shell else ())]
+    return [*_unknown_words(tree), *_infinite(tree), *(_misplaced(value) if shell else ())]
 
 
 def expression_problem(expression: str) -> str:
@@ -104,7 +105,8 @@ def expression_problem(expression: str) -> str:
     if "{{" in expression:
         return "this is an expression already: write it without {{ }}"
     try:
-        unknown = _unknown_words(_PLAIN.parse("{{ " + expression + " }}"))
+        tree = _PLAIN.parse("{{ " + expression + " }}")
+        unknown = [*_unknown_words(tree), *_infinite(tree)]
         if not unknown:
             _expression(expression)
     except TemplateError as error:
@@ -147,6 +149,12 @@ def _unknown_words(tree: nodes.Template) -> list[str]:
         if node.name not in known:
             found.append(f"there is no {what} '{node.name}'{likely(node.name, known)}")
     return found
+
+
+def _infinite(tree: nodes.Template) -> list[str]:
+    """Jinja2 writes them into its code as the names `inf` and `nan`, which mean nothing there."""
+    values = [node.value for node in tree.find_all(nodes.Const)]
+    return ["a number that large is infinite"] if any(value in (_INF, -_INF) for value in values) else []
 
 
 def _outermost(node: nodes.Node) -> Iterator[nodes.Node]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,15 +50,16 @@ class _Loader:
         if not isinstance(document.data, dict):
             raise InvalidInput(problems=(document.problem((), "a playbook is a mapping that begins with 'rawat: 1'"),))
         self.problems += check(document, playbook_schema(self._schemas(document.data)), excuse=is_template)
-        if self.problems and not self._readable(document.data):
-            raise InvalidInput(problems=tuple(self.problems))
+        untimely = list(_untimely(document))
+        if untimely or (self.problems and not self._readable(document.data)):
+            raise InvalidInput(problems=tuple(sorted([*self.problems, *untimely], key=lambda p: _order(p, {}))))
         reader = StepReader(self)
         phases = self._phases(document, reader)
         final = reader.list(document, ("finally",), FINALLY) if "finally" in document.data else ()
         playbook = self._playbook(document, path, phases, final)
         self.problems += reader.problems
         self.problems += self._cross(document, playbook)
-        self.problems += check_names(playbook, reader.origins, self.kinds)
+        self.problems += check_names(playbook, reader.origins, self.kinds, doubtful=bool(self.problems))
         if self.problems:
             order = {source.path: number for number, source in enumerate(self.sources)}
             raise InvalidInput(problems=tuple(sorted(dict.fromkeys(self.problems), key=lambda p: _order(p, order))))
@@ -209,6 +210,28 @@ class _Loader:
         return found
 
 
+def _untimely(document: Document) -> Iterator[Problem]:
+    """Templates in what is read before any host is known; the schema takes a template for whatever is wanted."""
+    data: dict[str, Any] = document.data
+    for key in ("rawat", "name", "kind", "hosts", "secrets", "rollout", "checklist", "policy"):
+        for at in _templates(data.get(key), (key,)):
+            yield document.problem(at, f"'{key}' takes no {{{{ }}}}: it is read before any host is known")
+    phases = data.get("phases")
+    lists: dict[At, Any] = {(key,): data.get(key) for key in ("vars", "finally", "phases")}
+    lists |= {("phases", phase): steps for phase, steps in phases.items()} if isinstance(phases, dict) else {}
+    for at, value in lists.items():
+        if is_template(value):
+            yield document.problem(at, f"'{at[-1]}' takes no {{{{ }}}}: it is read before any host is known")
+
+
+def _templates(value: Any, at: At) -> Iterator[At]:
+    if is_template(value):
+        yield at
+    elif isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _templates(inner, (*at, key))
+
+
 def _order(problem: Problem, files: Mapping[str, int]) -> tuple[int, int, int]:
     if problem.where is None:
         return (len(files), 0, 0)
@@ -239,7 +262,15 @@ def _share(value: Any) -> Share:
     return Share(value=int(text.rstrip("%")), percent=text.endswith("%"))
 
 
-def _rollout(data: Mapping[str, Any]) -> Rollout:
+def _rollout(data: Any) -> Rollout:
+    """What is wrong in it was told already."""
+    try:
+        return _batches(data)
+    except (InvalidInput, ValueError, TypeError, AttributeError):
+        return Rollout()
+
+
+def _batches(data: Mapping[str, Any]) -> Rollout:
     standard = Rollout()
     return Rollout(
         batches=tuple(_share(value) for value in data["batches"]) if "batches" in data else standard.batches,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from runner.document.quick import certainly_valid
 from runner.document.source import At, Document, likely
 from runner.errors import Location, Problem
 from runner.frozen import frozen
@@ -29,17 +30,26 @@ class Text:
 
 
 def check_names(
-    playbook: Playbook, origins: Mapping[str, tuple[Document, At]], kinds: Registry[type[Any]]
+    playbook: Playbook,
+    origins: Mapping[str, tuple[Document, At]],
+    kinds: Registry[type[Any]],
+    *,
+    doubtful: bool = False,
 ) -> list[Problem]:
-    """Every wrong template, and every name that nothing declares, in the order of the steps."""
-    return list(_Names(playbook, origins, kinds).check())
+    """
+    Every wrong template, and every name that nothing declares, in the order of the steps.
+
+    `doubtful`: something is wrong already, so that a kind may be asked only about parameters of the right shape.
+    """
+    return list(_Names(playbook, origins, kinds, doubtful).check())
 
 
 class _Names:
     def __init__(
-        self, playbook: Playbook, origins: Mapping[str, tuple[Document, At]], kinds: Registry[type[Any]]
+        self, playbook: Playbook, origins: Mapping[str, tuple[Document, At]], kinds: Registry[type[Any]], doubtful: bool
     ) -> None:
         self.playbook = playbook
+        self.doubtful = doubtful
         self.origins = origins
         self.kinds = kinds
         self.variables = {variable.name for variable in playbook.variables}
@@ -77,7 +87,7 @@ class _Names:
             yield document.problem((*at, "watch"), message, on_key=True)
         yield from _fixed(document, at)
         kind: Any = None if step.kind == "group" else self.kinds.get(step.kind)
-        if hasattr(kind, "mistakes"):
+        if hasattr(kind, "mistakes") and self._sound(step, kind):
             for inner, message, word in kind().mistakes(step.params):
                 yield self._at(document, (*at, step.kind, *inner), message, word)
         for text in self._texts(step):
@@ -88,9 +98,12 @@ class _Names:
                 if message:
                     yield self._at(document, (*at, *text.at), message, name)
 
+    def _sound(self, step: Step, kind: Any) -> bool:
+        return not self.doubtful or certainly_valid(step.params, kind.schema, excuse=is_template)
+
     def _may_watch(self, step: Step) -> bool:
-        if step.kind == "group":
-            return False
+        if step.kind == "group" or not self._sound(step, self.kinds.get(step.kind)):
+            return step.kind != "group"
         return step.idempotent or bool(self.kinds.get(step.kind)().reads_only(step.params))
 
     @staticmethod

@@ -167,8 +167,10 @@ def _retry(value: Any, *, until: bool) -> Retry:
         return replace(standard, attempts=value)
     if not isinstance(value, Mapping):
         return standard
-    delay = value.get("delay", standard.delay_s)
-    return Retry(attempts=int(value.get("attempts", standard.attempts)), delay_s=_seconds(delay, standard.delay_s))
+    attempts, delay = value.get("attempts"), value.get("delay", standard.delay_s)
+    return Retry(
+        attempts=attempts if isinstance(attempts, int) else standard.attempts, delay_s=_seconds(delay, standard.delay_s)
+    )
 
 
 def _watch(value: Any) -> Watch | None:

@@ -53,7 +53,7 @@ def summary(
         parts.append(f"✗ {amount(more, 'more host')}: {_names(host.name for host in failed[SHOWN_FAILURES:])}\n")
     if not running and (left := "\n".join(_left(record, told=bool(failed)))):
         parts.append(left + "\n")
-    parts.append("\n".join(_end(record, records, seals)))
+    parts.append("\n".join(_end(record, records, seals, running=running)))
     return "\n".join(parts)
 
 
@@ -128,7 +128,7 @@ def _indent(text: str, by: str = "  ") -> list[str]:
     return [by + line for line in visible(text).splitlines()]
 
 
-def _end(record: RunRecord, records: str, seals: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _end(record: RunRecord, records: str, seals: Sequence[Mapping[str, Any]], *, running: bool) -> Iterator[str]:
     yield headline(record)
     yield ""
     items = checklist(record)
@@ -147,7 +147,7 @@ def _end(record: RunRecord, records: str, seals: Sequence[Mapping[str, Any]]) ->
     yield f"  checklist {done} of {required}" + (f": still open: {', '.join(i.id for i in waiting)}" if waiting else "")
     well = outcome(record) == "ok"
     for item in waiting:
-        if _by_hand(record, item) or (well and item.id not in PHASES):
+        if (_by_hand(record, item) and item.id != "document") or (well and item.id not in PHASES):
             yield f"    rawat sign {record.run} --item {item.id} --note '...'"
     yield from _people(record)
     for why, names in grouped_left_out(record.left_out).items():
@@ -165,7 +165,8 @@ def _end(record: RunRecord, records: str, seals: Sequence[Mapping[str, Any]]) ->
         yield f"  note  {one_line(trouble)}"
     now = exit_code(record)
     sealed = "" if record.exit_code in (None, now) else f" ({record.exit_code} when it was sealed)"
-    yield f"  record {records}/{record.run}   {signed_word(record.sealed, seals)}   exit {now}{sealed}"
+    end = "under way" if running else f"{signed_word(record.sealed, seals)}   exit {now}{sealed}"
+    yield f"  record {records}/{record.run}   {end}"
 
 
 def _notes(record: RunRecord) -> Iterator[str]:

@@ -250,6 +250,28 @@ def test_a_plan_is_the_same_whenever_it_is_made_and_touches_no_host(tmp_path: Pa
     assert other["next"] == f"rawat run {book} --hosts away -e 'x=a b' --skip one"
 
 
+def test_a_plan_shows_what_is_wrong_with_a_value_where_its_line_would_stand(tmp_path: Path) -> None:
+    project = Project(tmp_path / "p")
+    book = project.playbook("vars: {x: 1}\nphases: {implement: [{id: one, command: [ls, '{{ x }}']}]}\n")
+    said = project.rawat("plan", book, "-e", "x={a: 1}")
+    assert (said.code, '(1: expected a text, found {"a": 1})' in said.out) == (0, True), said
+
+
+def test_a_question_is_answered_from_elsewhere_and_only_where_it_waits(tmp_path: Path) -> None:
+    project = Project(tmp_path / "p")
+    steps = "[{id: sure, confirm: {question: Go on?}}, {id: go, command: echo gone}]"
+    process = project.start("run", project.playbook(f"phases: {{implement: {steps}}}\n"))
+    assert process.stderr is not None
+    assert any("rawat answer" in line for line in process.stderr)
+    wrong = project.rawat("answer", "last", "h1", "go", "yes")
+    assert (wrong.code, wrong.err) == (2, "error: h1 waits for no answer at go; it waits at sure\n")
+    assert project.rawat("show").out.endswith("   under way\n")
+    assert project.rawat("answer", "last", "h1", "sure", "yes").code == 0
+    process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert project.rawat("answer", "last", "h1", "sure", "yes").code == 2
+
+
 SLOW = "phases: {implement: [{id: slow, script: 'touch %s; sleep %s; touch %s'}, {id: next, command: touch %s}]}\n"
 
 
