@@ -205,6 +205,8 @@ class SshConfig:
 
     def _included(self, word: str, path: Path) -> list[Path]:
         """The files of an Include, in the order of their names; a relative one is beside the file that names it."""
+        if "\0" in word:
+            return []
         found = glob(str(path.parent / self._expand(word)))  # noqa: PTH207 - Path.glob takes no absolute pattern
         return [Path(name) for name in sorted(found) if Path(name).is_file()]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from typing import Any
 
 from runner.document.source import scalar
@@ -64,7 +65,9 @@ def literal(text: str) -> Any:
         return _LITERALS[text]
     if text[:1] in "'\"[({" and text and len(text) <= _LONGEST:
         try:
-            return _plain(ast.literal_eval(text))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Python's own words on what only looks like Python, as in '\\d'
+                return _plain(ast.literal_eval(text))
         except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
             return text
     value = scalar(text)

@@ -253,6 +253,7 @@ def test_old_booleans_are_noted(tmp_path: Path) -> None:
         ("3.10", "3.10"), ("", ""), ("a b", "a b"), ("'5'", "5"), ("[1, 'a', (2,)]", [1, "a", [2]]),
         ("{'a': None}", {"a": None}), ("{1, 2}", [1, 2]), ("[1", "[1"), ("[x]", "[x]"), ("(1+2j)", "(1+2j)"),
         ("[__import__('os')]", "[__import__('os')]"), ("[" * 5000, "[" * 5000),
+        ("'\\d+'", "\\d+"), ("[1or 2]", "[1or 2]"),
     ],
 )  # fmt: skip
 def test_literals(text: str, wanted: object) -> None:

@@ -132,6 +132,10 @@ def test_include_of_itself_ends(tmp_path: Path) -> None:
         lookup(tmp_path, "Include config\n")
 
 
+def test_an_include_with_a_nul_in_it_names_no_file(tmp_path: Path) -> None:
+    assert lookup(tmp_path, "Include a\0b\nUser late\n").values["user"] == "late"
+
+
 def test_a_file_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, "User a\n")
     path.chmod(0o666)
