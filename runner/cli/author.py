@@ -106,7 +106,7 @@ def plan(
         return code
     from runner.report.plan import plan_text
 
-    notes = [f"{host}: {why}" for host, why in looks.refused.items()] if looks else []
+    notes = [why if why.startswith(host) else f"{host}: {why}" for host, why in looks.refused.items()] if looks else []
     click.echo(plan_text(described, commands=commands, notes=(*prepared.inventory.notes, *notes)))
     return code
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from xml.etree import ElementTree
+from zoneinfo import ZoneInfo
 
 import junitparser
 import pytest
@@ -226,3 +227,24 @@ def test_words_in_markdown_are_plain_or_code() -> None:
 def test_json_is_the_record() -> None:
     said = json.loads(REPORTERS.get("json")().write(good_night(), reading()))
     assert said["schema"] == "rawat-record@1" and said["run"] == RUN and said["running"] is False
+
+
+def test_the_legend_keeps_the_order_of_the_phases_though_the_first_host_left_one_out() -> None:
+    night = Night(("a", "b")).begin()
+    for host in night.hosts:
+        night.connect(host)
+        night.work(host, 1, start=700)
+    good = night.end(0)
+    less = {name: step for name, step in good.hosts["a"].steps.items() if step.phase != "test"}
+    record = replace(good, hosts={"a": replace(good.hosts["a"], steps=less), "b": good.hosts["b"]})
+    assert timeline(record).phases == ("identify", "analyse", "plan", "implement", "test", "document", "monitor")
+
+
+def test_the_page_names_settings_and_what_they_loosen_in_words_and_utc_once() -> None:
+    tool = {"rawat": "0.1.0", "settings": "/srv/rawat.yml", "settings_sha256": SUMS, "weakened": ["policy.x: allow"]}
+    record = replace(good_night(), tool=tool)
+    text = page_text(record)
+    assert f"Settings /srv/rawat.yml {SUMS} Rules that were loosened policy.x: allow" in text
+    assert "weakened" not in text and "['" not in text
+    page = Html().write(record, replace(reading(), zone=ZoneInfo("UTC")))
+    assert "2026-11-21 16:00:00 UTC" not in page and "21 Nov 2026, 16:00:00 UTC" in page
