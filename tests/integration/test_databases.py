@@ -519,6 +519,19 @@ class TestSqlite:
         assert made.values["tables"]["wide"] == 1
         assert restore(hand, credit, made.values["path"]).values["equal"] is True
 
+    def test_who_may_only_read_a_file_in_wal_mode_is_told_why_it_is_not_enough(self, space: Path) -> None:
+        folder = folder_of(space, "reader", "postgres")
+        (theirs := space / "theirs").mkdir()
+        with closing(sqlite3.connect(theirs / "a.db")) as base:
+            base.execute("pragma journal_mode = wal")
+            base.execute("create table loans (a)")
+        theirs.chmod(0o555)
+        reader = Hand(root=folder, user="postgres" if ROOT else None)
+        failed = backup(reader, {"engine": "sqlite", "database": str(theirs / "a.db")}, folder / "copies")
+        theirs.chmod(0o755)
+        assert "it is in WAL mode, where" in failed.problem
+        assert "work as its owner" in failed.problem
+
     @pytest.mark.parametrize("harm", [cut_in_half, flip_a_byte])
     def test_a_damaged_copy_is_found_and_scratch_goes(
         self, lite: Hand, credit: dict[str, Any], copies: Path, harm: Any

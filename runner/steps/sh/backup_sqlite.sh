@@ -6,7 +6,12 @@ backup_need() {
 
 # The online copy of SQLite: it waits for writers, and is of one moment.
 backup_dump() {
-	lite_copy "$database" "$raw" || fail "SQLite could not copy $shown"
+	lite_copy "$database" "$raw" || {
+		hint=
+		{ [ -w "$database" ] && [ -w "$(dirname -- "$database")" ]; } || [ "$(od -An -j18 -N1 -tu1 "$database" | tr -d ' ')" != 2 ] ||
+			hint=": it is in WAL mode, where $(id -un) must be able to write the file and its folder to read it; work as its owner"
+		fail "SQLite could not copy $shown$hint"
+	}
 	[ "$count" != yes ] || {
 		count_rows "$raw" >"$work/tables" || fail "the rows of the copy cannot be counted"
 		counted=copy
