@@ -110,12 +110,13 @@ def _over_cuts(
     """
     What `ask` gives (a session, and how many were lost before it), over new sessions where the link is lost.
 
-    Each loss is waited out for `limit_s`, and all of them together no longer than somebody may still know the end.
-    Raises _NotReached.
+    Each loss is waited out for `limit_s`, and all of them together no longer than somebody may still know the end; who
+    is asked after that is asked once. Raises _NotReached.
     """
     clock = around.clock
     over = clock.monotonic() + launch.deadline_s + AFTER_DEADLINE_S
     session = link.session(local=local)
+    late = False
     for cuts in range(CUTS):
         try:
             return ask(session, cuts)
@@ -124,6 +125,9 @@ def _over_cuts(
             around.bus.emit(LinkDropped(host=link.host.name, message=error.message))
             lost = error
         now = clock.monotonic()
+        if late:
+            raise _NotReached(f"{lost.message}; and it should have ended long ago")
+        late = now >= over
         until = min(over, now + limit_s)
         again, why = _reconnect(around, link, instance, until=until, local=local)
         if again is None:

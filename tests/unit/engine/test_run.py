@@ -138,6 +138,13 @@ def test_a_lost_link_is_made_again_and_the_step_is_adopted_not_repeated(tmp_path
     assert ended.record.hosts["a"].links_lost == 1
 
 
+def test_a_host_that_never_says_the_end_is_not_asked_for_ever(tmp_path: Path) -> None:
+    """It is there, and each time it is asked it is silent until the link is given up."""
+    ended = run(tmp_path, ONE, {"a": FakeHost(drop_at=1, slow_s=10_000.0, drop_settling=900)})
+    assert ended.steps() == {"one": "unknown"}
+    assert ended.record.hosts["a"].links_lost == 2
+
+
 def test_a_session_that_dies_while_it_takes_the_lock_is_made_anew(tmp_path: Path) -> None:
     """Whoever comes back asks for the lock first; that link may be lost as well."""
     fake = FakeHost()
