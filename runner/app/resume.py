@@ -10,7 +10,7 @@ from runner.app.prepare import Prepared, prepare, settings_of
 from runner.app.request import Context, Reason, Selection
 from runner.app.wiring import records_of
 from runner.document.source import likely
-from runner.engine.past import Word, first_clock, past_of
+from runner.engine.past import Word, boots, first_clock, past_of
 from runner.errors import GateClosed, InvalidInput, LockBusy
 from runner.events import Deviated, SittingStarted
 from runner.frozen import frozen, replace
@@ -50,13 +50,14 @@ def find_resumable(context: Context, name: str, *, settle: tuple[str, ...], reas
         Deviated(what="step settled by a person", detail=f"{step}={word}", reason=reason)
         for step, word in words.items()
     ]
+    booted = boots(chain.from_iterable(events))
     earlier = Earlier(
         run=run,
         sitting=len(sittings) + 1,
         head=sittings[-1].head,
         events=events,
         past={
-            host.name: past_of(host, words, began=first_clock(chain.from_iterable(events), host.name))
+            host.name: past_of(host, words, began=first_clock(chain.from_iterable(events), host.name), booted=booted)
             for host in record.hosts.values()
         },
         deviations=tuple(deviations),

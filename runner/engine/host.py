@@ -203,7 +203,7 @@ class HostRun:
                 task = Task(
                     host=self.host, link=self._link, step=step, instance=instance, names=names, until=self._until
                 )
-                result = run_step(self._around, task, before=before, boot_id=self._past.boot_id)
+                result = run_step(self._around, task, before=before)
         self._outcomes[instance] = result.outcome
         if step.undo and (result.outcome is not Outcome.OK or result.changed is not False):
             self._undo.append(Undo(steps=step.undo, suffix=instance.removeprefix(step.id), item=item))

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import field
 from typing import Any, Literal
 
-from runner.events import Event, HostConnected
-from runner.frozen import frozen
+from runner.events import Event, HostConnected, SittingStarted, StepStarted
+from runner.frozen import frozen, replace
 from runner.model import UNDO, Outcome
 from runner.record import HostRecord, StepRecord
 
@@ -20,7 +20,8 @@ class Before:
     """
     What is known of one step instance from before: attempts used so far, and how the last one stands.
 
-    `state` is new, done, again (a new attempt is due) or doubt. `word` is a person's, on a step in doubt.
+    `state` is new, done, again (a new attempt is due) or doubt. `word` is a person's, on a step in doubt. `boot_ids`
+    are those of the host and of the controller when the last attempt began, empty where they are not known.
     """
 
     state: Literal["new", "done", "again", "doubt"] = "new"
@@ -29,6 +30,7 @@ class Before:
     changed: bool | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
     word: Word | None = None
+    boot_ids: tuple[str, str] = ("", "")
 
 
 NOTHING = Before()
@@ -37,12 +39,11 @@ NOTHING = Before()
 @frozen
 class Past:
     """
-    A host's earlier sittings; `boot_id` is that of the host when it was last connected to, `began` the Unix time by
-    its own clock when the run first came to it (0: it never did).
+    A host's earlier sittings; `began` is the Unix time by its own clock when the run first came to it (0: it never
+    did).
     """
 
     steps: Mapping[str, Before] = field(default_factory=dict)
-    boot_id: str = ""
     began: float = 0.0
     finished: bool = False
 
@@ -61,9 +62,31 @@ def first_clock(events: Iterable[Event], host: str) -> float:
     return next((float(event.facts["clock"]) for event in connected if event.facts.get("clock")), 0.0)
 
 
-def past_of(host: HostRecord, words: Mapping[str, Word], *, began: float = 0.0) -> Past:
+def boots(events: Iterable[Event]) -> Mapping[tuple[str, str], tuple[str, str]]:
+    """Of the last attempt of each host and step: the boot ids of the host and of the controller when it began."""
+    hosts: dict[str, str] = {}
+    controller = ""
+    found: dict[tuple[str, str], tuple[str, str]] = {}
+    for event in events:
+        if isinstance(event, SittingStarted):
+            controller = str(event.controller.get("boot_id") or "")
+        elif isinstance(event, HostConnected):
+            hosts[event.host] = str(event.facts.get("boot_id") or "")
+        elif isinstance(event, StepStarted):
+            found[event.host, event.step] = hosts.get(event.host, ""), controller
+    return found
+
+
+def past_of(
+    host: HostRecord,
+    words: Mapping[str, Word],
+    *,
+    began: float = 0.0,
+    booted: Mapping[tuple[str, str], tuple[str, str]] | None = None,
+) -> Past:
     """
-    From the record of a host; `words` maps steps in doubt, by instance or id, to what a person says of them.
+    From the record of a host; `words` maps steps in doubt, by instance or id, to what a person says of them; `booted`
+    is what `boots` gives.
 
     A step that a rollback took back is to be done again; undo and `finally` belong to a sitting and start anew.
     """
@@ -71,9 +94,9 @@ def past_of(host: HostRecord, words: Mapping[str, Word], *, began: float = 0.0) 
     steps = {}
     for name, step in host.steps.items():
         word = words.get(name) or words.get(step.base)
-        steps[name] = _before(step, word, undone=undone)
-    finished = host.outcome == Outcome.OK
-    return Past(steps=steps, boot_id=str(host.facts.get("boot_id") or ""), began=began, finished=finished)
+        before = _before(step, word, undone=undone)
+        steps[name] = replace(before, boot_ids=(booted or {}).get((host.name, name), before.boot_ids))
+    return Past(steps=steps, began=began, finished=host.outcome == Outcome.OK)
 
 
 def _before(step: StepRecord, word: Word | None, *, undone: bool) -> Before:

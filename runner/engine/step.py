@@ -16,7 +16,7 @@ FREE = 2
 """Attempts beyond `retries`, where nothing happened or repeating does no harm."""
 
 
-def run_step(around: Surroundings, task: Task, *, before: Before = NOTHING, boot_id: str = "") -> StepResult:
+def run_step(around: Surroundings, task: Task, *, before: Before = NOTHING) -> StepResult:
     """
     All attempts of a task; every one is recorded, the end of the last one with the
     host's next event. Raises JournalError, nothing else.
@@ -34,7 +34,7 @@ def run_step(around: Surroundings, task: Task, *, before: Before = NOTHING, boot
     while True:
         number += not doubt
         trial = Trial(around, task, number)
-        result = trial.settle(before, boot_id) if doubt else trial.run()
+        result = trial.settle(before) if doubt else trial.run()
         tries += not doubt
         doubt = False
         result = _still_unknown(unknown, result)

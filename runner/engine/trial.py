@@ -13,6 +13,7 @@ from runner.engine.people import RecordingPeople
 from runner.engine.reboot import booted
 from runner.engine.recovery import FORGOTTEN, NeverStarted, settle_through
 from runner.engine.result import StepResult, ended_otherwise, judged, of_all
+from runner.engine.shutdown import doubted
 from runner.engine.surroundings import Surroundings
 from runner.errors import InvalidInput, JournalError, TransportError
 from runner.events import StepFinished, StepStarted, Waited
@@ -36,7 +37,7 @@ class Trial:
         """The whole attempt."""
         return self._guarded(self._run)
 
-    def settle(self, before: Before, boot_id: str) -> StepResult:
+    def settle(self, before: Before) -> StepResult:
         """
         How this attempt ended, which an earlier sitting began and did not see the end of.
 
@@ -49,7 +50,7 @@ class Trial:
         if before.word == "not-done" or self.kind.reads_only(self.step.params):
             why = "not done, by a person's word" if before.word else "its end was not seen; it only reads"
             return StepResult(outcome=Outcome.UNREACHABLE, problem=why, free=True)
-        result = self._guarded(lambda: self._found(boot_id))
+        result = self._guarded(lambda: self._found(before.boot_ids[self.step.local]))
         if result.outcome is Outcome.UNREACHABLE and not result.free:
             problem = f"its end was not seen, and the host cannot be asked: {result.problem}"
             return StepResult(outcome=Outcome.UNKNOWN, problem=problem, repeatable=False)
@@ -59,7 +60,7 @@ class Trial:
         return self.errand.finished(result, last=last)
 
     def _found(self, boot_id: str) -> StepResult:
-        """What the host says of an attempt of an earlier sitting."""
+        """What the host says of an attempt of an earlier sitting; `boot_id` is that of the machine when it began."""
         session = self.link.session(local=self.step.local)
         wish = self.errand.wish(session.facts)
         launch = self.errand.made(wish, Script(text=""), read_only=False)
@@ -68,8 +69,12 @@ class Trial:
         )
         session = self.link.session(local=self.step.local)
         rebooted = bool(boot_id) and session.facts.boot_id != boot_id
+        booting = rebooted and self.errand.reboots
         if settled.completed is not None:
-            result = self._read(wish, self.errand.noted(settled.completed), None)
+            done = settled.completed if booting or not rebooted else doubted(settled.completed)
+            result = self._read(wish, self.errand.noted(done), None)
+        elif booting and settled.state == "free":
+            result = self._read(wish, Completed(exit=Exit(code=0)), None)
         elif settled.state in ("none", "torn") and not rebooted:
             return StepResult(outcome=Outcome.UNREACHABLE, problem="it never arrived on the host", free=True)
         else:
@@ -77,6 +82,8 @@ class Trial:
             why = "the host was booted again meanwhile" if rebooted else why
             gone = rebooted or settled.state == "free"
             result = self._read(wish, Completed(exit=Exit(unknown=why), gone=gone), None)
+        if result.outcome is Outcome.OK and self.errand.reboots and boot_id:
+            return self._booted(wish, result, boot_id)
         return self._settled(wish, result)
 
     def _guarded(self, work: Callable[[], StepResult]) -> StepResult:

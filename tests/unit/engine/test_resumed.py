@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from runner.engine.past import Before, Past, first_clock
+from runner.engine.past import Before, Past, boots, first_clock
 from runner.engine.surroundings import Stop
 from runner.errors import Unreachable
-from runner.events import HostConnected
+from runner.events import Event, HostConnected, SittingStarted, StepStarted
 from runner.model import Exit
 from runner.seams import Completed, Launch, Settled
 from runner.testing import FACTS, FakeHost, done
@@ -73,13 +73,60 @@ def test_what_a_host_keeps_of_a_step_in_doubt_is_kept_until_that_is_settled(tmp_
     assert (len(settled.launches), settled.forgotten) == (1, True)
 
 
+def in_doubt(step: str, boot_id: str) -> Past:
+    return Past(steps={step: Before(state="doubt", attempts=1, boot_ids=(boot_id, ""))})
+
+
+def test_a_step_that_failed_on_a_host_that_went_down_is_unknown_to_the_next_sitting_too(tmp_path: Path) -> None:
+    for boot_id, outcome in (("another", "unknown"), (FACTS.boot_id, "failed"), ("", "failed")):
+        fake = FakeHost(settled=Settled(state="ended", completed=done(code=143)))
+        ended = run(tmp_path, TWO, {"a": fake}, past={"a": in_doubt("two", boot_id)})
+        assert ended.record.hosts["a"].steps["two"].attempts[0].outcome == outcome
+        assert len(fake.launches) == (2 if outcome == "failed" else 1)
+
+
+def test_a_planned_boot_is_proven_in_the_next_sitting_as_in_its_own(tmp_path: Path) -> None:
+    """By a new boot id; that the shutdown was begun is none, and a step that went down with its host has done it."""
+    text = "phases: {implement: [{id: one, command: reboot, expects_reboot: true}]}\n"
+    for settled in (Settled(state="ended", completed=done()), Settled(state="free")):
+        fake = FakeHost(settled=settled)
+        ended = run(tmp_path, text, {"a": fake}, past={"a": in_doubt("one", "another")})
+        assert (ended.code, ended.steps()["one"]) == (0, "ok")
+        assert "booted again" in ended.record.hosts["a"].steps["one"].attempts[0].summary
+    fake = FakeHost(settled=Settled(state="ended", completed=done()))
+    ended = run(tmp_path, text, {"a": fake}, past={"a": in_doubt("one", FACTS.boot_id)})
+    assert ended.code == 5
+    assert "did not come back with a new boot id" in ended.record.hosts["a"].steps["one"].attempts[0].problem
+
+
+def test_the_boot_ids_of_an_attempt_are_those_of_its_own_sitting() -> None:
+    """A sitting that connected after the host was booted, and settled nothing, does not hide that it was."""
+
+    def sitting(number: int, boot_id: str) -> list[Event]:
+        first = SittingStarted(
+            run="r", sitting=number, playbook="p", title="p", kind="other", plan="d", hosts=("a",),
+            controller={"boot_id": f"c{number}"},
+        )  # fmt: skip
+        return [first, HostConnected(host="a", peer={}, facts={"boot_id": boot_id}, took_ms=1)]
+
+    started = StepStarted(host="a", step="one", phase="implement", kind="command", title="one")
+    assert boots([*sitting(1, "h1"), started, *sitting(2, "h2")]) == {("a", "one"): ("h1", "c1")}
+
+
 def test_what_a_host_lost_with_a_boot_since_may_have_run(tmp_path: Path) -> None:
     """Nothing was forced to its disk: that nothing is there does not show that nothing arrived."""
     for state, boot_id, launches in (("none", "another", 1), ("torn", "another", 1), ("none", FACTS.boot_id, 2)):
         fake = FakeHost(settled=Settled(state=state))  # type: ignore[arg-type]
-        past = {"a": Past(steps=DOUBT.steps, boot_id=boot_id)}
+        past = {"a": in_doubt("two", boot_id)}
         assert run(tmp_path, TWO, {"a": fake}, past=past).code == (5 if launches == 1 else 0)
         assert len(fake.launches) == launches
+
+
+def test_a_step_on_the_controller_goes_by_the_boot_of_the_controller(tmp_path: Path) -> None:
+    text = "phases: {implement: [{id: one, command: one, local: true}]}\n"
+    for boot_ids, code in ((("another", FACTS.boot_id), 0), ((FACTS.boot_id, "another"), 5)):
+        past = Past(steps={"one": Before(state="doubt", attempts=1, boot_ids=boot_ids)})
+        assert run(tmp_path, text, {"a": FakeHost()}, past={"a": past}).code == code
 
 
 def test_a_step_of_which_the_host_has_forgotten_all_is_not_done_again(tmp_path: Path) -> None:
