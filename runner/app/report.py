@@ -12,6 +12,7 @@ from runner.app.prepare import settings_of
 from runner.app.read import record_of
 from runner.app.request import Context
 from runner.app.seals import seals
+from runner.document.source import likely
 from runner.errors import DamagedRecord, InvalidInput
 from runner.journal import ledger
 from runner.journal.anchors import FOLDER, notes
@@ -44,6 +45,9 @@ def document(context: Context, name: str, *, form: str, language: str) -> bytes:
 
 def report(context: Context, name: str, *, form: str, language: str) -> str:
     """Raises InvalidInput for a run, a format or a language that there is not, DamagedRecord for a bad record."""
+    if form not in REPORTERS:
+        known = [*REPORTERS.names(), PDF]
+        raise InvalidInput(f"there is no format '{form}'{likely(form, known)}", hint=f"there are: {', '.join(known)}")
     reporter = REPORTERS.get(form)()
     records, record, running = record_of(context, name)
     reading = Reading(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from runner.app.prepare import inventory_of, settings_of
 from runner.app.request import Context
 from runner.document.paths import expanded
+from runner.errors import InvalidInput
 from runner.frozen import frozen
 
 
@@ -24,21 +26,31 @@ def trust_host(
     from runner.transport.trust import scan, trust
 
     settings = settings_of(context)
-    (host,) = inventory_of(settings, inventories).select(name).hosts[:1]
+    hosts = inventory_of(settings, inventories).select(name).hosts
+    if len(hosts) > 1:
+        names = ", ".join(host.name for host in hosts[:8]) + (", ..." if len(hosts) > 8 else "")
+        raise InvalidInput(f"'{name}' means {len(hosts)} hosts; a key is trusted for one", hint=f"name one of: {names}")
+    host = hosts[0]
+    if host.transport == "local":
+        raise InvalidInput(f"{name} is this machine, worked on without SSH: it has no key to trust")
+    known = file or next(iter(settings.known_hosts), None)
+    if known is None:
+        raise InvalidInput("no file of known hosts is set", hint="name one with --known-hosts")
     transport = SshTransport(known_hosts=settings.known_hosts, connect_timeout_s=settings.connect_timeout_s)
     try:
         key = scan(transport, host)
     finally:
         transport.close()
     if not fingerprint:
+        words = [name, *(word for path in inventories for word in ("-i", path))]
         return Trusted(
             added=False,
             message=(
                 f"{name} shows the {key.key_type} key {key.fingerprint}\n"
                 "  Ask its owner, or read it at its console: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\n"
-                f"  If it is the same: rawat trust {name} --fingerprint {key.fingerprint}"
+                f"  If it is the same: rawat trust {shlex.join(words)} --fingerprint {key.fingerprint}"
             ),
         )
-    path = expanded(file or settings.known_hosts[0])
+    path = expanded(known)
     trust(path, key, expected=fingerprint, replace=replace)
     return Trusted(added=True, message=f"{name} is known by {key.fingerprint} in {path}")

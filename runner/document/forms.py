@@ -9,6 +9,7 @@ from runner.units import DURATION, SHARE, SIZE
 ID = "^[a-z][a-z0-9_-]{0,63}$"
 NAME = "^[A-Za-z_][A-Za-z0-9_]{0,63}$"
 TIME = r"^\s*[0-9]+(\.[0-9]+)?\s*(ms|s|m|h|d)\s*$"
+NUMBER = "^[0-9]+$"
 PART = "^(100|[1-9][0-9]?)%$"
 
 WORDS: Mapping[str, str] = {
@@ -18,6 +19,7 @@ WORDS: Mapping[str, str] = {
     DURATION: "a number of seconds, or a text such as 30s, 10m, 2h",
     SIZE: "a number of bytes, or a text such as 500MB, 10GB, 1GiB",
     SHARE: "a share such as 20%",
+    NUMBER: "a whole number",
     PART: "a number of hosts, or a share such as 25%",
 }
 """By the regular expression."""

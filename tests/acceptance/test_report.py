@@ -96,7 +96,7 @@ def test_a_persons_word_is_shown_as_a_word(project: Project) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("report", "--format", "pdx"), "'pdx' is not known"),
+        (("report", "--format", "pdx"), "there is no format 'pdx'; did you mean 'pdf'?"),
         (("report", "--lang", "xx"), "there are no reports in 'xx'; there are: en, id"),
         (("report", "NOPE"), "no run in"),
     ],

@@ -100,6 +100,8 @@ def test_hosts_run_in_parallel_and_a_failing_one_leaves_the_others(
         (("kinds", "comand", "--json"), "there is no step kind 'comand'; did you mean 'command'?"),
         (("init", "/proc/nowhere"), "/proc/nowhere/rawat.yml: cannot be written: No such file or directory"),
         (("runs", "-n", "0"), "0 is not in the range"),
+        (("trust", "h1"), "h1 is this machine, worked on without SSH: it has no key to trust"),
+        (("trust", "all", "-i", "two.yml"), "'all' means 2 hosts; a key is trusted for one"),
         (("run", "p.yml", "--ticket", "T\udce9"), "'T\\udce9' is not UTF-8 text"),
         (("run", "p.yml", "--skip", "one"), "no step of t is left to run: --skip one"),
         (("run", "p.yml", "--from", ""), "--from has an empty value"),
@@ -109,6 +111,7 @@ def test_bad_input_is_2_and_nothing_was_touched(tmp_path: Path, words: tuple[str
     project = Project(tmp_path / "p")
     project.playbook(ONE)
     project.playbook("phases: {implement: [{id: one, comand: x}]}\n", name="bad.yml")
+    project.write("two.yml", "rawat: 1\nhosts: {a: {}, b: {}}\n")
     answer = project.rawat(*words)
     assert answer.code == 2, answer
     assert said in answer.err, answer.err
@@ -143,7 +146,9 @@ def test_an_unknown_key_is_refused_with_its_fingerprint_and_trust_makes_it_known
     assert "refused (host key)" in said.out
     assert project.sshd.fingerprint in said.out
     assert "rawat trust" in said.out
-    assert project.rawat("trust", "h1").code == 4
+    shown = project.rawat("trust", "h1", "-i", "inventory.yml")
+    assert shown.code == 4
+    assert f"rawat trust h1 -i inventory.yml --fingerprint {project.sshd.fingerprint}" in shown.out
     wrong = project.rawat("trust", "h1", "--fingerprint", "SHA256:" + "A" * 43)
     assert wrong.code == 4
     assert (project.folder / "empty").read_text() == ""

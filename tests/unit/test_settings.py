@@ -158,6 +158,8 @@ def test_a_file_that_is_named_holds_instead_of_the_nearest(tmp_path: Path) -> No
          "rawat.yml:2:11: error: 'Asia/Jakata' is no time zone; did you mean 'Asia/Jakarta'?"),
         ("rawat: 1\nindex: postgresql://x/y",
          'rawat.yml:2:8: error: "postgresql://x/y" does not have the form that is wanted here: sqlite:PATH'),
+        ("rawat: 1\npolicy: {approvals: two}",
+         'rawat.yml:2:21: error: "two" does not have the form that is wanted here: a whole number'),
         ("rawat: 1\nssh_config: nowhere", "rawat.yml:2:13: error: there is no file nowhere"),
         ("rawat: 1\nlanguage: id", "rawat.yml:2:1: error: 'language' is not a key here"),
         ("rawat: 1\nrecords:", "rawat.yml:2:9: error: expected a text, found null"),
