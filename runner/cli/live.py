@@ -16,7 +16,10 @@ from runner.report.words import clock_face
 from runner.seams import Stream
 
 MARKS = {"ok": ("✓", "green"), "running": ("▸", "cyan"), "failed": ("✗", "red"), "": ("·", "dim")}
+BAD = frozenset({"failed", "unknown", "unreachable"})
 MOST_ROWS = 12
+AROUND = 9
+"""Lines that are not of hosts, on a narrow terminal: what does not fit is cut off below."""
 
 
 class LiveProgress:
@@ -98,20 +101,22 @@ class LiveProgress:
     def _rows(self) -> list[Text]:
         busy = self._board.outstanding()
         idle = [row for row in self._board.rows.values() if not row.doing]
-        shown = [*busy, *idle][:MOST_ROWS]
+        rows = [*busy, *sorted(idle, key=lambda row: row.state not in BAD)]
+        most = max(1, min(MOST_ROWS, self._console.height - AROUND))
+        shown, hidden = rows[:most], rows[most:]
         width = max((len(row.host) for row in shown), default=0)
         lines = [self._row(row, width) for row in shown]
-        more = len(busy) + len(idle) - len(shown)
-        if more:
-            steps = sorted({f"{row.phase}/{row.doing}" for row in busy[MOST_ROWS:]})
-            lines.append(Text(f"  and {more} more" + (f", in {', '.join(steps[:3])}" if steps else "")))
+        if hidden:
+            steps = sorted({f"{row.phase}/{row.doing}" for row in hidden if row.doing})
+            bad = sum(row.state in BAD for row in hidden)
+            told = (f", in {', '.join(steps[:3])}" if steps else "") + (f"; {bad} failed" if bad else "")
+            lines.append(Text(f"  and {len(hidden)} more{told}"))
         return lines
 
     def _row(self, row: Row, width: int) -> Text:
         text = Text(f"  {one_line(row.host):<{width}}  ", no_wrap=True, overflow="ellipsis")
         if not row.doing:
-            styles = {"ok": "green", "failed": "red", "unknown": "red", "unreachable": "red"}
-            return text.append(row.state, style=styles.get(row.state, "dim"))
+            return text.append(row.state, style="red" if row.state in BAD else "green" if row.state == "ok" else "dim")
         took = clock_face(int((time.monotonic() - row.since) * 1000))
         text.append(f"{row.phase:<10} {row.doing:<14} {took:>7}   ")
         return text.append(one_line(row.asked or row.line), style="dim")

@@ -8,12 +8,31 @@ import pytest
 from rich.console import Console
 
 from runner.cli.live import LiveProgress
-from runner.events import HostConnected, HostStarted, SittingStarted, StepStarted
+from runner.events import HostConnected, HostFinished, HostStarted, SittingStarted, StepStarted
+from runner.frozen import replace
 
 BEGIN = SittingStarted(
     run="r", sitting=1, playbook="p", title="", kind="other", plan="", hosts=("a",), batches=(("a",),),
     steps=({"id": "s", "title": "", "phase": "implement", "kind": "command", "steps": []},),
 )  # fmt: skip
+
+
+def test_of_many_hosts_as_many_are_drawn_as_fit_and_the_rest_is_counted(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LINES", "14")
+    progress = LiveProgress()
+    hosts = tuple(f"h{number}" for number in range(40))
+    progress.hear(replace(BEGIN, hosts=hosts, batches=(hosts,)))
+    for host in hosts:
+        progress.hear(StepStarted(host=host, step="s", phase="implement", kind="command", title="", command="w"))
+    progress.hear(HostFinished(host="h7", outcome="failed"))
+    progress.stopping("SIGINT")
+    said = drawn(progress)
+    assert said.count("implement  s") == 5 and "  and 35 more, in implement/s; 1 failed\n" in said
+    assert len(said.splitlines()) <= 14
+    progress.close()
+    capsys.readouterr()
 
 
 def drawn(progress: LiveProgress) -> str:
