@@ -13,6 +13,9 @@ from runner.record.compare import Difference
 from runner.report.table import safe
 from runner.report.words import clock_face, local, short
 
+RESUMED = frozenset({"interrupted", "failed", "cancelled", "in doubt"})
+"""What came to this can be gone on with, and then its steps prove what is open."""
+STEPS = "the steps that prove it"
 _SIGNED = {True: "yes", False: "no", None: "-"}
 _COLUMNS = (
     "run", "started_at", "ended_at", "playbook", "kind", "ticket", "hosts", "failed", "took_ms", "outcome", "exit_code",
@@ -52,9 +55,10 @@ def open_table(rows: Sequence[Mapping[str, Any]], zone: ZoneInfo | None) -> str:
         for item in row["open"]:
             due = f", by {local(item['due'], zone)}" if item["due"] else ""
             how = "--review" if item["item"] == "review" else f"--item {one_line(item['item'])}"
+            goes_on = row["outcome"] in RESUMED and item["waits_for"].startswith(STEPS)
             lines.append(
                 (run, one_line(str(row["playbook"])), one_line(item["item"]), one_line(item["waits_for"]) + due,
-                 f"rawat sign {run} {how}")
+                 f"rawat resume {run}" if goes_on else f"rawat sign {run} {how}")
             )  # fmt: skip
     return _columns(lines)
 

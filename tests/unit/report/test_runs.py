@@ -12,7 +12,7 @@ from runner.record.compare import compare
 from runner.record.line import line
 from runner.report.runs import diff_text, open_table, runs_csv, runs_table
 from tests.unit.report.hostile import CORPUS, night_of
-from tests.unit.report.samples import bad_night
+from tests.unit.report.samples import bad_night, item
 
 
 @pytest.mark.parametrize("text", CORPUS.values(), ids=CORPUS)
@@ -33,3 +33,14 @@ def test_hostile_texts_act_nowhere(text: str) -> None:
     rows = list(csv.reader(io.StringIO(runs_csv([row]))))
     assert len(rows) == 2
     assert not any(cell.lstrip().startswith(("=", "+", "-", "@")) for cell in rows[1])
+
+
+def test_what_waits_for_steps_of_a_run_that_broke_off_is_gone_on_with_and_not_signed() -> None:
+    items = (item("worked", "implement", "It was done", "dump"), item("told", "plan", "They know"))
+    row = line(bad_night(items=items))
+    next_of = {told.split()[2]: told for told in open_table([row], None).splitlines()[1:]}
+    assert row["outcome"] == "in doubt"
+    assert "rawat resume 01M86…ZQKT" in next_of["worked"]
+    assert "rawat sign 01M86…ZQKT --item told" in next_of["told"]
+    done = open_table([row | {"outcome": "ok"}], None)
+    assert "rawat sign 01M86…ZQKT --item worked" in done
