@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +21,8 @@ from runner.playbook.evaluation import evaluate, names_in, paths_in
 from runner.playbook.template import TemplateFailed
 from runner.redact import Secret
 from runner.seams import Wish
+
+_EXPRESSION = re.compile(r"\{\{-?(.*?)-?\}\}", re.DOTALL)
 
 
 def describe(prepared: Prepared, *, live: Mapping[str, Mapping[str, str]] | None = None) -> dict[str, Any]:
@@ -95,11 +98,13 @@ def preview(
 ) -> tuple[tuple[str, ...], str | None]:
     """The lines of a step on a host, and whom it works as."""
     kind = KINDS.get(step.kind)()
-    filled: dict[str, Any] = {**names, **{name: Hole(name) for name in _missing(step, names)}}
+    missing = _missing(step, names)
+    holes: dict[str, Hole] = {}
+    asked = _holed(step.params, missing, holes)
+    filled: dict[str, Any] = {**names, **{name: Hole(name) for name in missing}, **holes}
     try:
-        params = render_params(kind, step.params, filled)
-        holes = len(filled) > len(names)
-        if not holes:
+        params = render_params(kind, asked, filled)
+        if not missing:
             check_params(kind, params)
         user = user_of(step, plan.playbook, filled)
         wish = Wish(
@@ -113,9 +118,31 @@ def preview(
             folder=plan.playbook.root,
             names=filled,
         )
-        return _lines(kind, wish, holes=holes), user
+        return _lines(kind, wish, holes=bool(missing)), user
     except TemplateFailed as error:
         return (f"({error.message})",), None
+
+
+def _holed(value: Any, missing: set[str], holes: dict[str, Hole]) -> Any:
+    """
+    Each `{{ expression }}` that asks for a name without a value becomes a hole with the expression's own words.
+
+    To let it be worked out would show what is not so: the length of a list that is not known is not that of its name.
+    """
+
+    def hole(found: re.Match[str]) -> str:
+        expression = found[1].strip()
+        if not names_in(expression, expression=True) & missing:
+            return found[0]
+        name = f"hole_{len(holes)}"
+        holes[name] = Hole(expression)
+        return f"{{{{ {name} }}}}"
+
+    if isinstance(value, str):
+        return _EXPRESSION.sub(hole, value)
+    if isinstance(value, Mapping):
+        return {key: _holed(inner, missing, holes) for key, inner in value.items()}
+    return [_holed(inner, missing, holes) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def check_params(kind: Any, params: Any) -> None:

@@ -52,7 +52,8 @@ def _step(step: dict[str, Any], commands: bool) -> Iterator[str]:
     if step.get("become"):
         marks.append(f"as {step['become']}")
     if step.get("when"):
-        marks.append(f"when {step['when']}")
+        never = step.get("skipped_on") and not step["commands"]
+        marks.append(f"skipped as things stand: when {step['when']}" if never else f"when {step['when']}")
     if step.get("requires"):
         marks.append(f"locked until {', '.join(step['requires'])} is proven")
     marks += step.get("gates", ())

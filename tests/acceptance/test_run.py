@@ -255,11 +255,23 @@ def test_a_plan_is_the_same_whenever_it_is_made_and_touches_no_host(tmp_path: Pa
     assert other["next"] == f"rawat run {book} --hosts away -e 'x=a b' --skip one"
 
 
-def test_a_plan_shows_what_is_wrong_with_a_value_where_its_line_would_stand(tmp_path: Path) -> None:
+def test_a_plan_shows_what_is_wrong_with_a_value_and_makes_up_none(tmp_path: Path) -> None:
     project = Project(tmp_path / "p")
-    book = project.playbook("vars: {x: 1}\nphases: {implement: [{id: one, command: [ls, '{{ x }}']}]}\n")
-    said = project.rawat("plan", book, "-e", "x={a: 1}")
-    assert (said.code, '(1: expected a text, found {"a": 1})' in said.out) == (0, True), said
+    book = project.playbook(
+        """
+vars: {x: 1}
+phases:
+  implement:
+    - {id: one, command: [ls, '{{ x }}'], register: a}
+    - {id: two, note: "{{ a.lines | length }} and {{ a.count }} of {{ 2 * a.n }} on {{ host.name }}"}
+    - {id: off, command: ls, when: x == 3}
+"""
+    )
+    said = project.rawat("plan", book, "--commands", "-e", "x={a: 1}")
+    assert said.code == 0, said
+    assert '(1: expected a text, found {"a": 1})' in said.out
+    assert "{a.lines | length} and {a.count} of {2 * a.n} on h1" in said.out
+    assert "[skipped as things stand: when x == 3]" in said.out
 
 
 def test_a_question_is_answered_from_elsewhere_and_only_where_it_waits(tmp_path: Path) -> None:
