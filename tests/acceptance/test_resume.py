@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from runner.app.request import Context
+from runner.app.resume import find_resumable
 from tests.acceptance.project import Project, wait_for
 from tests.bed.sshd import LoopbackSshd
 
@@ -119,6 +121,10 @@ def test_an_end_nobody_saw_stays_unknown_until_a_person_speaks(tmp_path: Path) -
     pid = next(int(line.split()[1]) for line in state.read_text().splitlines() if line.startswith("pid"))
     os.kill(parent_of(pid), signal.SIGKILL)  # who would have written the end
     os.killpg(pid, signal.SIGKILL)
+    context = Context(folder=project.folder, environment=project.environment)
+    found = find_resumable(context, "last", settle=(), reason="", changed=False)
+    boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    assert found.earlier.past["h1"].step("two").boot_ids == (boot_id, boot_id)
     said = project.rawat("resume")
     assert said.code == 5, said
     assert outcomes(project) == {"one": "ok", "two": "unknown"}
