@@ -204,7 +204,7 @@ class StepFinished(Event):
 
 @frozen
 class Waited(Event):
-    """Time that was no work: `cause` is retry, watch, lock, package-lock, person, reboot, link."""
+    """Time that was no work: `cause` is retry, watch, lock, package-lock, once, person, reboot, link."""
 
     host: str
     step: str

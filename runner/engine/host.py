@@ -16,7 +16,7 @@ from runner.engine.step import run_step
 from runner.engine.surroundings import Surroundings
 from runner.engine.trial import refuse
 from runner.errors import LockBusy, TransportError
-from runner.events import GateRefused, HostFinished, RollbackStarted, StepSkipped
+from runner.events import GateRefused, HostFinished, RollbackStarted, StepSkipped, Waited
 from runner.frozen import frozen, shallow
 from runner.model import Facts, Host, OnFailure, Outcome, Step
 from runner.playbook.template import TemplateFailed, render
@@ -156,7 +156,13 @@ class HostRun:
                 raise _Halt(halt.because, halt.outcome, rollback=True) from halt
 
     def _once_only(self, step: Step) -> None:
+        clock = self._around.clock
+        began = clock.monotonic()
         owner, result = self._once.claim(step.id, self.host.name, self._around.stop.event)
+        took_ms = int((clock.monotonic() - began) * 1000)
+        if took_ms:
+            waited = Waited(host=self.host.name, step="", cause="once", took_ms=took_ms, detail=f"{step.id} on {owner}")
+            self._around.bus.emit(waited, later=True)
         if owner == self.host.name:
             result = self._do(step, step.id, {}, raising=False)
             self._once.done(step.id, result, earlier=self._kept(step, self._past.step(step.id)))

@@ -22,6 +22,7 @@ CAUSE_WORDS = {
     "watch": mark("Watching whether it stays well"),
     "lock": mark("Waiting for another run on the host"),
     "package-lock": mark("Waiting for the package manager"),
+    "once": mark("Waiting for a step on another host"),
     "person": mark("Waiting for a person"),
     "reboot": mark("Reboot"),
     "link": mark("Connection lost"),

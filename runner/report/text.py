@@ -29,6 +29,7 @@ CAUSES = {
     "watch": "watching",
     "lock": "waiting for a lock",
     "package-lock": "waiting for the package lock",
+    "once": "waiting for another host",
     "person": "a person",
     "reboot": "reboot",
     "link": "link lost",

@@ -56,11 +56,16 @@ def test_a_named_resource_is_used_by_one_host_at_a_time(tmp_path: Path, loopback
     project = Project(tmp_path / "project", loopback_sshd, hosts=3)
     folder = project.folder
     script = f"mkdir {folder}/busy && sleep 0.5 && rmdir {folder}/busy"
-    book = project.playbook(f"phases: {{implement: [{{id: one, lock: cluster-a, script: '{script}'}}]}}\n")
+    book = project.playbook(
+        "phases:\n  implement:\n    - {id: first, once: true, command: sleep 0.3}\n"
+        f"    - {{id: one, lock: cluster-a, script: '{script}'}}\n"
+    )
     said = project.rawat("run", book)
     assert said.code == 0, said
     waits = [host["waits"].get("lock", 0) for host in project.record()["hosts"].values()]
     assert sum(wait > 0 for wait in waits) >= 2
+    waits = [host["waits"].get("once", 0) for host in project.record()["hosts"].values()]
+    assert sum(wait >= 100 for wait in waits) == len(waits) - 1, "all but the one that did it"
 
 
 def test_cancel_from_elsewhere_lets_the_step_end_and_seals(project: Project) -> None:
