@@ -261,10 +261,11 @@ def test_a_deadline_is_kept_without_us(start_sshd: Start) -> None:
         session = bed.session()
         launch = bed.launch("trap '' TERM; echo $$; sleep 60 & sleep 60", deadline_s=2)
         seen: list[bytes] = []
-        cut = threading.Timer(0.5, sshd.kill_sessions)
+        begun = threading.Event()
+        cut = threading.Thread(target=lambda: begun.wait(10) and sshd.kill_sessions())
         cut.start()
         with pytest.raises(LinkLost):
-            session.run(launch, lambda _, data: seen.append(data))
+            session.run(launch, lambda _, data: (seen.append(data), begun.set()))
         cut.join(10)
         # before anybody comes back and asks
         until("it has ended", lambda: not alive(int(seen[0])), limit_s=20)
@@ -620,7 +621,7 @@ def test_a_closed_session_leaves_no_process_behind(start_sshd: Start) -> None:
     with reached(start_sshd()) as bed:
         session = bed.session()
         session.run(bed.launch("true"), ignore)
-        assert left_over(bed) == 1
+        until("the watcher is there", lambda: left_over(bed) == 1, limit_s=5)
         session.close()
         until("the watcher is gone", lambda: left_over(bed) == 0, limit_s=5)
 
