@@ -35,7 +35,7 @@ class Row:
 
 def stopping(how: str) -> str:
     """What a signal has begun, and what another would do."""
-    again = "; Ctrl-C again: leave at once" if how == "SIGINT" else ""
+    again = "; Ctrl-C again: do not wait for it" if how == "SIGINT" else ""
     return f"stopped by {how}: nothing new is begun, what runs may end{again}"
 
 

@@ -67,7 +67,7 @@ def test_a_signal_is_told_at_once_and_what_another_would_do(capsys: pytest.Captu
     assert "stopped" not in drawn(progress)
     progress.stopping("SIGINT")
     said = " ".join(drawn(progress).split())
-    assert "stopped by SIGINT: nothing new is begun, what runs may end; Ctrl-C again: leave at once" in said
+    assert "stopped by SIGINT: nothing new is begun, what runs may end; Ctrl-C again: do not wait for it" in said
     assert drawn(progress).endswith("\n\n"), "the terminal echoes ^C on an empty line"
     progress.close()
     capsys.readouterr()
