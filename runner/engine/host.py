@@ -294,8 +294,17 @@ class HostRun:
             self._fail(step, step.id, f"when: {error.message}")
             return False
         if not wanted:
+            self._no_doubt(step)
             self._skip(step, step.id, f"when: {step.when}")
         return wanted
+
+    def _no_doubt(self, step: Step) -> None:
+        """Raises _Halt where it, or a step in it, was begun in an earlier sitting and nobody knows how it ended."""
+        inside = {step.id, *(inner.id for inner in step.steps)}
+        for name in self._past.in_doubt:
+            if name.partition(".")[0] in inside and self._past.step(name).word is None:
+                because = f"{name} is in doubt, and its `when` does not hold any more ({step.when}); "
+                raise _Halt(f"{because}say how it ended: --settle {name}=done, or not-done", Outcome.UNKNOWN)
 
     def _skip(self, step: Step, instance: str, why: str) -> None:
         for inner in step.steps or (step,):

@@ -53,6 +53,20 @@ TWO = "phases: {implement: [{id: one, command: one}, {id: two, command: two}]}\n
 DOUBT = Past(steps={"two": Before(state="doubt", attempts=1)})
 
 
+@pytest.mark.parametrize(
+    "steps", ["{id: two, command: two, when: 1 > 2}", "{id: some, when: 1 > 2, steps: [{id: two, command: two}]}"]
+)
+def test_a_step_in_doubt_is_not_skipped_because_its_condition_does_not_hold_any_more(
+    tmp_path: Path, steps: str
+) -> None:
+    fake = FakeHost()
+    ended = run(tmp_path, f"phases: {{implement: [{steps}]}}\n", {"a": fake}, past={"a": DOUBT})
+    assert ended.outcomes() == {"a": "unknown"} and not fake.launches
+    assert "--settle two=done" in ended.record.hosts["a"].because
+    said = Past(steps={"two": Before(state="doubt", attempts=1, word="not-done")})
+    assert run(tmp_path, f"phases: {{implement: [{steps}]}}\n", {"a": fake}, past={"a": said}).code == 0
+
+
 def test_what_a_host_keeps_of_a_step_in_doubt_is_kept_until_that_is_settled(tmp_path: Path) -> None:
     """It is all that there is to know: without it a step that ran would count as one that never arrived."""
     never = FakeHost()
