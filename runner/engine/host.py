@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from runner.engine.errand import DEFAULT_TIMEOUT_S, Task
+from runner.engine.errand import Task
+from runner.engine.gate import closed
 from runner.engine.link import Link
-from runner.engine.locks import held
+from runner.engine.locks import resource
 from runner.engine.once import Once
 from runner.engine.past import Before, Past, redacted
 from runner.engine.result import StepResult
@@ -205,11 +205,12 @@ class HostRun:
             result = StepResult(outcome=before.outcome, changed=before.changed, values=before.values)
         else:
             self._gate(step, instance)
-            with self._resource(step, instance):
-                task = Task(
-                    host=self.host, link=self._link, step=step, instance=instance, names=names, until=self._until
-                )
-                result = run_step(self._around, task, before=before)
+            task = Task(host=self.host, link=self._link, step=step, instance=instance, names=names, until=self._until)
+            try:
+                with resource(self._around, task):
+                    result = run_step(self._around, task, before=before)
+            except LockBusy as error:
+                return self._fail(step, instance, error.message)
         self._outcomes[instance] = result.outcome
         if step.undo and (result.outcome is not Outcome.OK or result.changed is not False):
             self._undo.append(Undo(steps=step.undo, suffix=instance.removeprefix(step.id), item=item))
@@ -223,28 +224,6 @@ class HostRun:
     def _until(self) -> float:
         """When the run has no time left for a step; what cleans up has all of its own."""
         return self._around.until if self._timed else float("inf")
-
-    @contextmanager
-    def _resource(self, step: Step, instance: str) -> Iterator[None]:
-        """What the step's `lock` names is this host's alone meanwhile; it waits as long as the step may take."""
-        resources = self._around.resources
-        if step.lock is None or resources is None:
-            yield
-            return
-        hold = ExitStack()
-        owner = f"{self._around.owner} ({self.host.name}/{instance})"
-
-        wait_s = min(step.timeout_s or DEFAULT_TIMEOUT_S, self._until - self._around.clock.monotonic())
-
-        def take() -> None:
-            hold.enter_context(resources.hold(str(step.lock), owner))
-
-        try:
-            held(self._around, take, host=self.host.name, step="", wait_s=wait_s)
-        except LockBusy as error:
-            self._fail(step, instance, error.message)
-        with hold:
-            yield
 
     def _kept(self, step: Step, before: Before) -> bool:
         """Whether what the record has of a step stands for it: not where a lost secret can be asked for again."""
@@ -265,23 +244,10 @@ class HostRun:
 
     def _gate(self, step: Step, instance: str) -> None:
         """Checklist items that must be proven on this host first."""
-        items = {item.id: item for item in self._around.playbook.checklist}
-        for requirement in step.requires:
-            if (self.host.name, step.id, requirement.item) in self._around.opened:
-                continue
-            item = items.get(requirement.item)
-            missing = [name for name in item.proof if not self._proven(name)] if item else ["an earlier run"]
-            if item and item.by_hand and not self._signed(item.id):
-                missing = ["a person's word"]
-            if missing:
-                gate = requirement.item
-                message = f"{instance} needs '{gate}' proven first; not yet: {', '.join(missing)}"
-                self._around.bus.emit(GateRefused(host=self.host.name, step=instance, gate=gate, message=message))
-                raise _Halt(message, Outcome.REFUSED)
-
-    def _proven(self, name: str) -> bool:
-        ran = [outcome for instance, outcome in self._outcomes.items() if instance.partition(".")[0] == name]
-        return bool(ran) and all(outcome is Outcome.OK for outcome in ran)
+        for item, missing in closed(self._around, self.host.name, step, self._outcomes, self._signed):
+            message = f"{instance} needs '{item}' proven first; not yet: {', '.join(missing)}"
+            self._around.bus.emit(GateRefused(host=self.host.name, step=instance, gate=item, message=message))
+            raise _Halt(message, Outcome.REFUSED)
 
     def _wanted(self, step: Step, names: Mapping[str, Any]) -> bool:
         if step.when is None:
@@ -313,12 +279,13 @@ class HostRun:
             else:
                 self._around.bus.emit(StepSkipped(host=self.host.name, step=instance, phase=step.phase, why=why))
 
-    def _fail(self, step: Step, instance: str, problem: str) -> None:
+    def _fail(self, step: Step, instance: str, problem: str) -> StepResult:
         """A step that could not even be begun."""
         result = StepResult(outcome=Outcome.FAILED, problem=problem, repeatable=False)
         self._outcomes[instance] = result.outcome
         refuse(self._around, self.host, step, instance, problem)
         self._judge(step, instance, result)
+        return result
 
     def _register(self, step: Step, values: Any, *, from_record: bool) -> None:
         if step.register:

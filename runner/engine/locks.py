@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
+from runner.engine.errand import DEFAULT_TIMEOUT_S, Task
 from runner.engine.surroundings import Surroundings
 from runner.errors import LockBusy
 from runner.events import Waited
@@ -37,3 +39,26 @@ def held(around: Surroundings, take: Callable[[], T], *, host: str, step: str, w
         if busy:
             took_ms = int((around.clock.monotonic() - began) * 1000)
             around.bus.emit(Waited(host=host, step=step, cause="lock", took_ms=took_ms, detail=busy[:200]))
+
+
+@contextmanager
+def resource(around: Surroundings, task: Task) -> Iterator[None]:
+    """
+    What the step's `lock` names is this host's alone meanwhile; it is waited for as long as the step may take.
+
+    Raises LockBusy.
+    """
+    name, resources = task.step.lock, around.resources
+    if name is None or resources is None:
+        yield
+        return
+    host = task.host.name
+    owner = f"{around.owner} ({host}/{task.instance})"
+    wait_s = min(task.step.timeout_s or DEFAULT_TIMEOUT_S, task.until - around.clock.monotonic())
+    with ExitStack() as hold:
+
+        def take() -> None:
+            hold.enter_context(resources.hold(str(name), owner))
+
+        held(around, take, host=host, step="", wait_s=wait_s)
+        yield

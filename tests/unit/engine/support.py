@@ -20,6 +20,7 @@ from runner.engine.surroundings import Stop, Surroundings
 from runner.errors import JournalError
 from runner.events import Event, StepStarted
 from runner.journal.output import OutputLog
+from runner.journal.resource import Resources
 from runner.model import Host
 from runner.playbook.load import load
 from runner.record import RunRecord, exit_code, fold, to_json
@@ -109,6 +110,7 @@ def run(
     machine: tuple[str, str] = ("", ""),
     past: Mapping[str, Past] | None = None,
     transport: type[FakeTransport] = FakeTransport,
+    resources: Resources | None = None,
     carrying: Callable[[Run], None] = lambda carried: None,
 ) -> Outcome:
     """
@@ -133,7 +135,8 @@ def run(
     answers = people or Answers()
     around = Surroundings(
         playbook=playbook, kinds=KINDS, bus=bus, journal=journal, clock=clock, people=answers,
-        stop=stop or Stop(), run_id="01RUN", machine=machine, until=clock.monotonic() + playbook.rollout.timeout_s,
+        stop=stop or Stop(), run_id="01RUN", machine=machine, resources=resources,
+        until=clock.monotonic() + playbook.rollout.timeout_s,
     )  # fmt: skip
     first = started("01RUN", plan, Context(folder=folder, environment={}), Reason())
     bus.emit(first)

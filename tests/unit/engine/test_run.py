@@ -25,6 +25,7 @@ from runner.events import (
     Waited,
     WatcherFailed,
 )
+from runner.journal.resource import Resources
 from runner.model import Exit, Host
 from runner.redact import Redactor, Secret
 from runner.seams import Completed, Launch, OnOutput, Passwords, Script, Settled
@@ -594,6 +595,21 @@ class Killer:
         self._stop.ask("SIGINT")
         threading.Thread(target=self._kill, daemon=True).start()
         assert session.cancelled.wait(5)
+
+
+def test_a_step_whose_lock_somebody_else_holds_is_not_done_without_it(tmp_path: Path) -> None:
+    text = (
+        "phases: {implement: [{id: one, command: one, lock: shared, timeout: 30s, on_failure: continue},"
+        " {id: two, command: two}]}\n"
+    )
+    held, fake = Resources(tmp_path / "locks"), FakeHost()
+    with held.hold("shared", "run 01OTHER"):
+        ended = run(tmp_path, text, {"a": fake}, resources=held)
+    assert ended.steps() == {"one": "failed", "two": "ok"} and ended.code == 1
+    assert [launch.step for launch in fake.launches] == ["two"]
+    assert ended.clock.monotonic() >= 30
+    assert "run 01OTHER" in ended.record.hosts["a"].steps["one"].attempts[0].problem
+    assert run(tmp_path, text, resources=held).steps() == {"one": "ok", "two": "ok"}
 
 
 @pytest.mark.parametrize(
