@@ -367,4 +367,10 @@ def test_services_are_really_up_or_it_is_said_why_not(box: Box) -> None:
     assert not ran.verdict.ok
     assert "falls: expected active, found" in ran.problem
     assert b"cannot find it" in ran.done.stderr
+    # A unit that was changed while it runs is started as it is written now, though nobody said daemon-reload.
+    for seconds in (600, 700):
+        box.host.write("/etc/systemd/system/falls.service", f"[Service]\nExecStart=/bin/sleep {seconds}\n")
+        mended = box.do("service", {"name": "falls", "state": "restarted", "timeout": "5s"})
+        assert mended.verdict.ok, mended.problem
+        assert f"sleep {seconds}" in box.host.exec(["ps", "-o", "args=", "-p", str(mended.values["pid"])]).stdout
     assert "there is no service nope" in box.do("service", {"name": "nope", "state": "stopped"}).problem

@@ -36,6 +36,9 @@ active() {
 
 do_() {
 	if [ "$how" = systemd ]; then
+		# Where the unit's file was changed, systemd would go on with the unit as it was before.
+		[ "$(systemctl show -p NeedDaemonReload -- "$name")" != NeedDaemonReload=yes ] || systemctl daemon-reload >&2 ||
+			fail "the unit of $name was changed on the disk, and systemctl daemon-reload ended badly"
 		# What fell over too often lately systemd refuses to start, mended or not.
 		case $1 in start | restart) systemctl reset-failed -- "$name" 2>/dev/null || : ;; esac
 		systemctl "$1" -- "$name" >&2 || { words >&2; fail "systemctl $1 $name ended badly"; }
