@@ -81,7 +81,7 @@ class Http(HostKind):
             address = urlsplit(params["url"])
             values |= {"server": address.hostname or "", "port": str(address.port or 443)}
         values["certificate"] = "yes" if "certificate" in params else "no"
-        return Script(text=script(("certificate", "http"), values, {"ca": params.get("ca", "")}), env=env)
+        return Script(text=script(("no_proxy", "certificate", "http"), values, {"ca": params.get("ca", "")}), env=env)
 
     def read(self, wish: Wish, done: Completed, found: Check | None) -> Verdict:
         if not done.exit.ok:

@@ -110,7 +110,7 @@ class Wait(Probe):
             "timeout": str(round(duration_s(params.get("timeout", "5m")))),
             "every": f"{max(0.1, duration_s(params.get('every', '1s'))):g}",
         }
-        return Script(text=script(("wait",), values, {"file": params.get("file", "")}))
+        return Script(text=script(("no_proxy", "wait"), values, {"file": params.get("file", "")}))
 
     def read(self, wish: Wish, done: Completed, found: Check | None) -> Verdict:
         said = Answers(done.stdout)

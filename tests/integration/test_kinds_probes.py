@@ -82,6 +82,17 @@ class TestHttp:
         ran = hand.do("http", {"url": f"http://127.0.0.1:{server}/broken"})
         assert "expected status 200, found 503" in ran.problem
 
+    def test_no_proxy_is_asked_for_what_is_on_the_host_and_brackets_are_no_pattern(
+        self, hand: Hand, server: int
+    ) -> None:
+        proxy = f"http://127.0.0.1:{free_port()}"
+        behind = Hand(root=hand.root, env={**(hand.env or {}), "http_proxy": proxy, "no_proxy": "intranet.example"})
+        for host in ("127.0.0.1", "localhost"):
+            url = f"http://{host}:{server}/health?only[0]={{a,b}}"
+            assert behind.do("http", {"url": url, "body": "state: ok"}).problem == ""
+            assert behind.do("wait", {"http": url, "timeout": 0}).verdict.ok
+        assert not behind.do("http", {"url": "http://203.0.113.1/", "timeout": "1s"}).verdict.ok
+
     def test_a_redirect_is_an_answer_unless_it_is_followed(self, hand: Hand, server: int) -> None:
         url = f"http://127.0.0.1:{server}/moved"
         assert hand.do("http", {"url": url, "status": 302}).verdict.ok

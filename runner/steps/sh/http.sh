@@ -11,7 +11,7 @@ if has curl; then
 		printf '%s\n' "$line" >>"$work/headers"
 		i=$((i + 1))
 	done
-	set -- -sS --max-time "$timeout" -X "$method" -o "$work/body" -w '%{http_code} %{time_total}'
+	set -- -gsS --max-time "$timeout" -X "$method" -o "$work/body" -w '%{http_code} %{time_total}'
 	[ "$method" != HEAD ] || set -- "$@" -I
 	[ "$headers" = 0 ] || set -- "$@" -H "@$work/headers"
 	[ -z "$ca" ] || set -- "$@" --cacert "$ca"
@@ -64,7 +64,7 @@ elif has wget; then
 	[ "$headers" = 0 ] && [ "$method" = GET ] && [ "${RAWAT_SEND+x}" != x ] && [ -z "$ca" ] ||
 		fail "wget alone cannot ask $url this way: install curl or python3 on this host"
 	began=$(ticks)
-	set -- -S -T "$timeout" -O "$work/body"
+	set -- -S -t 1 -T "$timeout" -O "$work/body"
 	wget "$@" -- "$url" 2>"$work/said" || :
 	status=$(sed -n 's/^ *HTTP\/[0-9.]* \([0-9][0-9][0-9]\).*/\1/p' "$work/said" | if [ "$follow" = yes ]; then tail -n 1; else head -n 1; fi)
 	[ -n "$status" ] || fail "$url: $(tail -n 1 "$work/said")"

@@ -14,7 +14,7 @@ open_port() {
 # The status of a page; empty where nothing answers.
 http_status() {
 	if has curl; then
-		curl -s -o /dev/null -w '%{http_code}' --max-time 5 -- "$1" | sed 's/^000$//' || :
+		curl -gs -o /dev/null -w '%{http_code}' --max-time 5 -- "$1" | sed 's/^000$//' || :
 	elif has python3; then
 		python3 -c '
 import sys, urllib.request, urllib.error
@@ -27,7 +27,7 @@ except urllib.error.HTTPError as error:
 except OSError:
     pass' "$1"
 	elif has wget; then
-		wget -S -T 5 -O /dev/null -- "$1" 2>&1 | sed -n 's/^ *HTTP\/[0-9.]* \([0-9][0-9][0-9]\).*/\1/p' | head -n 1 || :
+		wget -S -t 1 -T 5 -O /dev/null -- "$1" 2>&1 | sed -n 's/^ *HTTP\/[0-9.]* \([0-9][0-9][0-9]\).*/\1/p' | head -n 1 || :
 	fi
 }
 
