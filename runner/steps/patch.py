@@ -183,7 +183,7 @@ def _script(wish: Wish, apply: str, *, dry: bool = False) -> Script:
         "lock_wait": str(round(duration_s(params.get("lock_wait", "10m")))),
         "manager": dialect.manager,
     }
-    texts = ("package_lock", dialect.text, "stale", "reboot_reason", f"patch_{dialect.text}", "patch")
+    texts = ("package_lock", dialect.text, "stale", "newest_kernel", "reboot_reason", f"patch_{dialect.text}", "patch")
     return Script(text=script(texts, values))
 
 

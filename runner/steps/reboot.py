@@ -36,7 +36,9 @@ class Reboot(HostKind):
     )
 
     def look(self, wish: Wish) -> Script | None:
-        return Script(text=script(("reboot_reason", "reboot_needed"))) if _params(wish).get("only_if_needed") else None
+        if not _params(wish).get("only_if_needed"):
+            return None
+        return Script(text=script(("newest_kernel", "reboot_reason", "reboot_needed")))
 
     def judge(self, wish: Wish, found: Completed) -> Check:
         if not found.exit.ok:

@@ -49,7 +49,12 @@ class System(Probe):
         asked = ["clock"] if any(key in params for key in _CLOCK) else []
         asked += ["kernel"] if "kernel" in params else []
         asked += ["units"] if "failed_units" in params else []
-        texts = ["units", "system", *(["reboot_needed"] if "reboot_needed" in params else [])]
+        texts = [
+            "units",
+            "newest_kernel",
+            "system",
+            *(["reboot_reason", "reboot_needed"] if "reboot_needed" in params else []),
+        ]
         return Script(text=script(tuple(texts), {"asked": " ".join(asked)}))
 
     def read(self, wish: Wish, done: Completed, found: Check | None) -> Verdict:

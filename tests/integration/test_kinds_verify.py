@@ -23,9 +23,13 @@ from tests.integration.test_kinds_probes import Page, with_only
 from tests.unit.steps.driver import Hand
 
 
+class Six(ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+
+
 @contextmanager
-def serving(certificate: Path | None = None) -> Iterator[int]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as httpd:
+def serving(certificate: Path | None = None, server: type[ThreadingHTTPServer] = ThreadingHTTPServer) -> Iterator[int]:
+    with server(("::1" if server is Six else "127.0.0.1", 0), Page) as httpd:
         if certificate is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate)
@@ -145,12 +149,18 @@ def test_logs_are_read_on_from_their_mark_through_a_rotation(shells: Hand) -> No
     assert "is not one that grep reads" in shells.do("logs", {"files": str(log), "none": "["}).problem
     assert "no file that" in shells.do("logs", {"files": "/not/there", "none": "x"}).problem
     assert shells.do("logs", {"files": str(log), "none": "panic"}).values["lines"] == 2
+    log.write_bytes(b"\0\0\0begin\nERROR 1\nERROR 2\n")
+    for more in ({}, {"except": "begin"}):
+        seen = shells.do("logs", {"files": str(log), "none": "ERROR", **more}).values["found"][0]
+        assert (seen["count"], seen["last"]) == (2, "ERROR 2")
+    ran = shells.do("logs", {"files": str(log), "none": "ERROR", "except": "["})
+    assert "the pattern '[' of lines to leave out is not one that grep reads" in ran.problem
 
 
 @pytest.mark.parametrize("tool", ["openssl", "python3"])
 def test_how_long_a_certificate_is_good(tmp_path: Path, tool: str) -> None:
     words = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "10", "-subj", "/CN=127.0.0.1")
-    more = ("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", f"{tmp_path}/key", "-out", f"{tmp_path}/cert")
+    more = ("-addext", "subjectAltName=IP:127.0.0.1,IP:::1", "-keyout", f"{tmp_path}/key", "-out", f"{tmp_path}/cert")
     run(*words, *more)
     (tmp_path / "both").write_text((tmp_path / "key").read_text() + (tmp_path / "cert").read_text())
     hand = Hand(root=tmp_path, env=with_only(tmp_path / "bin", *({"curl", tool} if tool == "openssl" else {tool})))
@@ -161,6 +171,9 @@ def test_how_long_a_certificate_is_good(tmp_path: Path, tool: str) -> None:
         assert 9.9 < good.values["certificate_days"] <= 10
         problem = hand.do("http", {**asked, "certificate": "14d"}).problem
         assert "expected a certificate that is good for 14 days still, found 9.9" in problem or "found 10" in problem
+    with serving(tmp_path / "both", Six) as port:
+        asked = {"url": f"https://[::1]:{port}/", "ca": str(tmp_path / "cert"), "certificate": "9d"}
+        assert hand.do("http", asked).problem == ""
 
 
 def test_open_ports_are_found_and_loopback_is_not(tmp_path: Path) -> None:
@@ -183,6 +196,46 @@ def test_load_and_kernel_are_what_the_kernel_says(tmp_path: Path) -> None:
     running = os.uname().release
     assert hand.do("system", {"kernel": running}).verdict.ok
     assert f"kernel: expected 1.0 to run, found {running}" in hand.do("system", {"kernel": "1.0"}).problem
+
+
+def program(file: Path, text: str) -> None:
+    """A program of that name in a folder of `with_only`, whose link to the real one must go first."""
+    file.unlink(missing_ok=True)
+    file.write_text(f"#!/bin/sh\n{text}\n")
+    file.chmod(0o755)
+
+
+def test_a_reboot_that_is_asked_for_is_found_and_kernels_of_another_flavour_are_not_newer(tmp_path: Path) -> None:
+    folder = tmp_path / "bin"
+    hand = Hand(root=tmp_path, env=with_only(folder, "sort"))
+    program(folder / "uname", "echo 6.6.31+rpt-rpi-2712")
+    program(folder / "ls", "for n in 6.6.31+rpt-rpi-v8 6.6.20+rpt-rpi-2712 $KERNEL; do echo /boot/vmlinuz-$n; done")
+    program(folder / "needs-restarting", "exit 1")
+    problem = "reboot: expected none to be needed, found that one is (for says needs-restarting)"
+    assert hand.do("system", {"reboot_needed": False}).problem == problem
+    program(folder / "needs-restarting", "exit 0")
+    assert hand.do("system", {"reboot_needed": False}).problem == ""
+    newer = Hand(root=tmp_path, env={"KERNEL": "6.6.31+rpt-rpi-2712", **(hand.env or {})})
+    assert newer.do("system", {"kernel": "newest"}).problem == ""
+    newer = Hand(root=tmp_path, env={"KERNEL": "6.6.40+rpt-rpi-2712", **(hand.env or {})})
+    assert "expected 6.6.40+rpt-rpi-2712 to run" in newer.do("system", {"kernel": "newest"}).problem
+
+
+def test_a_failed_login_is_counted_once_though_sshd_says_three_lines_of_it(tmp_path: Path) -> None:
+    folder = tmp_path / "bin"
+    hand = Hand(root=tmp_path, env=with_only(folder))
+    lines = """\
+Invalid user oracle from 203.0.113.5 port 40122
+pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=203.0.113.5
+Failed password for invalid user oracle from 203.0.113.5 port 40122 ssh2
+pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=203.0.113.5  user=root
+Failed password for root from 203.0.113.5 port 40124 ssh2
+Invalid user admin from 2001:db8::5 port 40130
+pam_unix(su:auth): authentication failure; logname=a uid=1000 euid=0 tty=pts/0 ruser=a rhost=  user=root
+"""
+    (tmp_path / "lines").write_text(lines)
+    program(folder / "journalctl", f"cat {tmp_path}/lines")
+    assert hand.do("security", {"failed_logins": 9}).values["failed_logins"] == 4
 
 
 def test_the_clock_is_what_timedatectl_and_chronyc_say(tmp_path: Path) -> None:

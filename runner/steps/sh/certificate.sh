@@ -2,7 +2,8 @@
 certificate_end() {
 	say now "$(date +%s)"
 	if has openssl; then
-		found=$(openssl s_client -connect "$server:$port" -servername "$server" </dev/null 2>/dev/null |
+		case $server in *:*) place="[$server]" ;; *) place=$server ;; esac
+		found=$(openssl s_client -connect "$place:$port" -servername "$server" </dev/null 2>/dev/null |
 			openssl x509 -noout -enddate 2>/dev/null) || fail "openssl cannot read the certificate of $server:$port"
 		say certificate "${found#notAfter=}"
 	elif has python3; then

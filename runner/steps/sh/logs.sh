@@ -47,18 +47,21 @@ $files
 RAWAT_FILES
 say lines "$(wc -l <"$work/lines" | tr -d ' ')"
 
-# Each pattern: how many lines have it, and the last of them.
+# Each pattern: how many lines have it, and the last of them. A byte of zero (a log that was cut by copytruncate has many)
+# makes grep take all of it for binary and show no line: -a.
 number=0
 while IFS= read -r pattern; do
 	[ -n "$pattern" ] || continue
 	number=$((number + 1))
 	code=0
 	if [ -n "$leave_out" ]; then
-		grep -v -E -e "$leave_out" "$work/lines" >"$work/left" || :
+		grep -a -v -E -e "$leave_out" "$work/lines" >"$work/left" 2>"$work/said" || code=$?
+		[ "$code" -lt 2 ] || fail "the pattern '$leave_out' of lines to leave out is not one that grep reads: $(head -n 1 "$work/said")"
+		code=0
 	else
 		ln -f "$work/lines" "$work/left"
 	fi
-	grep -E -e "$pattern" "$work/left" >"$work/found" 2>"$work/said" || code=$?
+	grep -a -E -e "$pattern" "$work/left" >"$work/found" 2>"$work/said" || code=$?
 	[ "$code" -lt 2 ] || fail "the pattern '$pattern' is not one that grep reads: $(head -n 1 "$work/said")"
 	printf 'rawat:count=%s\t%s\n' "$number" "$(wc -l <"$work/found" | tr -d ' ')"
 	tail -n 5 "$work/found" | cut -c 1-500 | while IFS= read -r line; do say "found$number" "$line"; done

@@ -1,7 +1,7 @@
 # Why this host wants to be booted, in a few words; nothing where it does not.
 reboot_reason() {
 	if [ -e /run/reboot-required ] || [ -e /var/run/reboot-required ]; then
-		echo "asked for by $(sort -u /run/reboot-required.pkgs 2>/dev/null | tr '\n' ' ' | sed 's/ $//;s/^$/a package/')"
+		echo "asked for by $(sort -u /run/reboot-required.pkgs 2>/dev/null | tr '\n' ' ' | sed 's/ $//' | grep . || echo 'a package')"
 	elif has zypper; then
 		zypper needs-rebooting >/dev/null 2>&1 || [ $? != 102 ] || echo "says zypper needs-rebooting"
 	elif has needs-restarting; then
@@ -10,6 +10,6 @@ reboot_reason() {
 		dnf -q needs-restarting -r >/dev/null 2>&1 || [ $? != 1 ] || echo "says dnf needs-restarting"
 	fi
 	[ -e "/boot/vmlinuz-$(uname -r)" ] || return 0
-	newest=$(ls -1 /boot/vmlinuz-* | grep -v rescue | sort -V | tail -n 1)
-	[ "$newest" = "/boot/vmlinuz-$(uname -r)" ] || echo "kernel ${newest#/boot/vmlinuz-} is installed, $(uname -r) runs"
+	newest=$(newest_kernel)
+	[ "$newest" = "$(uname -r)" ] || echo "kernel $newest is installed, $(uname -r) runs"
 }

@@ -23,8 +23,7 @@ for what in $asked; do
 		;;
 	kernel)
 		say kernel "$(uname -r)"
-		newest=$(ls -1 /boot/vmlinuz-* 2>/dev/null | sed -e 's/^.*vmlinuz-//' -e '/rescue/d' | sort -V | tail -n 1)
-		say newest "$newest"
+		say newest "$(newest_kernel)"
 		;;
 	units)
 		units_known || fail "systemd does not run on this host: nobody can say which units failed"
