@@ -284,6 +284,7 @@ def test_patching_looks_by_itself_and_upgrades_when_asked(
         assert after["broken"] == []
         assert (after["restart_looked"], after["restart"]) == (True, [])
         assert after["reboot_required"] is True
+        assert f"A reboot is needed, {after['reboot_reason']}" in str(step_of(record, name, "left"))
     assert [len(batch["hosts"]) for batch in record["batches"]] == [1, 1]
 
 
