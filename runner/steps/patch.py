@@ -242,7 +242,9 @@ def _summary(apply: str, values: Mapping[str, Any]) -> str:
     reboot = "; a reboot is needed" if values["reboot_required"] else ""
     if apply == "list":
         security = f", {values['security_count']} for security" if values["security_count"] else ""
-        return f"{values['count']} updates wait{security}{restarts}{reboot}"
+        days = (values["lists_age_s"] or 0) // 86400
+        stale = f", by package lists of {days} days ago" if days > 1 else ""
+        return f"{values['count']} updates wait{security}{stale}{restarts}{reboot}"
     kept = f"; {len(values['conffiles'])} configuration files kept" if values["conffiles"] else ""
     restarted = f"; {len(values['restarted'])} services restarted" if values["restarted"] else ""
     back = f"; {len(values['kept_back'])} kept back" if values["kept_back"] else ""

@@ -39,6 +39,18 @@ def test_updates_are_listed_without_root_and_nothing_changes(hand: Hand) -> None
     assert versions() == before
 
 
+def test_without_lists_nobody_says_that_no_update_waits_and_old_ones_are_told(hand: Hand, tmp_path: Path) -> None:
+    lists, config = tmp_path / "lists", tmp_path / "apt.conf"
+    (lists / "partial").mkdir(parents=True)
+    config.write_text(f'Dir::State::lists "{lists}"; Dir::Cache "{tmp_path}"; Dir::Etc::sourceparts "/none";')
+    bare = Hand(root=tmp_path, env={**os.environ, "APT_CONFIG": str(config)})
+    assert "this host has no package lists: nobody can say which updates wait" in bare.do("patch", {}).problem
+    old = lists / "x_Packages"
+    old.touch()
+    os.utime(old, (old.stat().st_mtime - 5 * 86400 - 60,) * 2)
+    assert bare.do("patch", {}).verdict.summary.startswith("0 updates wait, by package lists of 5 days ago")
+
+
 def test_applying_needs_root_and_says_so(hand: Hand) -> None:
     if os.getuid() != 0 or hand.user is not None:
         assert "root only: say become: root" in hand.do("patch", {"apply": "all"}).problem

@@ -128,8 +128,13 @@ hold_() {
 	apt-mark hold -- "$1" >&2 || fail "cannot hold $1"
 }
 
+# Of the newest of the package lists. Where there is none, apt knows of no update at all, and "none waits" would be a guess.
 lists_age() {
-	newest=$(find /var/lib/apt/lists -maxdepth 1 -type f -name '*Packages*' -printf '%T@\n' 2>/dev/null | sort -n | tail -n 1)
+	lists=/var/lib/apt/lists
+	eval "$(apt-config shell lists Dir::State::lists/d)"
+	newest=$(find "$lists" -maxdepth 1 ! -type d -name '*Packages*' -printf '%T@\n' 2>/dev/null | sort -n | tail -n 1)
+	[ -n "$newest" ] || [ "$apply" = back ] ||
+		fail "this host has no package lists: nobody can say which updates wait. Fetch them: apt-get update as root, or refresh: true"
 	[ -z "$newest" ] || say lists_age "$(($(date +%s) - ${newest%.*}))"
 }
 
