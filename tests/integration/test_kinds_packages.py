@@ -51,6 +51,15 @@ def test_without_lists_nobody_says_that_no_update_waits_and_old_ones_are_told(ha
     assert bare.do("patch", {}).verdict.summary.startswith("0 updates wait, by package lists of 5 days ago")
 
 
+def test_an_older_apt_that_only_warns_of_a_mirror_that_is_away_is_not_believed(hand: Hand, tmp_path: Path) -> None:
+    program = tmp_path / "bin" / "apt-get"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho 'W: Some index files failed to download. They have been ignored.' >&2\n")
+    program.chmod(0o755)
+    older = Hand(root=tmp_path, env={**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}"})
+    assert "the package lists are not fresh" in older.do("patch", {"refresh": True}).problem
+
+
 def test_applying_needs_root_and_says_so(hand: Hand) -> None:
     if os.getuid() != 0 or hand.user is not None:
         assert "root only: say become: root" in hand.do("patch", {"apply": "all"}).problem

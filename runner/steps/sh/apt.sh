@@ -20,5 +20,10 @@ packages() {
 }
 
 refresh_lists() {
-	apt update >&2 || fail "apt-get update failed: the package lists are not fresh"
+	code_=0
+	refreshed=$(apt update 2>&1) || code_=$?
+	printf '%s\n' "$refreshed" >&2
+	# An apt that does not know Error-Mode yet goes on with the lists of before, and ends with 0.
+	[ "$code_" = 0 ] && ! printf '%s\n' "$refreshed" | grep -qE '^W: (Failed to fetch|Some index files failed)' ||
+		fail "apt-get update failed: the package lists are not fresh"
 }
