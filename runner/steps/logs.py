@@ -17,7 +17,12 @@ _PATTERN = {"type": "string", "pattern": "^[^\\r\\n]+$"}
 _MARK = {
     "type": "object",
     "required": ["file", "inode", "bytes"],
-    "properties": {"file": {"type": "string"}, "inode": {"type": "integer"}, "bytes": {"type": "integer"}},
+    "properties": {
+        "file": {"type": "string"},
+        "inode": {"type": "integer"},
+        "bytes": {"type": "integer"},
+        "sum": {"type": "integer"},
+    },
 }
 
 
@@ -31,9 +36,10 @@ class Logs(Probe):
         "named, with how many lines had it and the last of them.\n\n"
         "The journal is read since the run first came to the host, in whatever sitting, or since `since`. A file says "
         "nothing of when a line was written: an earlier step without patterns marks how long it is (`register`), and "
-        "`after` "
-        "gives those `marks` to this one, which reads on from there, through a rotation as well. Without `after` a "
-        "file is read whole. Values: `lines` (how many were looked at), `found` (`pattern`, `count`, `last`), `marks`.",
+        "`after` gives those `marks` to this one, which reads on from there, through rotations as well, packed ones "
+        "and copies (`copytruncate`): by its inode, and by what stood before the mark. Where that is nowhere beside "
+        "the file any more the step fails, since nobody knows what was written. Without `after` a file is read whole. "
+        "Values: `lines` (how many were looked at), `found` (`pattern`, `count`, `last`), `marks`.",
         {
             "journal": part.flag("Look at the journal.", False),
             "units": part.one_or_more(
@@ -71,7 +77,9 @@ class Logs(Probe):
             if "\n" in file or "\t" in file:
                 raise InvalidInput(f"files: {file!r} has a line break or a tab in its name")
             mark = marks.get(file)
-            place = f"{mark['inode']}\t{mark['bytes']}" if mark else f"-\t{'0' if patterned else '-'}"
+            place = f"-\t{'0' if patterned else '-'}\t-"
+            if mark:
+                place = f"{mark['inode']}\t{mark['bytes']}\t{mark.get('sum', '-')}"
             files.append(f"{place}\t{file}")
         values = {
             "from_journal": "yes" if params.get("journal") is True and patterned else "no",
@@ -100,7 +108,9 @@ class Logs(Probe):
             if number > len(none) and not count:
                 wrong.append(f"log: expected a line with {pattern!r}, found none in {said.number('lines')}")
         marks = [
-            {"file": row[2], "inode": int(row[0]), "bytes": int(row[1])} for row in said.fields("mark") if len(row) == 3
+            {"file": row[3], "inode": int(row[0]), "bytes": int(row[1]), "sum": int(row[2])}
+            for row in said.fields("mark")
+            if len(row) == 4
         ]
         lines = said.number("lines") or 0
         values = {"lines": lines, "found": seen, "marks": _as_written(marks, params)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 import socket
@@ -155,6 +156,39 @@ def test_logs_are_read_on_from_their_mark_through_a_rotation(shells: Hand) -> No
         assert (seen["count"], seen["last"]) == (2, "ERROR 2")
     ran = shells.do("logs", {"files": str(log), "none": "ERROR", "except": "["})
     assert "the pattern '[' of lines to leave out is not one that grep reads" in ran.problem
+
+
+def test_logs_are_read_on_through_rotations_that_pack_copy_or_come_twice(shells: Hand) -> None:
+    log = shells.root / "app.log"
+    log.write_text("old\n" * 3000)
+    marks = shells.do("logs", {"files": str(log)}).values["marks"]
+    asked = {"files": str(log), "after": marks, "none": "ERROR"}
+
+    def rotated(number: int, text: str) -> None:
+        """As logrotate with `compress`: the file is moved away, and packed under another inode."""
+        packed = shells.root / f"app.log.{number}.gz"
+        packed.write_bytes(gzip.compress(log.read_bytes()))
+        os.utime(packed, (time.time() - number, time.time() - number))
+        log.unlink()
+        log.write_text(text)
+
+    with log.open("a") as file:
+        file.write("ERROR one\n")
+    copy = shells.root / "app.log-20261128"
+    copy.write_bytes(log.read_bytes())  # as logrotate with `copytruncate`
+    log.write_text("new\n" * 4000)
+    ran = shells.do("logs", asked)
+    assert (ran.values["lines"], ran.values["found"][0]["count"]) == (4001, 1)
+    log.write_bytes(copy.read_bytes())
+    copy.unlink()
+    rotated(2, "between\nERROR two\n")
+    rotated(1, "now\nERROR three\n")
+    ran = shells.do("logs", asked)
+    assert (ran.values["lines"], ran.values["found"][0]["count"]) == (5, 3)
+    assert ran.values["found"][0]["last"] == "ERROR three"
+    (shells.root / "app.log.2.gz").unlink()
+    ran = shells.do("logs", asked)
+    assert not ran.verdict.ok and "nobody knows what was written" in ran.problem
 
 
 @pytest.mark.parametrize("tool", ["openssl", "python3"])

@@ -18,30 +18,80 @@ RAWAT_UNITS
 	journalctl "$@" || fail "journalctl ended with $?"
 }
 
-# Lines of file $1 from byte $3 on, when it was number $2; where it was moved away since, the rest of it first.
-added() {
-	number=$(ls -di -- "$1" | awk '{ print $1 }')
-	from=$3
-	if [ -n "$2" ] && [ "$2" != "$number" ]; then
-		for old in "$1".1 "$1"-*; do
-			[ -f "$old" ] && [ "$(ls -di -- "$old" | awk '{ print $1 }')" = "$2" ] || continue
-			tail -c "+$((from + 1))" -- "$old"
-		done
-		from=0
+inode() {
+	ls -di -- "$1" | awk '{ print $1 }'
+}
+
+# A file of a log, unpacked.
+plain() {
+	case $1 in
+	*.gz) gzip -dc -- "$1" ;;
+	*.xz) xz -dc -- "$1" ;;
+	*.bz2) bzip2 -dc -- "$1" ;;
+	*.zst) zstd -dcq -- "$1" ;;
+	*) cat -- "$1" ;;
+	esac 2>/dev/null
+}
+
+# Up to 4 KiB before byte $2 of $1, and whether it has so many: a file of a log is known by them, under whatever name.
+before() {
+	start=$(($2 > 4096 ? $2 - 4096 : 0))
+	case $1 in
+	*.gz | *.xz | *.bz2 | *.zst) plain "$1" | tail -c "+$((start + 1))" ;;
+	*) tail -c "+$((start + 1))" -- "$1" ;;
+	esac | head -c "$(($2 - start))"
+}
+
+sum_before() {
+	before "$1" "$2" | cksum | awk '{ print $1 }'
+}
+
+# Whether $1 is long enough, and stands before byte $from as it did when that was marked.
+is_marked() {
+	if [ "$sum" = - ]; then
+		[ "$(before "$1" "$from" | wc -c)" -eq "$((from > 4096 ? 4096 : from))" ]
+	else
+		[ "$(sum_before "$1" "$from")" = "$sum" ]
 	fi
-	[ "$(wc -c <"$1")" -ge "$from" ] || from=0
-	tail -c "+$((from + 1))" -- "$1"
+}
+
+# Lines of file $1 from byte $3 on, when its number was $2 and what stood before had the sum $4. Where it was moved away, packed
+# or copied since: the rest of it, then what came between, then the file itself.
+added() {
+	from=$3 sum=$4
+	if [ -z "$2" ] || { [ "$2" = "$(inode "$1")" ] && is_marked "$1"; }; then
+		tail -c "+$((from + 1))" -- "$1"
+		return
+	fi
+	: >"$work/between"
+	base=
+	ls -1t -- "$1".[0-9]* "$1"-[0-9]* 2>/dev/null >"$work/beside" || :
+	while IFS= read -r old; do
+		if { [ "$(inode "$old")" = "$2" ] || { [ "$from" -gt 0 ] && [ "$sum" != - ]; }; } && is_marked "$old"; then
+			base=$old
+			break
+		fi
+		printf '%s\n' "$old" | cat - "$work/between" >"$work/order"
+		mv -- "$work/order" "$work/between"
+	done <"$work/beside"
+	[ -n "$base" ] || fail "$1 was moved away or emptied since it was marked, and what was in it is nowhere beside it: nobody knows what was written"
+	plain "$base" | tail -c "+$((from + 1))"
+	while IFS= read -r old; do
+		plain "$old"
+	done <"$work/between"
+	cat -- "$1"
 }
 
 : >"$work/lines"
 [ "$from_journal" = no ] || journal >>"$work/lines"
-while IFS="$tab" read -r number offset file; do
+while IFS="$tab" read -r number offset sum file; do
 	[ -n "$file" ] || continue
 	case $file in '~/'*) file=$HOME/${file#'~/'} ;; esac
 	[ -f "$file" ] && [ -r "$file" ] || fail "$file is no file that $(id -un) can read"
 	[ "$number" != - ] || number=
-	printf 'rawat:mark=%s\t%s\t%s\n' "$(ls -di -- "$file" | awk '{ print $1 }')" "$(wc -c <"$file" | tr -d ' ')" "$file"
-	[ "$offset" = - ] || added "$file" "$number" "$offset" >>"$work/lines"
+	size=$(wc -c <"$file" | tr -d ' ')
+	printf 'rawat:mark=%s\t%s\t%s\t%s\n' "$(inode "$file")" "$size" "$(sum_before "$file" "$size")" "$file"
+	[ "$offset" = - ] || added "$file" "$number" "$offset" "$sum" >>"$work/lines"
 done <<RAWAT_FILES
 $files
 RAWAT_FILES
