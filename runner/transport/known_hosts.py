@@ -121,25 +121,45 @@ def _entry(line: str, where: str) -> Entry | None:
     return Entry(names=names, key_type=key_type, blob=blob, where=where, marker=marker)
 
 
-class KnownHosts:
-    """All entries of several files, in order; files that are not there are empty. `files` names them."""
+class Lines:
+    """The entries of one file. Those that only say names are found by name: a fleet asks for each of its hosts."""
 
-    def __init__(self, entries: Iterable[Entry], files: Sequence[str] = ()) -> None:
-        self.entries = tuple(entries)
-        self.files = tuple(files)
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self._entries = tuple(entries)
+        self._named: dict[str, list[int]] = {}
+        self._others: list[int] = []
+        for number, entry in enumerate(self._entries):
+            names, patterns = _names(entry.names)
+            if patterns or entry.names.startswith("|1|"):
+                self._others.append(number)
+            else:
+                for name in names:
+                    self._named.setdefault(name, []).append(number)
+
+    def about(self, name: str) -> list[Entry]:
+        """In the order of the file."""
+        found = {number for number in self._others if self._entries[number].matches(name)}
+        return [self._entries[number] for number in sorted(found.union(self._named.get(name.lower(), ())))]
+
+
+class KnownHosts:
+    """All entries of several files, in order; files that are not there are empty."""
+
+    def __init__(self, files: Iterable[Lines]) -> None:
+        self._files = tuple(files)
 
     @classmethod
     def read(cls, files: Sequence[str]) -> KnownHosts:
         """Raises OSError for a file that is there and cannot be read: it may hold a revocation."""
-        entries: list[Entry] = []
+        found: list[Lines] = []
         for file in files:
             path = Path(file).expanduser()
             try:
                 stat = path.stat()
             except (FileNotFoundError, NotADirectoryError):
                 continue
-            entries.extend(_read(str(path), stat.st_mtime_ns, stat.st_size, stat.st_ino))
-        return cls(entries, files)
+            found.append(_read(str(path), stat.st_mtime_ns, stat.st_size, stat.st_ino))
+        return cls(found)
 
     def about(self, host: str, port: int, *, alias: str | None = None) -> HostEntries:
         """
@@ -148,12 +168,12 @@ class KnownHosts:
         As in OpenSSH, a key kept for the plain name vouches for it on another port too, where nothing is kept for
         that port; it never makes such a key a changed one.
         """
-        names = [alias] if alias else [host_name(host, port)]
-        named = [entry for entry in self.entries if entry.matches(names[0])]
-        plain = [] if alias or port == 22 else [entry for entry in self.entries if entry.matches(host)]
+        name = alias or host_name(host, port)
+        named = [entry for lines in self._files for entry in lines.about(name)]
+        plain = [] if alias or port == 22 else [entry for lines in self._files for entry in lines.about(host)]
         keys = tuple(entry for entry in named if not entry.marker)
         return HostEntries(
-            name=names[0],
+            name=name,
             principal=alias or host,
             keys=keys,
             fallback=() if keys else tuple(entry for entry in plain if not entry.marker),
@@ -163,9 +183,9 @@ class KnownHosts:
 
 
 @lru_cache(maxsize=64)
-def _read(path: str, _mtime_ns: int, _size: int, _inode: int) -> tuple[Entry, ...]:
+def _read(path: str, _mtime_ns: int, _size: int, _inode: int) -> Lines:
     """Fifty hosts share one file: it is read once, and again when it changed."""
-    return parse(Path(path).read_text(encoding="utf-8", errors="surrogateescape"), path)
+    return Lines(parse(Path(path).read_text(encoding="utf-8", errors="surrogateescape"), path))
 
 
 @frozen

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.transport.known_hosts import KnownHosts, fingerprint, parse
+from runner.transport.known_hosts import KnownHosts, Lines, fingerprint, parse
 
 
 def key(seed: str, kind: str = "ssh-ed25519") -> bytes:
@@ -34,7 +34,16 @@ def hashed(name: str) -> str:
 
 
 def known(*lines: str) -> KnownHosts:
-    return KnownHosts(parse("\n".join(lines), "kh"))
+    return KnownHosts([Lines(parse("\n".join(lines), "kh"))])
+
+
+def test_lines_are_found_by_name_as_by_looking_at_each() -> None:
+    names = ("web", "web,db", "*", "*,!web", hashed("web"), "DB", "web?", "[web]:2222,web1", hashed("db"), "web")
+    entries = parse("\n".join(f"{name} {ED}" for name in names), "kh")
+    lines = Lines(entries)
+    for name in ("web", "db", "Web", "web1", "[web]:2222", "other"):
+        assert lines.about(name) == [entry for entry in entries if entry.matches(name)]
+    assert len(lines.about("web")) == 5
 
 
 @pytest.mark.parametrize(
