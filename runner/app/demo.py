@@ -88,6 +88,7 @@ def write_project(folder: Path, server: Server) -> None:
         how = f"address: 127.0.0.1, port: {server.port}, user: {user}, identity_file: {folder.resolve()}/sshd/login_key"
     values = f"engine: sqlite, database: {(folder / WORLD).resolve()}, backup_folder: {folder.resolve()}/backups"
     values += ", free_size: 64kB, free_percent: 5"  # a small file is worth tidying, too
+    values += ", without_lists: pass"  # nobody may have fetched package lists here yet
     (folder / "inventory.yml").write_text(
         f"# Made by `rawat demo`.\nrawat: 1\nhosts:\n  credit: {{{how}, vars: {{{values}}}}}\n"
     )

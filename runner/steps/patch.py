@@ -42,7 +42,8 @@ class Patch(HostKind):
         "`kept_back`, `upgraded` (`name`, `from`, `to`), `restored` (the same, of `back`), `no_way_back`, `new`, "
         "`removed`, `conffiles`, `repaired`, `broken`, `restart` (services that run files which are replaced; "
         "only root can look, see `restart_looked`), "
-        "`restart_why` (why they were not restarted), `restarted`, `reboot_required`, `reboot_reason`, `lists_age_s`.",
+        "`restart_why` (why they were not restarted), `restarted`, `reboot_required`, `reboot_reason`, `lists_age_s`, "
+        "`known`.",
         {
             "apply": part.choice("What to do.", ["list", "security", "all", "back"], "list"),
             "exclude": part.one_or_more(
@@ -55,6 +56,12 @@ class Patch(HostKind):
                 "type": "boolean",
                 "description": "Fetch the package lists first; needs root. Left out: only where updates are applied.",
             },
+            "without_lists": part.choice(
+                "What `list` comes to on a host of apt that has no package lists, so that nobody can say which updates "
+                "wait: the step fails, or passes and says so (`known` is false).",
+                ["fail", "pass"],
+                "fail",
+            ),
             "versions": {
                 "type": "array",
                 "items": {
@@ -180,6 +187,7 @@ def _script(wish: Wish, apply: str, *, dry: bool = False) -> Script:
         "exclude": " ".join(part.as_list(params.get("exclude"))),
         "hold": " ".join(part.as_list(params.get("hold"))),
         "refresh": "yes" if _refresh(params) else "no",
+        "without_lists": params.get("without_lists", "fail"),
         "lock_wait": str(round(duration_s(params.get("lock_wait", "10m")))),
         "manager": dialect.manager,
     }
@@ -212,6 +220,7 @@ def _values(said: Answers) -> dict[str, Any]:
         "reboot_required": bool(said.text("reboot")),
         "reboot_reason": said.text("reboot"),
         "lists_age_s": said.number("lists_age"),
+        "known": not said.text("no_lists"),
     }
 
 
@@ -240,6 +249,8 @@ def _versions(said: Answers, key: str) -> list[dict[str, str]]:
 def _summary(apply: str, values: Mapping[str, Any]) -> str:
     restarts = f"; {len(values['restart'])} services need a restart" if values["restart"] else ""
     reboot = "; a reboot is needed" if values["reboot_required"] else ""
+    if apply == "list" and not values["known"]:
+        return f"no package lists: nobody can say which updates wait{restarts}{reboot}"
     if apply == "list":
         security = f", {values['security_count']} for security" if values["security_count"] else ""
         days = (values["lists_age_s"] or 0) // 86400

@@ -115,6 +115,8 @@ def test_optimisation_removes_dead_rows_and_claims_no_disk_that_was_not_freed(pr
 
 
 def test_verification_finds_what_is_well_and_all_that_is_not(project: LabProject, seeded: Lab) -> None:
+    for name in ("pg", "maria", "plain"):
+        seeded.host(name).exec("apt-get -qq update")
     said = project.rawat("run", PLAYBOOKS["verification"])
     assert said.code == 0, said.all
     page = (
