@@ -6,11 +6,13 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 import threading
 import time
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -347,8 +349,26 @@ class TestMariaDb:
         proof = restore(hand, store, made.values["path"])
         assert proof.verdict.ok, proof.problem
         assert proof.values["equal"] is True
+        assert proof.values["checked"] == "CHECK TABLE found nothing"
         no_room(hand, store, Path(made.values["manifest"]))
         assert databases(hand, store) == before
+
+    def test_what_check_table_finds_fails_the_proof(self, hand: Hand, store: dict[str, Any], copies: Path) -> None:
+        """A server whose CHECK TABLE finds damage: the client that is asked for it says so of one table."""
+        made = backup(hand, store, copies)
+        program = hand.root / "bin" / "mariadb"
+        program.parent.mkdir()
+        found = "x.loans\\tcheck\\tError\\tIncorrect key file for table 'loans'\\n"
+        program.write_text(
+            '#!/bin/sh\ncat >"$0.in"\ngrep -q "^check table" "$0.in" || exec '
+            f'{shutil.which("mariadb")} "$@" <"$0.in"\nprintf "{found}"\n'
+        )
+        program.chmod(0o755)
+        environment = {**os.environ, **(hand.env or {})}
+        other = replace(hand, env={**environment, "PATH": f"{program.parent}:{environment['PATH']}"})
+        ran = restore(other, store, made.values["path"])
+        assert not ran.verdict.ok and "CHECK TABLE found damage in the restored copy" in ran.problem
+        assert "Incorrect key file for table 'loans'" in ran.problem
 
     def test_a_routine_that_may_not_be_seen_is_no_silent_loss(
         self, hand: Hand, store: dict[str, Any], copies: Path
