@@ -59,7 +59,9 @@ class _Described:
         kinds: dict[str, Any] = {}
         for base in reversed(cls.__mro__):
             kinds |= vars(base).get("__annotations__", {})
-        body: dict[str, Any] = {"__annotations__": {name: kinds[name] for name in cls.__names__}}
+        # without a text dataclass makes one of the signature, for which it imports half a compiler
+        body: dict[str, Any] = {"__doc__": cls.__name__}
+        body["__annotations__"] = {name: kinds[name] for name in cls.__names__}
         for name, default, make in cls.__parts__:
             if make is not MISSING:
                 body[name] = field(default_factory=make)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from runner.errors import Location
-from runner.frozen import frozen
+from runner.frozen import frozen, shallow
 
 PHASES = ("identify", "analyse", "plan", "implement", "test", "document", "monitor")
 FINALLY = "finally"
@@ -247,6 +247,9 @@ class Host:
     groups: tuple[str, ...] = ()
     vars: Mapping[str, Any] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return {**shallow(self), "jump": [hop.to_json() for hop in self.jump]}
 
 
 Killed = Literal["proven", "no trace left", "not known"]

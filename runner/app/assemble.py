@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -133,7 +132,7 @@ def _frozen(
     sitting = Sitting(settings.records, run_id, earlier.sitting if earlier else 1, redactor)
     sitting.freeze(
         plan=canonical(plan.to_json()) + b"\n",
-        inventory=canonical([asdict(host) for host in plan.hosts]) + b"\n",
+        inventory=canonical([host.to_json() for host in plan.hosts]) + b"\n",
         sources={source.path: source.text for source in plan.playbook.sources},
         at=moment(clock.now()),
         approvals={word.name: word.text for word in approvals}

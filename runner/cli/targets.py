@@ -16,15 +16,13 @@ from runner.cli.console import context_of, setting_options, show_json
 @setting_options
 def hosts(pattern: str, inventory: tuple[str, ...], as_json: bool, config: str | None, records: str | None) -> None:
     """The hosts of the inventory, with every value and where it came from."""
-    from dataclasses import asdict
-
     from runner.app.prepare import inventory_of, settings_of
 
     settings = settings_of(context_of(config, records=records))
     found = inventory_of(settings, inventory)
     chosen = found.select(pattern).hosts
     if as_json:
-        show_json([asdict(host) for host in chosen])
+        show_json([host.to_json() for host in chosen])
         return
     for host in chosen:
         click.echo(host.name)
