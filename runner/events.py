@@ -26,24 +26,8 @@ class Event:
 
     def to_json(self) -> dict[str, Any]:
         """`{"v", "seq", "at", "mono_ms", "type", ...}`, in the order of the fields."""
-        head = {
-            "v": VERSION,
-            "seq": self.seq,
-            "at": self.at,
-            "mono_ms": self.mono_ms,
-            "type": type(self).__name__,
-        }
-        return head | {name: getattr(self, name) for name in _own(type(self))}
-
-
-def _own(kind: type[Event]) -> tuple[str, ...]:
-    """The names of the fields that an event has beside those of every event."""
-    if kind not in _OWN:
-        _OWN[kind] = tuple(name for name in names(kind) if name not in ("seq", "at", "mono_ms"))
-    return _OWN[kind]
-
-
-_OWN: dict[type[Event], tuple[str, ...]] = {}
+        order = {"v": VERSION, "seq": 0, "at": "", "mono_ms": 0, "type": type(self).__name__}
+        return order | vars(self)
 
 
 @frozen

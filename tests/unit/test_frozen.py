@@ -66,13 +66,22 @@ def test_nothing_can_be_changed_or_added() -> None:
     for change in (lambda: setattr(ours, "a", 2), lambda: setattr(ours, "new", 2), lambda: delattr(ours, "a")):
         with pytest.raises(FrozenInstanceError):
             change()
-    assert not hasattr(ours, "__dict__")
+    assert ours == Ours(a=1)
 
 
-@pytest.mark.parametrize("given", [{}, {"a": 1, "x": 2}])
-def test_missing_and_unknown_names_are_refused(given: dict[str, int]) -> None:
-    with pytest.raises(TypeError):
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [({}, "Ours: a is missing"), ({"a": 1, "x": 2}, "Ours has no x"), ({"x": 2}, "Ours has no x")],
+)
+def test_missing_and_unknown_names_are_refused(given: dict[str, int], said: str) -> None:
+    with pytest.raises(TypeError, match=said):
         Ours(**given)  # type: ignore[arg-type]
+
+
+def test_the_order_of_the_fields_is_kept_whatever_the_order_of_the_names() -> None:
+    one, other = Below(d=(), c=(), a=1), Below(a=1, c=(), d=())  # type: ignore[arg-type]
+    assert list(shallow(one)) == list(shallow(replace(one, b="c"))) == ["a", "b", "c", "d"]
+    assert hash(one) == hash(other)
 
 
 def test_only_by_name() -> None:
