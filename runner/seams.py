@@ -146,9 +146,9 @@ class Session(Protocol):
 
     def forget(self) -> None:
         """
-        Remove what is kept of the run on the host; only when no step of it is pending, running or unknown.
+        Have removed what is kept of the run on the host; only when no step of it is pending, running or unknown.
 
-        Nothing but `close` follows.
+        Nothing but `close` follows, which waits until it is done.
         """
         ...
 

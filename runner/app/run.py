@@ -92,10 +92,10 @@ def carry_out(
         made.bus.close()
         summary = statement(prepared.plan, reason, context)
         made.sitting.seal(at=moment(made.clock.now()), exit_code=code, summary=summary, signer=signer)
+        record = made.run.record()
+        trouble = _index(prepared.settings, record)
         if not made.stop.leave.is_set():
             made.run.close()
-    record = made.run.record()
-    trouble = _index(prepared.settings, record)
     return Finished(run=made.id, record=record, exit_code=code, records=made.records, index_trouble=trouble)
 
 

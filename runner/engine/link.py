@@ -59,14 +59,15 @@ class Link:
         return self._local
 
     def drop(self, *, local: bool) -> None:
-        """Forget a session whose link ended."""
+        """End a session; the next one is made anew."""
         session = self._local if local else self._session
         if local:
             self._local = None
         else:
             self._session = None
         if session is not None:
-            _close(session)
+            with suppress(TransportError):
+                session.close()
 
     def cancel(self) -> None:
         """
@@ -88,17 +89,13 @@ class Link:
         """What is to run now, it runs in spite of `cancel`: it cleans up after what was ended."""
         self.cancelled = False
 
-    def close(self, *, forget: bool = False) -> None:
-        """End the sessions; with `forget`, what the host keeps of the run is removed first."""
+    def forget(self) -> None:
+        """Have what the host keeps of the run removed; nothing but `close` follows, which waits for it."""
         for session in (self._session, self._local):
-            if session is not None:
-                _close(session, forget=forget)
-        self._session = self._local = None
+            with suppress(TransportError):
+                if session is not None:
+                    session.forget()
 
-
-def _close(session: Session, *, forget: bool = False) -> None:
-    with suppress(TransportError):
-        if forget:
-            session.forget()
-    with suppress(TransportError):
-        session.close()
+    def close(self) -> None:
+        self.drop(local=False)
+        self.drop(local=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 PRESS_S = 0.5
 """How often a host is asked again to end what runs on it."""
+LEAVING = 4
+"""Hosts that are done and still connected, at most."""
 
 
 class Run:
@@ -69,6 +72,7 @@ class Run:
         self._lock = threading.Lock()
         self._failed: list[str] = []
         self._begun: set[str] = set()
+        self._leaving: deque[Link] = deque()
         self._folding: Folding | None = None
         self._folded = 0
         self._over = threading.Event()
@@ -122,9 +126,12 @@ class Run:
                 link.press()
 
     def close(self) -> None:
-        """End what is still connected: hosts that were never begun. They forget the run unless a step is in doubt."""
+        """End what is still connected. Hosts that were never begun forget the run, too, unless a step is in doubt."""
         for name, link in self._links.items():
-            link.close(forget=not self._past.get(name, Past()).in_doubt)
+            if name not in self._begun and not self._past.get(name, Past()).in_doubt:
+                link.forget()
+        for link in self._links.values():
+            link.close()
 
     def _hosts(self) -> None:
         refused, facts = preflight(
@@ -183,10 +190,20 @@ class Run:
             past=self._past.get(host.name, Past()),
         )
         outcome = steps.run()
-        link.close(forget=steps.settled)
+        self._leave(link, forget=steps.settled)
         if outcome not in (Outcome.OK, Outcome.CANCELLED):
             with self._lock:
                 self._failed.append(host.name)
+
+    def _leave(self, link: Link, *, forget: bool) -> None:
+        """The host is done. It forgets the run while others work or the record is sealed: nobody waits."""
+        if forget:
+            link.forget()
+        with self._lock:
+            self._leaving.append(link)
+            gone = self._leaving.popleft() if len(self._leaving) > LEAVING else None
+        if gone is not None:
+            gone.close()
 
     def _once_before(self) -> Once:
         """Steps that run once, and did so in an earlier sitting, or may have."""

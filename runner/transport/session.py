@@ -6,6 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from runner.errors import BecomeRefused, LinkLost, TransportError
 from runner.frozen import replace
@@ -97,7 +98,7 @@ class SupervisedSession:
                 self._current = None
 
     def forget(self) -> None:
-        """Remove the run's folder for every user worked as; asked for when no step is pending or unknown any more."""
+        """The run's folder goes for every user worked as, while other hosts are seen to; `close` hears of it."""
         self._held = None
         for key in list(self._known):
             self._supervisor(key).forget()
@@ -114,6 +115,9 @@ class SupervisedSession:
             for key in list(self._open_ones):
                 self._drop(key)
         else:
+            for supervisor in self._open_ones.values():
+                with suppress(TransportError):
+                    supervisor.leave()
             self._open_ones.clear()
             self._close()
 

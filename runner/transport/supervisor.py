@@ -71,6 +71,7 @@ class Supervisor:
         self._send_lock = threading.Lock()
         self._running = 0
         self._cancelled = 0
+        self._forgetting = False
         self.notes = ""
         begun = time.monotonic()
         session = os.urandom(6).hex()
@@ -124,17 +125,27 @@ class Supervisor:
                 with suppress(LinkLost):
                     self._channel.send(b"{ c %d; }\n" % self._running)
 
+    def forget(self) -> None:
+        """Ask the host to remove the run's folder; this supervisor can start nothing after it."""
+        self._number += 1
+        self._send(b"{ g %d %s; }\n" % (self._number, request.run_folder(self._run_id).encode()))
+        self._forgetting = True
+
+    def leave(self) -> None:
+        """Hear that the host has forgotten what it was asked to: a channel closed sooner could keep it from that."""
+        if self._forgetting:
+            self._forgetting = False
+            self._heard()
+
     def close(self) -> None:
+        with suppress(TransportError):
+            self.leave()
         self._channel.close()
 
-    def forget(self) -> None:
-        """Remove the run's folder on the host; this supervisor can start nothing after it."""
-        self.ask("g", request.run_folder(self._run_id))
-
-    def ask(self, letter: str, argument: str) -> tuple[str, ...]:
-        """One question of the kinds q (status) and g (forget), and the words of its answer."""
+    def status(self, name: str) -> str:
+        """How an attempt stands: a word of _STATES, `ended` or `busy`."""
         self._number += 1
-        return self._answer(f"{{ {letter} {self._number} {argument}; }}\n".encode())
+        return next(iter(self._answer(b"{ q %d %s; }\n" % (self._number, name.encode()))), "")
 
     def lock(self, owner: str, name: str) -> None:
         """See `Session.lock`. Raises LockBusy."""
@@ -149,6 +160,10 @@ class Supervisor:
 
     def _answer(self, question: bytes) -> tuple[str, ...]:
         self._send(question)
+        return self._heard()
+
+    def _heard(self) -> tuple[str, ...]:
+        """The words of the answer to the last question."""
         for item in self._items(time.monotonic() + ANSWER_S):
             if isinstance(item, Header) and item.kind == "a" and item.words[:1] == (str(self._number),):
                 return item.words[1:]
@@ -161,7 +176,7 @@ class Supervisor:
         Output is handed on from these bytes of stdout and stderr on.
         """
         name = request.entry(launch.step, launch.attempt)
-        state, *_ = self.ask("q", name) or ("",)
+        state = self.status(name)
         if state not in ("ended", "busy"):
             return Settled(state=_STATES.get(state, "unsure"))
         self._number += 1

@@ -338,7 +338,7 @@ def test_settling_what_never_arrived_and_what_still_runs(start_sshd: Start) -> N
 
 def ended_state(bed: Reached, launch: Launch) -> str:
     with contextlib.closing(bed.session()) as session:
-        return session._supervisor(None).ask("q", f"{launch.step}.1")[0]
+        return session._supervisor(None).status(f"{launch.step}.1")
 
 
 def test_a_cut_at_any_byte_starts_a_step_once_or_not_at_all(start_sshd: Start, tmp_path: Path) -> None:
@@ -593,8 +593,8 @@ def test_forgetting_a_run_removes_its_folder(start_sshd: Start) -> None:
         assert folder.is_dir() and folder.stat().st_mode & 0o777 == 0o700
         assert left_over(bed) == 1
         session.forget()
-        assert not folder.exists()
         session.close()
+        assert not folder.exists()
         until("the watcher is gone", lambda: left_over(bed) == 0, limit_s=5)
 
 
