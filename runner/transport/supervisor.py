@@ -21,7 +21,7 @@ from runner.transport.hello import Hello, check_spool, parse
 from runner.transport.refusals import LaunchRefused, NoSupervisor, ShellEnded
 from runner.transport.sink import Sink
 
-FOLLOW_AFTER_S = 0.06
+FOLLOW_AFTER_S = 0.03
 MOST_PATIENT_S = 0.25
 """
 From when on a step's output is asked for while it runs: the sooner, the sooner the host answered before. Where it is

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any, cast
@@ -14,10 +12,9 @@ from typing import Any, cast
 import paramiko
 from fabric import config, connection
 from paramiko.auth_handler import AuthHandler
-from paramiko.common import MSG_CHANNEL_DATA
-from paramiko.packet import Packetizer
 
 from runner.transport.known_hosts import CERT_SUFFIX
+from runner.transport.packets import LinkPacketizer
 from runner.transport.target import PromptSocket
 
 _theirs: Any = paramiko.Transport
@@ -71,46 +68,6 @@ class _NoSshConfig(paramiko.SSHConfig):
         return paramiko.SSHConfigDict(hostname=hostname)
 
 
-class _HeardPacketizer(Packetizer):
-    """Notes when something came; any message is a sign of life. Its time limit for the handshake needs no thread."""
-
-    heard_at = 0.0
-    defers = False
-    """Whether data of a channel is acknowledged by whoever reads it there, instead of here."""
-    _until: float | None = None
-
-    def __init__(self, sock: Any) -> None:
-        super().__init__(sock)
-        prompt = sock if isinstance(sock, PromptSocket) else None
-        self.acknowledge: Callable[[], None] = prompt.acknowledge if prompt else lambda: None
-        self._read_ahead: Callable[[int], bytes] = prompt.read_ahead if prompt else lambda size: b""
-
-    def read_message(self) -> Any:
-        message = super().read_message()
-        self.heard_at = time.monotonic()
-        if not self.defers or message[0] != MSG_CHANNEL_DATA:
-            self.acknowledge()
-        return message
-
-    def read_all(self, n: int, check_rekey: bool = False) -> bytes:
-        """paramiko keeps what it read too much of the greeting to itself, until the first message is complete."""
-        found = b"" if self._until else self._read_ahead(n)
-        return found or super().read_all(n, check_rekey)
-
-    def set_outbound_cipher(self, *given: Any, **settings: Any) -> None:
-        """All of ours are counter modes, GCM too, with which paramiko pads by zeros instead of asking the kernel."""
-        super().set_outbound_cipher(*given, **{**settings, "sdctr": True})
-
-    def start_handshake(self, timeout: float) -> None:
-        self._until = time.monotonic() + timeout
-
-    def handshake_timed_out(self) -> bool:
-        return self._until is not None and time.monotonic() > self._until
-
-    def complete_handshake(self) -> None:
-        self._until = None
-
-
 class _PromptLogin(AuthHandler):
     """
     Sends the login right behind the request for the service that takes it: a trip less to the server.
@@ -148,7 +105,7 @@ class LinkTransport(paramiko.Transport):
     _preferred_ciphers = tuple(_CIPHERS)
 
     def __init__(self, sock: Any) -> None:
-        super().__init__(sock, packetizer_class=_HeardPacketizer)
+        super().__init__(sock, packetizer_class=LinkPacketizer)
         if isinstance(sock, PromptSocket):
             sock.wake_every(WAKE_S)
         else:  # a channel of the hop before
@@ -176,8 +133,8 @@ class LinkTransport(paramiko.Transport):
         return self._packets.heard_at
 
     @property
-    def _packets(self) -> _HeardPacketizer:
-        return cast(_HeardPacketizer, self.packetizer)
+    def _packets(self) -> LinkPacketizer:
+        return cast(LinkPacketizer, self.packetizer)
 
     def defer_acknowledging(self) -> None:
         """From now on data of channels is acknowledged by `more_wanted`, or by the next that is sent."""

@@ -1,4 +1,4 @@
-"""A TCP proxy that spoils a link on purpose: delay, cut, silence, refusal; and that counts what passed."""
+"""A TCP proxy that spoils a link on purpose: delay, cut, silence, refusal, a wrong bit; and that counts what passed."""
 
 from __future__ import annotations
 
@@ -73,6 +73,7 @@ class Proxy:
         self._links: set[_Link] = set()
         self._flow = asyncio.Event()
         self._cut_after: dict[Direction, int | None] = {"up": None, "down": None}
+        self._wrong_after: int | None = None
         self._counts = Counters()
         self._thread.start()
         try:
@@ -86,6 +87,10 @@ class Proxy:
     def cut_after(self, count: int | None, *, direction: Direction = "down") -> None:
         """Reset the connection after count more bytes in this direction, exactly; None takes it back."""
         self._call(lambda: self._cut_after.update({direction: count}))
+
+    def garble_after(self, count: int) -> None:
+        """Change one bit on its way down, once, behind count more bytes."""
+        self._call(lambda: setattr(self, "_wrong_after", count))
 
     def cut(self) -> None:
         """Reset all connections now; new ones are served."""
@@ -213,6 +218,8 @@ class Proxy:
                 with contextlib.suppress(OSError):
                     sink.write_eof()
                 return
+            if way == "down":
+                data = self._garbled(data)
             budget = self._cut_after[way]
             whole = budget is None or len(data) < budget
             piece = data if whole else data[:budget]
@@ -225,6 +232,14 @@ class Proxy:
                 await asyncio.sleep(0.05)  # let the last piece leave before the reset throws it away
                 link.reset()
                 return
+
+    def _garbled(self, data: bytes) -> bytes:
+        at, self._wrong_after = self._wrong_after, None
+        if at is not None and at >= len(data):
+            self._wrong_after = at - len(data)
+        elif at is not None:
+            return data[:at] + bytes((data[at] ^ 1,)) + data[at + 1 :]
+        return data
 
     def _note(self, link: _Link, way: Direction, count: int) -> None:
         turned = way == "up" and link.last == "down"

@@ -223,6 +223,32 @@ def test_a_black_holed_link_is_noticed(shared_sshd: LoopbackSshd) -> None:
             session.close()
 
 
+def test_a_bit_that_changed_on_the_way_ends_the_link(shared_sshd: LoopbackSshd) -> None:
+    with Proxy(shared_sshd.address, shared_sshd.port) as proxy:
+        shared_sshd.trust(proxy.host, proxy.port)
+        with reached(shared_sshd, port=proxy.port) as bed:
+            session = bed.session()
+            launch = bed.launch("seq 1 200000")
+            proxy.garble_after(300_000)
+            begun = time.monotonic()
+            with pytest.raises(LinkLost):
+                session.run(launch, ignore)
+            assert time.monotonic() - begun < 5
+            session.close()
+            state, _, seen = ended(bed, launch)
+            assert (state, seen) == ("ended", b"".join(b"%d\n" % number for number in range(1, 200_001)))
+
+
+@pytest.mark.parametrize(
+    "options", [("RekeyLimit 1M",), ("Ciphers aes256-gcm@openssh.com",), ("Ciphers aes128-ctr", "RekeyLimit 1M")]
+)
+def test_output_is_whole_over_new_keys_and_other_ciphers(start_sshd: Start, options: tuple[str, ...]) -> None:
+    with reached(start_sshd(options=options)) as bed:
+        session = bed.session()
+        assert session.run(bed.launch("seq 1 800000 | cksum; seq 1 800000"), ignore).stdout_bytes > 5_000_000
+        assert session.run(bed.launch("echo on"), ignore).stdout == b"on\n"
+
+
 def test_a_slow_silent_step_is_no_lost_link(shared_sshd: LoopbackSshd) -> None:
     with reached(shared_sshd, keepalive_s=0.2) as bed:
         assert bed.session().run(bed.launch("sleep 2; echo still"), ignore).stdout == b"still\n"
