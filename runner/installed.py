@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
-from pathlib import Path
 
 
 @cache
@@ -17,10 +17,10 @@ def installed() -> Mapping[str, str]:
     importlib.metadata reads every one of them, which takes longer than connecting to a host.
     """
     found: dict[str, str] = {}
-    for folder in map(Path, sys.path):
+    for folder in sys.path:
         with suppress(OSError):
-            for info in folder.iterdir():
-                if info.suffix in (".dist-info", ".egg-info"):
-                    name, _, version = info.stem.partition("-")
+            for info in os.scandir(folder or "."):
+                if info.name.endswith((".dist-info", ".egg-info")):
+                    name, _, version = info.name.rpartition(".")[0].partition("-")
                     found.setdefault(name.lower(), version.partition("-")[0])
     return found

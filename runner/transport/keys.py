@@ -62,17 +62,18 @@ class KeyLogin:
         seen: set[bytes] = set()
         for file in self._target.identity_files:
             path = Path(file).expanduser()
-            key = self._load(path)
-            if key is not None:
-                seen.add(key.asbytes())
-                yield f"{path} ({fingerprint(key.asbytes())})", key
+            found = self._load(path)
+            if found is not None:
+                key, blob, print_ = found
+                seen.add(blob)
+                yield f"{path} ({print_})", key
         if self._target.identities_only:
             return
         for key in self._agent():
             if key.asbytes() not in seen:
                 yield f"agent: {key.comment or key.get_name()} ({fingerprint(key.asbytes())})", key
 
-    def _load(self, path: Path) -> paramiko.PKey | None:
+    def _load(self, path: Path) -> tuple[paramiko.PKey, bytes, str] | None:
         try:
             return _loaded(str(path), path.stat().st_mtime_ns)
         except FileNotFoundError:
@@ -93,7 +94,8 @@ class KeyLogin:
 
 
 @lru_cache(maxsize=64)
-def _loaded(path: str, _mtime_ns: int) -> paramiko.PKey:
-    """Fifty hosts share one key: it is parsed once, its certificate beside it included."""
+def _loaded(path: str, _mtime_ns: int) -> tuple[paramiko.PKey, bytes, str]:
+    """The key, its public part, its fingerprint. Fifty hosts share one: it is parsed once, with its certificate."""
     key: paramiko.PKey = paramiko.PKey.from_path(path)
-    return key
+    blob = key.asbytes()
+    return key, blob, fingerprint(blob)

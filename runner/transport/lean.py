@@ -9,6 +9,7 @@ for its own version. Whoever wants a real module gets it: before, after, and mea
 from __future__ import annotations
 
 import sys
+from functools import cache
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -29,6 +30,7 @@ class _StandIn(ModuleType):
         return getattr(_real(self.__name__), name)
 
 
+@cache
 def import_paramiko() -> None:
     """Import paramiko and invoke; to be called before anything else asks for them."""
     import yaml

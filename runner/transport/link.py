@@ -21,7 +21,7 @@ from runner.transport.host_keys import KnownKeysOnly
 from runner.transport.keys import KeyLogin
 from runner.transport.pipe import LightPipe
 from runner.transport.target import Target
-from runner.transport.wire import KEY_TYPES, LightConfig, LightConnection, LinkTransport
+from runner.transport.wire import KEY_TYPES, NO_HOST_KEYS, LightConfig, LightConnection, LinkTransport
 
 # without a handler of its own, what goes wrong in its threads would be printed beside our own message
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -213,6 +213,7 @@ def _connection(
             config=_configuration(),
         )
     opened.client.set_missing_host_key_policy(policy)
+    opened.client._system_host_keys = opened.client._host_keys = NO_HOST_KEYS
     return opened
 
 

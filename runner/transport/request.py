@@ -6,7 +6,7 @@ import math
 import re
 import shlex
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -47,6 +47,7 @@ def encoded(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
+@lru_cache(maxsize=1024)
 def entry(step: str, attempt: int) -> str:
     """The name of an attempt in the run's spool."""
     return f"{plain(step)}.{attempt}"
