@@ -6,7 +6,7 @@ What a run was: a fold over its events and acts.
 
 from __future__ import annotations
 
-from runner.record.checklist import ItemRecord, checklist, completion, open_items
+from runner.record.checklist import ItemRecord, checklist, completion, not_through, open_items
 from runner.record.fold import Folding, fold
 from runner.record.review import DELAYS, Review, by_executor, delays, review
 from runner.record.values import Attempt, Batch, HostRecord, RunRecord, StepRecord
@@ -28,6 +28,7 @@ __all__ = [
     "delays",
     "exit_code",
     "fold",
+    "not_through",
     "open_items",
     "outcome",
     "review",

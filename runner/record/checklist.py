@@ -62,6 +62,21 @@ def open_among(items: Iterable[ItemRecord]) -> tuple[ItemRecord, ...]:
     return tuple(item for item in items if item.required and item.state in ("open", "fail"))
 
 
+def not_through(record: RunRecord, item: ItemRecord) -> tuple[str, ...]:
+    """Hosts that have not ended every step that an item rests on: what an open item waits for, or was broken off by."""
+    if item.id in PHASES:
+        names = [str(step["id"]) for step in record.declared if step.get("phase") == item.phase]
+    else:
+        names = [str(step) for own in record.items if own.get("id") == item.id for step in own.get("proof", ())]
+    groups = _groups(record)
+    wanted = {leaf for name in names for leaf in _leaves(name, groups)}
+    return tuple(
+        host.name
+        for host in record.hosts.values()
+        if wanted - {step.base for step in host.steps.values() if step.outcome}
+    )
+
+
 def _checklist(record: RunRecord) -> Iterable[ItemRecord]:
     words = _words(record.acts)
     ran = _Ran(record)
@@ -125,7 +140,7 @@ class _Ran:
     """The steps of a run as its hosts ran them: those of each host by their id in the playbook."""
 
     def __init__(self, record: RunRecord) -> None:
-        self._groups = {str(step["id"]): [str(inner) for inner in step.get("steps", ())] for step in record.declared}
+        self._groups = _groups(record)
         self._hosts: list[tuple[str, dict[str, list[StepRecord]]]] = []
         for host in record.hosts.values():
             instances: dict[str, list[StepRecord]] = {}
@@ -173,6 +188,10 @@ def _none_of_it(whys: Sequence[str]) -> str:
 def _proof(host: str, step: StepRecord) -> str:
     digest = str(step.attempts[-1].output.get("sha256", ""))[:12] if step.attempts else ""
     return f"{host}/{step.id}" + (f" sha256 {digest}" if digest else "")
+
+
+def _groups(record: RunRecord) -> Mapping[str, Sequence[str]]:
+    return {str(step["id"]): [str(inner) for inner in step.get("steps", ())] for step in record.declared}
 
 
 def _leaves(name: str, groups: Mapping[str, Sequence[str]]) -> Iterable[str]:

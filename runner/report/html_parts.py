@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from runner.frozen import frozen
 from runner.model import PHASES, Outcome
-from runner.record import ItemRecord, RunRecord, checklist
+from runner.record import ItemRecord, RunRecord, checklist, not_through
 from runner.report.language import Language
 from runner.report.language_words import CAUSE_WORDS, MARKS, Words
 from runner.seams import Reading
@@ -16,6 +16,7 @@ from runner.seams import Reading
 _STEP_PROOF = re.compile(
     r"(?P<host>.+)/(?P<step>[^/\s]+?)(?: sha256 (?P<digest>[0-9a-f]{8,64}))?(?P<bad> failed)?", re.DOTALL
 )
+_DOUBT_PROOF = re.compile(r"(?P<bad>nobody knows how )(?P<host>.+)/(?P<step>[^/\s]+) ended", re.DOTALL)
 _WHY_WORDS = ("ticket", "reason")
 
 
@@ -167,8 +168,7 @@ def left_out(record: RunRecord, t: Language) -> tuple[Fact, ...]:
             if step.outcome == Outcome.SKIPPED:
                 skipped.setdefault((f"{step.phase}/{step.id}", step.why), []).append(host.name)
     for (step_name, why), hosts in skipped.items():
-        shown = ", ".join(hosts[:8]) + (" …" if len(hosts) > 8 else "")
-        on = t.count("skipped on {n} host: {names}", "skipped on {n} hosts: {names}", len(hosts), names=shown)
+        on = t.count("skipped on {n} host: {names}", "skipped on {n} hosts: {names}", len(hosts), names=_few(hosts))
         found.append(Fact(label=step_name, lines=(Line(text=why or "-"), Line(text=on, style="quiet"))))
     return tuple(found)
 
@@ -231,10 +231,13 @@ def _who(record: RunRecord, t: Language) -> Iterator[Line]:
 
 def _where(record: RunRecord, t: Language) -> Iterator[Line]:
     names = list(record.hosts)
-    shown = ", ".join(names[:8]) + (" …" if len(names) > 8 else "")
-    yield Line(text=t.count("{n} host: {names}", "{n} hosts: {names}", len(names), names=shown))
+    yield Line(text=t.count("{n} host: {names}", "{n} hosts: {names}", len(names), names=_few(names)))
     if len(record.batches) > 1:
         yield Line(text=t.text("in {n} batches, one after the other", n=len(record.batches)), style="quiet")
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:8]) + (" …" if len(names) > 8 else "")
 
 
 def _shown(record: RunRecord) -> list[ItemRecord]:
@@ -244,21 +247,28 @@ def _shown(record: RunRecord) -> list[ItemRecord]:
 def _proofs(
     item: ItemRecord, record: RunRecord, anchors: Mapping[tuple[str, str], str], t: Language
 ) -> Iterator[Proof]:
-    """What failed first: of many, only the first few are seen at once."""
+    """What failed first, then where it did not come to its end: of many, only the first few are seen at once."""
     word = f"word of {item.by}" if item.by else None
     proofs = [_proof(proof, record, anchors, t) for proof in item.proof if proof != word]
-    yield from sorted(proofs, key=lambda proof: not proof.bad)
+    bad = [proof for proof in proofs if proof.bad]
+    yield from bad
+    if item.state in ("open", "fail"):
+        named = {proof.host for proof in bad}
+        if missing := [name for name in not_through(record, item) if name not in named]:
+            yield Proof(text=t.text("not to its end on {names}", names=_few(missing)))
+    yield from (proof for proof in proofs if not proof.bad)
 
 
 def _proof(text: str, record: RunRecord, anchors: Mapping[tuple[str, str], str], t: Language) -> Proof:
-    found = _STEP_PROOF.fullmatch(text)
+    found = _DOUBT_PROOF.fullmatch(text) or _STEP_PROOF.fullmatch(text)
     if found and found["host"] in record.hosts:
         steps = [step for step in record.hosts[found["host"]].steps.values() if found["step"] in (step.id, step.base)]
         bad = next((step for step in steps if step.outcome and not Outcome(step.outcome).good), None)
         anchor = anchors.get((found["host"], bad.id if bad else found["step"]), "")
+        told = found.groupdict()
         return Proof(
-            host=found["host"], step=found["step"], anchor=anchor, digest=found["digest"] or "",
-            bad=(bad.outcome if bad else Outcome.FAILED) if found["bad"] else "",
+            host=told["host"], step=told["step"], anchor=anchor, digest=told.get("digest") or "",
+            bad=(bad.outcome if bad else Outcome.FAILED) if told.get("bad") else "",
         )  # fmt: skip
     if text == "record sealed":
         return Proof(text=t.text("the record was sealed"))

@@ -16,6 +16,7 @@ from runner.record import (
     completion,
     delays,
     exit_code,
+    not_through,
     outcome,
     review,
 )
@@ -220,19 +221,9 @@ def _item(record: RunRecord, item: ItemRecord) -> str:
     skipped = {step.base for step in steps} - done
     told = [amount(len(done), "step")] if done else []
     told += [f"{len(skipped)} skipped"] if skipped and item.state == "pass" else []
-    missing = _not_through(record, item.phase) if item.state == "open" else []
+    missing = not_through(record, item) if item.state == "open" else []
     told += [f"not to its end on {_names(missing, 4)}"] if missing else []
     return ", ".join(told)
-
-
-def _not_through(record: RunRecord, phase: str) -> list[str]:
-    """Hosts that have not ended every step of a phase."""
-    wanted = {str(step["id"]) for step in record.declared if step.get("phase") == phase and not step.get("steps")}
-    return [
-        host.name
-        for host in record.hosts.values()
-        if wanted - {step.base for step in host.steps.values() if step.outcome}
-    ]
 
 
 def _by_hand(record: RunRecord, item: ItemRecord) -> bool:

@@ -90,6 +90,19 @@ def test_the_page_tells_what_went_wrong_and_what_was_left_out() -> None:
         assert said in text, said
 
 
+def test_a_phase_that_was_broken_off_says_because_of_which_host() -> None:
+    """By its step where one failed or is in doubt, else by the name of the host that never got there."""
+    record = bad_night(hosts=("db1", "db2", "db3", "db4", "<b>5</b>", "db6"))
+    text = page_text(record)
+    assert "Implement step dump on db2 failed not to its end on db4, <b>5</b>, db6 step dump on db1" in text
+    assert "Test step restore on db3 in doubt not to its end on db2, db4, <b>5</b>, db6 step restore on db1" in text
+    assert "Monitor not to its end on db2, db3, db4, <b>5</b>, db6 step healthy on db1" in text
+    indonesian = page_text(record, "id")
+    assert "tidak sampai selesai pada db2, db3, db4, <b>5</b>, db6" in indonesian
+    assert "not to its end" not in indonesian and "nobody knows how" not in indonesian
+    assert "not to its end" not in page_text(good_night())
+
+
 def test_how_to_verify_goes_with_what_there_is() -> None:
     signed = page_text(good_night(), signed=True)
     assert "-I alice@example.com -n rawat-run@v1 -s SHA256SUMS.sig < SHA256SUMS" in signed
