@@ -18,6 +18,8 @@ The whole exception tree, an exit code per branch.
 
 from __future__ import annotations
 
+import errno
+from pathlib import Path
 from typing import ClassVar
 
 from runner.frozen import frozen
@@ -79,6 +81,17 @@ class InvalidInput(RawatError):
     def __init__(self, message: str = "", *, problems: tuple[Problem, ...] = (), hint: str = "") -> None:
         self.problems = problems or (Problem(message=message),)
         super().__init__(message or "\n".join(str(problem) for problem in self.problems), hint=hint)
+
+
+def unwritable(path: Path, error: OSError) -> InvalidInput:
+    """For a file that a person named, to be written: what is wrong with that place, and what to do."""
+    if error.errno == errno.ENOENT:
+        hint = f"make the folder {path.parent} first, or name a file in one that is there"
+    elif error.errno in (errno.ENOSPC, errno.EDQUOT):
+        hint = "make room there, or name a file elsewhere"
+    else:
+        hint = "name a file in a folder that you may write in"
+    return InvalidInput(f"{path}: cannot be written: {error.strerror}", hint=hint)
 
 
 class TransportError(RawatError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from runner.errors import InvalidInput
+from runner.errors import InvalidInput, unwritable
 
 SETTINGS = """\
 # Settings of this project. `rawat settings` shows every value and where it came from.
@@ -97,5 +97,5 @@ def write_project(folder: Path) -> Iterator[Path]:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
         except OSError as error:
-            raise InvalidInput(f"{path}: cannot be written: {error.strerror}", hint="choose another folder") from error
+            raise unwritable(path, error) from error
         yield path

@@ -13,7 +13,7 @@ from runner.app.read import record_of
 from runner.app.request import Context
 from runner.app.seals import seals
 from runner.document.source import likely
-from runner.errors import DamagedRecord, InvalidInput
+from runner.errors import DamagedRecord, InvalidInput, unwritable
 from runner.journal import ledger
 from runner.journal.anchors import FOLDER, notes
 from runner.registry import Registry
@@ -91,4 +91,4 @@ def save(path: Path, data: bytes) -> None:
             Path(new).unlink()
             raise
     except OSError as error:
-        raise InvalidInput(f"{path}: cannot be written: {error.strerror}") from error
+        raise unwritable(path, error) from error

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from runner.errors import InvalidInput, JournalError
+from runner.errors import InvalidInput, JournalError, unwritable
 from runner.journal import ledger
 from runner.journal.folder import IMPORTED, PACK, Records
 
@@ -26,7 +26,8 @@ def pack(
     """
     Write `to`, a tar packed with zstd: the runs, the whole ledger, and `more` files by name. For its owner alone.
 
-    `said` is who made it and what was asked for. Raises JournalError where it cannot be written; nothing is left then.
+    `said` is who made it and what was asked for. Raises InvalidInput where it cannot be written, JournalError
+    where a file of the record cannot be read; nothing is left then.
     """
     entries = ledger.read(records)
     opened = {str(entry.data["run"]) for entry in entries if entry.data.get("type") == "OPEN"}
@@ -62,6 +63,9 @@ def _write(to: Path, home: Path, names: Sequence[str], files: Mapping[str, bytes
     part = to.with_name(f".{to.name}.part")
     try:
         part.touch(mode=0o600)
+    except OSError as error:
+        raise unwritable(to, error) from error
+    try:
         with (
             part.open("wb") as raw,
             zstandard.ZstdCompressor(level=9).stream_writer(raw) as packed,
@@ -77,7 +81,9 @@ def _write(to: Path, home: Path, names: Sequence[str], files: Mapping[str, bytes
         part.replace(to)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise JournalError(f"{to}: cannot be written: {error.strerror}") from error
+        if error.filename not in (None, str(part)):
+            raise JournalError(f"{error.filename}: cannot be read: {error.strerror}") from error
+        raise unwritable(to, error) from error
 
 
 def _nobodys(member: tarfile.TarInfo) -> tarfile.TarInfo | None:

@@ -49,7 +49,14 @@ def test_a_file_is_for_its_owner_and_nothing_is_on_stdout(project: Project) -> N
     assert path.read_text(encoding="utf-8") == project.rawat("report").out
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [entry.name for entry in project.folder.iterdir() if entry.name.startswith(".out")] == []
-    assert project.rawat("report", "-o", "nowhere/out.html").code == 2
+    (project.folder / "file").touch()
+    for command in ("report", "export"):
+        said = project.rawat(command, "-o", "nowhere/out.html")
+        assert said.code == 2, (command, said)
+        assert "nowhere/out.html: cannot be written: No such file or directory" in said.err, command
+        assert "make the folder nowhere first" in said.err, command
+    said = project.rawat("export", "-o", "file/out.html")
+    assert (said.code, "name a file in a folder that you may write in" in said.err) == (2, True), said
 
 
 def test_the_commands_on_the_page_check_the_record(project: Project) -> None:
