@@ -22,7 +22,11 @@ class Service(HostKind):
         "A service up, down, or started anew",
         "By systemd, else by `service`. Afterwards the service must really be as asked: one that starts and "
         "falls over at once "
-        "fails the step, with its last words. Values: `active`, `sub`, `enabled`, `pid`.",
+        "fails the step, with its last words. A unit of systemd with `Type=oneshot` is a job: `started` runs it each "
+        "time, unless it stays active (`RemainAfterExit=yes`), and is done when it has ended well; the step's "
+        "`timeout` bounds that. A job that systemd leaves out, since a condition of the unit is not met, fails the "
+        "step. Where its end was not seen, nobody can see whether it ran: it stays in doubt. Values: `active`, `sub`, "
+        "`enabled`, `pid`.",
         {
             "name": part.text(
                 "The service, such as `postgresql` or `app@1.service`.", pattern="^[A-Za-z0-9][A-Za-z0-9@:._\\\\-]*$"
@@ -48,8 +52,13 @@ class Service(HostKind):
     def judge(self, wish: Wish, found: Completed) -> Check:
         if not found.exit.ok:
             return cannot_tell(found)
-        values = _values(Answers(found.stdout), "after")
+        said = Answers(found.stdout)
+        values = _values(said, "after")
         unfit = _unfit(wish.params, values)
+        if _job(wish.params, said):
+            left = _unfit({**wish.params, "state": ""}, values)
+            job = f"{wish.params['name']} is a job (oneshot), which is run each time"
+            return Check(needed=True if left else None, why="; ".join((*left, job)), values=values)
         return Check(needed=bool(unfit), why="; ".join(unfit) or f"{wish.params['name']} is as wanted", values=values)
 
     def act(self, wish: Wish, found: Check | None) -> Script:
@@ -60,11 +69,13 @@ class Service(HostKind):
         values = _values(said, "after")
         if not done.exit.ok:
             return Verdict(ok=False, problem=failure(done), values=values)
-        if unfit := _unfit(wish.params, values):
+        job = _job(wish.params, said)
+        if unfit := _unfit({**wish.params, "state": ""} if job else wish.params, values):
             return Verdict(ok=False, problem="; ".join(unfit), values=values)
-        always = wish.params.get("state") in ("restarted", "reloaded")
+        always = job or wish.params.get("state") in ("restarted", "reloaded")
         changed = always or _values(said, "before") != values
-        return Verdict(ok=True, changed=changed, values=values, summary=f"{values['active']}, {values['enabled']}")
+        state = "ran to its end" if job else values["active"]
+        return Verdict(ok=True, changed=changed, values=values, summary=f"{state}, {values['enabled']}")
 
     def preview(self, wish: Wish) -> Sequence[str]:
         params, lines = wish.params, []
@@ -95,6 +106,12 @@ def _values(said: Answers, moment: str) -> dict[str, Any]:
         "enabled": said.text(f"{moment}_UnitFileState"),
         "pid": said.number(f"{moment}_MainPID"),
     }
+
+
+def _job(params: Mapping[str, Any], said: Answers) -> bool:
+    """Whether it is to be started, ends by itself, and is not up: whether it ran is told by the act alone."""
+    started = params.get("state") in ("started", "restarted")
+    return started and said.text("after_Type") == "oneshot" and said.text("after_ActiveState") != "active"
 
 
 def _unfit(params: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:

@@ -373,4 +373,31 @@ def test_services_are_really_up_or_it_is_said_why_not(box: Box) -> None:
         mended = box.do("service", {"name": "falls", "state": "restarted", "timeout": "5s"})
         assert mended.verdict.ok, mended.problem
         assert f"sleep {seconds}" in box.host.exec(["ps", "-o", "args=", "-p", str(mended.values["pid"])]).stdout
+    # A job: it is done when it has ended well, also where systemd has forgotten it by then, and is run each time.
+    for name, lines in {
+        "job": "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo >>/run/job'\n[Install]\nWantedBy=multi-user.target",
+        "forgotten": "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo >>/run/forgotten'",
+        "stays": "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true",
+        "bad": "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo no luck >&2; exit 3'",
+        "left-out": "[Unit]\nConditionPathExists=/nowhere\n[Service]\nType=oneshot\nExecStart=/bin/true",
+        "left-again": "[Unit]\nConditionPathExists=/nowhere\n[Service]\nType=oneshot\nExecStart=/bin/true\n[Install]\n"
+        "WantedBy=multi-user.target",
+    }.items():
+        box.host.exec(["sh", "-c", 'printf "%s\n" "$1" >"/etc/systemd/system/$2.service"', "-", lines, name])
+    box.host.exec("systemctl daemon-reload; systemctl enable left-again.service")
+    for name, more in (("job", {"enabled": True}), ("job", {"enabled": True}), ("forgotten", {})):
+        ran = box.do("service", {"name": name, "state": "started", **more})
+        assert ran.verdict.ok, ran.problem
+        assert (ran.verdict.changed, ran.verdict.summary.partition(",")[0]) == (True, "ran to its end")
+        assert box.look("service", {"name": name, "state": "started", **more}).needed is None, "nobody can see it"
+    assert box.host.exec("wc -l </run/job; wc -l </run/forgotten").stdout.split() == ["2", "1"]
+    assert box.do("service", {"name": "stays", "state": "started"}).verdict.changed is True
+    assert box.look("service", {"name": "stays", "state": "started"}).needed is False
+    for name, said in (
+        ("bad", "systemctl start bad ended badly"),
+        ("left-out", "left-out: systemd left it out, since a condition of the unit is not met; left-out.service was"),
+        ("left-again", "left-again: systemd left it out, since a condition of the unit is not met"),
+    ):
+        ran = box.do("service", {"name": name, "state": "started"})
+        assert (ran.verdict.ok, said in ran.problem) == (False, True), ran.problem
     assert "there is no service nope" in box.do("service", {"name": "nope", "state": "stopped"}).problem

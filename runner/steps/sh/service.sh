@@ -13,7 +13,7 @@ init() {
 # What the host says of the service now, under the key of a moment.
 state_of() {
 	if [ "$how" = systemd ]; then
-		systemctl show -p LoadState -p ActiveState -p SubState -p UnitFileState -p MainPID -p NRestarts -- "$name" |
+		systemctl show -p LoadState -p ActiveState -p SubState -p UnitFileState -p MainPID -p NRestarts -p Type -p Result -- "$name" |
 			sed -e "s/^\([A-Za-z]*\)=/rawat:$1_\1=/"
 	else
 		[ -x "/etc/init.d/$name" ] || fail "there is no service $name on this host"
@@ -65,6 +65,41 @@ again() {
 	[ "$how" != systemd ] || systemctl show -p NRestarts -- "$name"
 }
 
+property() {
+	systemctl show -p "$1" -- "$name" | sed "s/^$1=//"
+}
+
+oneshot() {
+	[ "$how" = systemd ] && [ "$(property Type)" = oneshot ]
+}
+
+# A job that ends: `systemctl start` has waited for its end, and ends well only if it did. But it ends well, too, where systemd left
+# it out since a condition of the unit is not met. A unit that nothing refers to is forgotten as soon as it is over; then the
+# journal, where it may be read, knows whether it was begun (7d49...: "starting").
+ended() {
+	now=$(active)
+	case $now in
+	failed) words >&2; fail "$name: expected it to run to its end, found it failed" ;;
+	inactive) ;;
+	*) return 0 ;;
+	esac
+	told=
+	if [ "$(property ConditionTimestampMonotonic)" = 0 ]; then
+		[ "$was" != activating ] || return 0
+		id=$(property Id)
+		for last in no yes; do
+			told=$(journalctl -q -o cat --no-pager --since "@$since" UNIT="$id" 2>/dev/null) || return 0
+			[ -z "$(journalctl -q -o cat --no-pager --since "@$since" UNIT="$id" MESSAGE_ID=7d4958e842da4a758f6c1cdc7b36dcc5)" ] || return 0
+			[ "$last" = yes ] || sleep 1
+		done
+		[ -n "$told" ] || return 0
+	elif [ "$(property ConditionResult)" = yes ]; then
+		return 0
+	fi
+	words >&2
+	fail "$name: systemd left it out, since a condition of the unit is not met${told:+; $(echo "$told" | tail -n 1)}"
+}
+
 # Waits until it is so, and looks once more a second later: what falls over at once was never up.
 settle() {
 	began=$(ticks)
@@ -86,10 +121,15 @@ settle() {
 	fail "$name: expected $1, found $now after $took s${own:+; $own}"
 }
 
+up() {
+	if oneshot; then ended; else settle active; fi
+}
+
 if [ "$apply" = yes ]; then
 	[ "$how" != systemd ] || [ "$(systemctl show -p LoadState -- "$name")" != LoadState=not-found ] ||
 		fail "there is no service $name on this host"
 	state_of before
+	was=$(active)
 	# Enabled first: a host that goes down meanwhile comes up as wanted.
 	case $enabled in
 	yes | no)
@@ -107,9 +147,9 @@ if [ "$apply" = yes ]; then
 		;;
 	esac
 	case $state in
-	started) [ "$(active)" = active ] || do_ start; settle active ;;
+	started) [ "$was" = active ] || do_ start; up ;;
 	stopped) do_ stop; settle inactive ;;
-	restarted) do_ restart; settle active ;;
+	restarted) do_ restart; up ;;
 	reloaded) do_ reload; settle active ;;
 	esac
 fi
