@@ -42,7 +42,8 @@ class Patch(HostKind):
         "`kept_back`, `upgraded` (`name`, `from`, `to`), `restored` (the same, of `back`), `no_way_back`, `new`, "
         "`removed`, `conffiles`, `repaired`, `broken`, `restart` (services that run files which are replaced; "
         "only root can look, see `restart_looked`), "
-        "`restart_why` (why they were not restarted), `restarted`, `reboot_required`, `reboot_reason`, `lists_age_s`, "
+        "`restart_why` (why they were not restarted), `restarted`, `reboot_required` "
+        "(null: the host cannot tell), `reboot_reason`, `lists_age_s`, "
         "`known`.",
         {
             "apply": part.choice("What to do.", ["list", "security", "all", "back"], "list"),
@@ -217,8 +218,8 @@ def _values(said: Answers) -> dict[str, Any]:
         "restart_looked": said.text("restart_looked") == "yes",
         "restart_why": {row[0]: row[1] for row in said.fields("restart") if len(row) == 2},
         "restarted": list(said.every("restarted")),
-        "reboot_required": bool(said.text("reboot")),
-        "reboot_reason": said.text("reboot"),
+        "reboot_required": None if said.text("reboot_doubt") else bool(said.text("reboot")),
+        "reboot_reason": said.text("reboot") or said.text("reboot_doubt"),
         "lists_age_s": said.number("lists_age"),
         "known": not said.text("no_lists"),
     }
@@ -248,7 +249,9 @@ def _versions(said: Answers, key: str) -> list[dict[str, str]]:
 
 def _summary(apply: str, values: Mapping[str, Any]) -> str:
     restarts = f"; {len(values['restart'])} services need a restart" if values["restart"] else ""
-    reboot = "; a reboot is needed" if values["reboot_required"] else ""
+    reboot = {True: "; a reboot is needed", None: "; nobody can say whether a reboot is needed"}.get(
+        values["reboot_required"], ""
+    )
     if apply == "list" and not values["known"]:
         return f"no package lists: nobody can say which updates wait{restarts}{reboot}"
     if apply == "list":

@@ -24,7 +24,8 @@ class Reboot(HostKind):
         {
             "only_if_needed": {
                 "type": "boolean",
-                "description": "Only where the host asks for it (reboot-required, needs-restarting). Default: false.",
+                "description": "Only where the host asks for it (reboot-required, needs-restarting); one that "
+                "cannot tell fails, and is not booted. Default: false.",
             },
             "services": {
                 "type": "array",
@@ -44,12 +45,15 @@ class Reboot(HostKind):
         if not found.exit.ok:
             return cannot_tell(found)
         said = Answers(found.stdout)
-        needed = said.text("needed") == "yes"
+        needed = {"yes": True, "no": False}.get(said.text("needed"))
         why = said.text("why").strip()
-        words = why or "the host asks for it"
-        return Check(needed=needed, why=words if needed else "no reboot is needed", values={"why": why})
+        words = {True: why or "the host asks for it", False: "no reboot is needed"}
+        doubt = f"nobody can say whether a reboot is needed ({why})"
+        return Check(needed=needed, why=doubt if needed is None else words[needed], values={"why": why})
 
     def act(self, wish: Wish, found: Check | None) -> Script:
+        if found is not None and found.needed is None:  # a host that was to be booted only if it asks for that
+            return Script(text=script(("refused",), {"why": f"not booted: {found.why}"}))
         return Script(text=script(("reboot",)))
 
     def read(self, wish: Wish, done: Completed, found: Check | None) -> Verdict:

@@ -22,7 +22,8 @@ class System(Probe):
     schema: ClassVar[Mapping[str, Any]] = part.record(
         "Clock, kernel and failed units",
         "Looks at what is asked for, and fails with all that is not so, expected and found. What the host cannot tell "
-        "(no chrony, no systemd) is a failure, too. Whether packages are whole and which updates wait is said by "
+        "(no chrony, no systemd, a fault of needs-restarting) "
+        "is a failure, too. Whether packages are whole and which updates wait is said by "
         "`patch`. Values: `synchronised`, `offset_s`, `timezone`, `kernel`, `newest_kernel`, `reboot_needed`, "
         "`reboot_reason`, `failed_units`.",
         {
@@ -81,7 +82,7 @@ def _values(said: Answers) -> dict[str, Any]:
         "timezone": said.text("timezone"),
         "kernel": said.text("kernel"),
         "newest_kernel": said.text("newest"),
-        "reboot_needed": said.text("needed") == "yes",
+        "reboot_needed": {"yes": True, "no": False}.get(said.text("needed")),
         "reboot_reason": said.text("why").strip(),
         "failed_units": list(said.every("failed_unit")),
     }
@@ -106,9 +107,10 @@ def _wrong(params: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
         wanted = found["newest_kernel"] or found["kernel"] if params["kernel"] == "newest" else params["kernel"]
         if found["kernel"] != wanted:
             wrong.append(f"kernel: expected {wanted} to run, found {found['kernel']}")
-    if "reboot_needed" in params and found["reboot_needed"]:
-        why = f" (for {found['reboot_reason']})" if found["reboot_reason"] else ""
-        wrong.append(f"reboot: expected none to be needed, found that one is{why}")
+    if "reboot_needed" in params and found["reboot_needed"] is not False:
+        seen = "that one is" if found["reboot_needed"] else "nothing that can tell"
+        why = f" ({'for ' if found['reboot_needed'] else ''}{found['reboot_reason']})" if found["reboot_reason"] else ""
+        wrong.append(f"reboot: expected none to be needed, found {seen}{why}")
     allowed = params.get("failed_units", ())
     for unit in found["failed_units"]:
         if not any(fnmatchcase(unit, pattern) for pattern in allowed):

@@ -304,6 +304,12 @@ def test_rpm_packages_are_listed_upgraded_and_put_back(lab: Lab, manager: str) -
         asked = box.do("patch", {"apply": "list"})
         assert (asked.values["reboot_required"], asked.values["reboot_reason"]) == (True, "says dnf needs-restarting")
         box.host.exec("rm /etc/dnf/plugins/needs-restarting.d/bed.conf")
+        # Its code is 1 for a fault, too, such as settings that it cannot read.
+        box.host.exec("cp -a /etc/dnf/dnf.conf /root; echo '[main' >/etc/dnf/dnf.conf")
+        probed = box.do("system", {"reboot_needed": False})
+        assert "found nothing that can tell (dnf -q needs-restarting -r: exit 1: " in probed.problem
+        assert "not booted: nobody can say" in box.do("reboot", {"only_if_needed": True}).problem
+        box.host.exec("mv /root/dnf.conf /etc/dnf/")
     assert box.do("package", {"name": "bed-rpm-plain", "state": "unheld"}).verdict.ok
     secure = box.do("patch", {"apply": "security"})
     assert secure.verdict.ok, secure.problem

@@ -244,9 +244,16 @@ def test_a_reboot_that_is_asked_for_is_found_and_kernels_of_another_flavour_are_
     hand = Hand(root=tmp_path, env=with_only(folder, "sort"))
     program(folder / "uname", "echo 6.6.31+rpt-rpi-2712")
     program(folder / "ls", "for n in 6.6.31+rpt-rpi-v8 6.6.20+rpt-rpi-2712 $KERNEL; do echo /boot/vmlinuz-$n; done")
-    program(folder / "needs-restarting", "exit 1")
+    program(folder / "needs-restarting", "echo 'Reboot is required to fully utilize these updates.'; exit 1")
     problem = "reboot: expected none to be needed, found that one is (for says needs-restarting)"
     assert hand.do("system", {"reboot_needed": False}).problem == problem
+    program(folder / "needs-restarting", "echo 'Error: no such database'; exit 1")
+    told = "needs-restarting -r: exit 1: Error: no such database"
+    problem = f"reboot: expected none to be needed, found nothing that can tell ({told})"
+    assert hand.do("system", {"reboot_needed": False}).problem == problem
+    booting = hand.do("reboot", {"only_if_needed": True})
+    assert booting.check is not None and booting.check.needed is None
+    assert booting.problem == f"not booted: nobody can say whether a reboot is needed ({told})"
     program(folder / "needs-restarting", "exit 0")
     assert hand.do("system", {"reboot_needed": False}).problem == ""
     newer = Hand(root=tmp_path, env={"KERNEL": "6.6.31+rpt-rpi-2712", **(hand.env or {})})

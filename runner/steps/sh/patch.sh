@@ -80,7 +80,7 @@ aftermath() {
 	say restart_looked "$([ "$(id -u)" = 0 ] && echo yes || echo no)"
 	if [ "$apply" = list ]; then stale | sed 's/^/rawat:restart=/'; else restart_stale >"$work/restarts"; cat "$work/restarts"; fi
 	reason=$(reboot_reason | head -n 1)
-	if [ -n "$reason" ]; then say reboot "$reason"; fi
+	case $reason in "") ;; "? "*) say reboot_doubt "${reason#"? "}" ;; *) say reboot "$reason" ;; esac
 }
 
 # Each package that waits, with why it is left and whether its version of now could be had again; what is wanted, in `chosen`.

@@ -1,4 +1,5 @@
-# Whether the host asks for a reboot, and why.
+# Whether the host asks for a reboot, and why; or why nobody can say.
 reason=$(reboot_reason | head -n 1)
-say needed "$([ -n "$reason" ] && echo yes || echo no)"
-say why "$reason"
+case $reason in "") needed=no ;; "? "*) needed= ;; *) needed=yes ;; esac
+say needed "$needed"
+say why "${reason#"? "}"
