@@ -49,7 +49,8 @@ class Patch(HostKind):
             "apply": part.choice("What to do.", ["list", "security", "all", "back"], "list"),
             "exclude": part.one_or_more(
                 _PATTERN,
-                "Packages to leave as they are this time; `*` and `?` match.",
+                "Packages to leave as they are this time, by name or with the architecture (`libc6:i386`, "
+                "`glibc.i686`); `*` and `?` match.",
                 examples=["linux-*", ["nginx", "php*"]],
             ),
             "hold": part.one_or_more(_NAME, "Packages to hold from now on, before anything is upgraded."),

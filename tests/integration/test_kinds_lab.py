@@ -121,6 +121,54 @@ def test_apt_upgrades_keeps_what_the_administrator_wrote_and_goes_back(lab: Lab,
     assert "level=mine" in box.host.exec("cat /etc/bed-app.conf").stdout
     assert "bed-app" in box.host.exec("apt-mark showauto bed-app").stdout
     assert box.look("patch", back).needed is False
+    _twins(box)
+
+
+TWINS = """
+set -e; own=$(dpkg --print-architecture); mkdir -p /root/twins; cd /root/twins
+dpkg --add-architecture s390x
+for arch in $own s390x; do
+    for version in 1.0 2.0; do
+        mkdir -p tree/DEBIAN
+        printf 'Package: bed-twin\nVersion: %s\nArchitecture: %s\nMulti-Arch: same\nMaintainer: bed <b@example.com>\n' \
+            $version $arch >tree/DEBIAN/control
+        printf 'Description: twin\n' >>tree/DEBIAN/control
+        dpkg-deb -b tree twin_${version}_$arch.deb
+        deb=twin_${version}_$arch.deb
+        { cat tree/DEBIAN/control; echo "Filename: ./$deb"; stat -c 'Size: %s' $deb
+          sha256sum $deb | sed 's/ .*//;s/^/SHA256: /'; echo; } >>Packages
+    done
+done
+dpkg -i twin_1.0_*.deb
+echo 'deb [trusted=yes] copy:/root/twins ./' >/etc/apt/sources.list.d/twins.list
+apt-get update -o Dir::Etc::SourceList=/etc/apt/sources.list.d/twins.list -o Dir::Etc::SourceParts=- \\
+    -o APT::Get::List-Cleanup=0
+apt-mark hold bed-twin:s390x
+"""
+
+
+def _twins(box: Box) -> None:
+    """One name in two architectures: a hold of the other is none of the host's own; either may be left out."""
+    box.host.exec(TWINS)
+    own = box.host.exec("dpkg --print-architecture").stdout.strip()
+
+    def left(**given: Any) -> Any:
+        ran = box.do("patch", {"apply": "list", **given})
+        assert ran.verdict.ok, ran.problem
+        assert "bed-twin:s390x" in ran.values["held"] and "bed-twin" not in ran.values["held"]
+        return {row["name"]: row["left"] for row in ran.values["packages"] if "twin" in row["name"]}
+
+    # apt takes both or none of them.
+    assert left() == {"bed-twin": "needs a decision of its own", "bed-twin:s390x": "held"}
+    assert left(exclude=f"bed-twin:{own}") == {"bed-twin": "excluded", "bed-twin:s390x": "held"}
+    assert box.do("package", {"name": "bed-twin:s390x", "state": "unheld"}).verdict.ok
+    box.host.exec(f"apt-mark hold bed-twin:{own}")
+    ran = box.do("patch", {"apply": "list", "exclude": "bed-twin"})
+    rows = {row["name"]: row["left"] for row in ran.values["packages"] if "twin" in row["name"]}
+    assert rows == {"bed-twin": "held", "bed-twin:s390x": "excluded"}
+    box.host.exec("apt-mark unhold bed-twin")
+    gone = box.do("package", {"name": f"bed-twin:{own}", "state": "absent"})
+    assert gone.verdict.ok, gone.problem
 
 
 def test_a_new_dependency_comes_and_what_needs_an_excluded_one_is_left(lab: Lab, box: Box) -> None:
@@ -283,11 +331,12 @@ def test_rpm_packages_are_listed_upgraded_and_put_back(lab: Lab, manager: str) -
         assert box.do("package", {"name": "bed-rpm-plain", "state": "unheld"}).verdict.ok
     box.host.exec("sed -i /^exclude=/d /etc/dnf/dnf.conf")
     box.host.exec("rpm -e --justdb --nodeps bed-rpm-app-2.0-1")
-    # Held by the package manager itself, whoever calls it.
-    assert box.do("package", {"name": "bed-rpm-plain", "state": "held"}).verdict.ok
+    # Held by the package manager itself, whoever calls it; by its name or with the architecture, as are those left out.
+    assert box.do("package", {"name": "bed-rpm-plain.noarch", "state": "held"}).verdict.ok
+    assert box.look("package", {"name": "bed-rpm-plain", "state": "held"}).needed is False
     if manager == "dnf":
         assert "bed-nope is not installed" in box.do("package", {"name": "bed-nope", "state": "held"}).problem
-    held = box.do("patch", {"apply": "all", "exclude": ["bed-rpm-app", "bed-rpm-dep"], "restart": "list"})
+    held = box.do("patch", {"apply": "all", "exclude": ["bed-rpm-app.noarch", "bed-rpm-dep"], "restart": "list"})
     assert held.verdict.ok, held.problem
     assert [row["name"] for row in held.values["upgraded"]] == ["bed-rpm-stale.noarch"]
     assert held.values["held"] == ["bed-rpm-plain"]
@@ -310,12 +359,12 @@ def test_rpm_packages_are_listed_upgraded_and_put_back(lab: Lab, manager: str) -
         assert "found nothing that can tell (dnf -q needs-restarting -r: exit 1: " in probed.problem
         assert "not booted: nobody can say" in box.do("reboot", {"only_if_needed": True}).problem
         box.host.exec("mv /root/dnf.conf /etc/dnf/")
-    assert box.do("package", {"name": "bed-rpm-plain", "state": "unheld"}).verdict.ok
+    assert box.do("package", {"name": "bed-rpm-plain.noarch", "state": "unheld"}).verdict.ok
     secure = box.do("patch", {"apply": "security"})
     assert secure.verdict.ok, secure.problem
     assert [row["name"] for row in secure.values["upgraded"]] == ["bed-rpm-app.noarch"]
     assert secure.values["conffiles"] == ["/etc/bed-rpm-app.conf.rpmnew"]
-    refused = box.do("patch", {"apply": "all", "exclude": ["bed-rpm-plain", "bed-rpm-newdep"], "refresh": False})
+    refused = box.do("patch", {"apply": "all", "exclude": ["bed-rpm-plain", "bed-rpm-newdep.noarch"], "refresh": False})
     if manager == "zypper":
         assert "needs bed-rpm-newdep, which is excluded: nothing was done" in refused.problem
     else:

@@ -10,6 +10,11 @@ apt() {
 		-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 "$@"
 }
 
+# Names as apt-get writes them: with the architecture where it is another than the host's.
+plain() {
+	sed -e "s/:$(dpkg --print-architecture)\$//" -e 's/:all$//'
+}
+
 lock_holder() {
 	lock_on /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/cache/apt/archives/lock /var/lib/apt/lists/lock
 }

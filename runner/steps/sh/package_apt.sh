@@ -33,8 +33,8 @@ put() {
 		;;
 	absent)
 		plan=$(apt-get -s -q remove -- $names) || fail "apt-get cannot remove these: $names"
-		others=$(printf '%s\n' "$plan" | awk -v asked=" $names " '
-			/^(Remv|Purg) / { name = $2; sub(/:.*/, "", name); if (!index(asked, " " name " ")) printf " %s", name }')
+		others=$(printf '%s\n' "$plan" | awk -v asked=" $(printf '%s\n' $names | plain | tr '\n' ' ')" '
+			/^(Remv|Purg) / { name = $2; if (!index(asked, " " name " ")) printf " %s", name }')
 		[ -z "$others" ] || fail "these would be removed too, and nobody asked for it:$others"
 		apt -o APT::Get::Remove=true remove -- $names >&2 || fail "apt-get remove ended with $?"
 		;;

@@ -9,7 +9,7 @@ state_of() {
 			candidate=${candidate:-$version_}
 		fi
 		hold=no
-		! grep -qxF -e "$name" "$work/locks" || hold=yes
+		! grep -qxF -e "$(bare "$name")" "$work/locks" || hold=yes
 		status=
 		[ -z "$version_" ] || status=installed
 		printf 'rawat:%s=%s\t%s\t%s\t%s\t%s\n' "$1" "$name" "$status" "$version_" "$candidate" "$hold"
@@ -53,7 +53,9 @@ put() {
 		for name in $names; do lock_ "$name"; done
 		;;
 	unheld)
-		case $manager in zypper) zypper_ removelock $names >&2 ;; *) "$manager" -q versionlock delete $names >&2 ;; esac ||
+		locked=
+		for name in $names; do locked="$locked $(bare "$name")"; done
+		case $manager in zypper) zypper_ removelock $locked >&2 ;; *) "$manager" -q versionlock delete $locked >&2 ;; esac ||
 			fail "$manager cannot release packages"
 		;;
 	esac

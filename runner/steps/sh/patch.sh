@@ -2,11 +2,14 @@
 tab=$(printf '\t')
 
 excluded() {
+	[ -n "$exclude" ] || return 1
 	set -f
-	for pattern in $exclude; do
-		# Patterns such as linux-* are meant to match.
-		# shellcheck disable=SC2254
-		case $1 in $pattern) set +f; return 0 ;; esac
+	for spelling in $(spellings "$1"); do
+		for pattern in $exclude; do
+			# Patterns such as linux-* are meant to match.
+			# shellcheck disable=SC2254
+			case $spelling in $pattern) set +f; return 0 ;; esac
+		done
 	done
 	set +f
 	return 1

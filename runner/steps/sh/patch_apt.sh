@@ -1,6 +1,7 @@
 work=$(mktemp -d "${TMPDIR:-/tmp}/rawat.XXXXXX") || fail "cannot write in ${TMPDIR:-/tmp}"
 trap 'rm -rf -- "$work"' EXIT
 trap 'exit 129' HUP INT TERM
+architecture=$(dpkg --print-architecture)
 
 # What apt-get would do, and no lock is asked for.
 simulated() {
@@ -121,7 +122,15 @@ downgrade() {
 }
 
 held() {
-	dpkg-query -W -f '${db:Status-Want} ${Package}\n' | sed -n 's/^hold //p'
+	dpkg-query -W -f '${db:Status-Want} ${Package}:${Architecture}\n' | sed -n 's/^hold //p' | plain
+}
+
+# The names under which people know a package: libc6 is libc6:amd64 too, and libc6:i386 is one that libc6 means.
+spellings() {
+	case $1 in
+	*:*) echo "$1 ${1%%:*}" ;;
+	*) echo "$1 $1:$architecture $1:all" ;;
+	esac
 }
 
 hold_() {

@@ -51,6 +51,12 @@ held() {
 	locks
 }
 
+# The names under which people know a package: each one that is installed with its architecture, too.
+spellings() {
+	echo "$1"
+	case $exclude in *.*) rpm -q --qf '%{NAME}.%{ARCH}\n' "$1" 2>/dev/null | grep -v 'is not installed' || : ;; esac
+}
+
 hold_() {
 	lock_ "$1"
 }
@@ -152,11 +158,12 @@ zypper_all() {
 	shift
 	zypper_ --xmlout "$verb" --dry-run "$@" >"$work/plan" 2>&1 || { sed 's/<[^>]*>//g' "$work/plan" >&2; fail "zypper cannot do this: nothing was changed"; }
 	tr '>' '\n' <"$work/plan" | awk '/<to-[a-z-]*/ { group = $1; sub(/.*</, "", group) }
-		/<solvable / { name = $0; sub(/.* name="/, "", name); sub(/".*/, "", name); if ($0 ~ /type="package"/) print group "\t" name }' >"$work/moves"
-	while IFS="$tab" read -r group name; do
+		/<solvable / { name = arch = $0; sub(/.* name="/, "", name); sub(/".*/, "", name); sub(/.* arch="/, "", arch); sub(/".*/, "", arch)
+			if ($0 ~ /type="package"/) print group "\t" name "\t" arch }' >"$work/moves"
+	while IFS="$tab" read -r group name arch; do
 		case $group in
-		to-remove) grep -q "^to-upgrade$tab$name\$" "$work/moves" || fail "it would remove $name: nothing was done" ;;
-		*) ! excluded "$name" || fail "it needs $name, which is excluded: nothing was done" ;;
+		to-remove) grep -q "^to-upgrade$tab$name$tab" "$work/moves" || fail "it would remove $name: nothing was done" ;;
+		*) ! excluded "$name" && ! excluded "$name.$arch" || fail "it needs $name, which is excluded: nothing was done" ;;
 		esac
 	done <"$work/moves"
 	zypper_ "$verb" --download-only "$@" >&2 || fail "the packages could not be fetched: nothing was changed"

@@ -54,6 +54,11 @@ installed() {
 	rpm -q --qf '%{VERSION}-%{RELEASE}\n' "$1" 2>/dev/null | tail -n 1 | grep -v 'is not installed' || :
 }
 
+# The name without the architecture, of a package that is installed; locks know nothing else.
+bare() {
+	if rpm -q -- "$1" >/dev/null 2>&1; then rpm -q --qf '%{NAME}\n' -- "$1" | head -n 1; else echo "$1"; fi
+}
+
 locks() {
 	case $manager in
 	zypper) zypper_ --quiet locks 2>/dev/null | awk -F ' *[|] *' '$1 ~ /^[0-9]/ { print $2 }' ;;
@@ -66,11 +71,11 @@ locks() {
 # which holds nothing, and what it does not know at all it passes over without an error.
 lock_() {
 	case $manager in
-	zypper) zypper_ addlock "$1" >&2 || fail "zypper cannot hold $1" ;;
+	zypper) zypper_ addlock "$(bare "$1")" >&2 || fail "zypper cannot hold $1" ;;
 	*)
 		[ -n "$(installed "$1")" ] || fail "$1 is not installed: $manager holds a version that is there"
-		"$manager" -q versionlock add "$1" >&2 || fail "$manager cannot hold $1: the plug-in versionlock is needed"
-		locks | grep -qxF -e "$1" || fail "$manager did not hold $1"
+		"$manager" -q versionlock add "$(bare "$1")" >&2 || fail "$manager cannot hold $1: the plug-in versionlock is needed"
+		locks | grep -qxF -e "$(bare "$1")" || fail "$manager did not hold $1"
 		;;
 	esac
 }
