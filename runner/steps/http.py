@@ -27,9 +27,9 @@ class Http(HostKind):
         "Ask a page",
         "The host itself asks, with curl, python3 or wget, whichever it has. All that is expected is looked at, and "
         "everything that is different is named with expected and found. Values: `status`, `ms` (milliseconds), "
-        "`bytes`, "
-        "`body` (the first 64 KiB), `certificate_days` where `certificate` is asked for. `GET` and `HEAD` count as "
-        "reading. Over a `watch`: `asked`, `p50_ms`, `p95_ms`, `p99_ms`, `max_ms` of all answers.",
+        "`bytes`, `body` (the first 64 KiB; no more of it is kept on the host), `certificate_days` where `certificate` "
+        "is asked for. `GET` and `HEAD` count as reading. Over a `watch`: `asked`, `p50_ms`, `p95_ms`, `p99_ms`, "
+        "`max_ms` of all answers.",
         {
             "url": part.text("The address.", pattern="^https?://[^\\s]+$"),
             "method": part.choice("The method.", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"], "GET"),
