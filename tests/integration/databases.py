@@ -9,7 +9,6 @@ import shutil
 import socket
 import sqlite3
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from tests.programs import programs
 from tests.unit.steps.driver import Hand, Ran
 
 ROOT = os.getuid() == 0
@@ -222,12 +222,7 @@ def without_sqlite3(tmp_path: Path) -> dict[str, str]:
     """A path with all the programs that the scripts use, but no sqlite3."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    for name in _PROGRAMS:
-        if found := shutil.which(name):
-            (folder / name).symlink_to(found)
-    python = folder / "python3"
-    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
-    python.chmod(0o755)
+    programs(folder, (*_PROGRAMS, "python3"))
     return {"PATH": str(folder)}
 
 

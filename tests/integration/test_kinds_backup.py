@@ -28,6 +28,7 @@ from tests.integration.databases import (
     forget_digest,
     restore,
 )
+from tests.programs import real
 from tests.unit.steps.driver import Hand, kind_of
 
 
@@ -106,7 +107,7 @@ class TestPostgreSql:
         short = Hand(root=hand.root, shell=("sh", "-c", 'trap "" XFSZ; ulimit -f 1; exec sh "$0"'))
         assert "have no end: they are not whole" in backup(short, shop, copies).problem
         for name in ("psql", "pg_dump"):
-            Path(without_sqlite3["PATH"], name).symlink_to(f"/usr/bin/{name}")
+            real(Path(without_sqlite3["PATH"], name), f"/usr/bin/{name}")
         without = Hand(root=hand.root, env=without_sqlite3)
         assert "pg_dumpall is not on this host: nothing was started" in backup(without, shop, copies).problem
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 import socket
-import sys
+import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,16 @@ from typing import Any
 import pytest
 
 from runner.redact import Secret
+from tests.programs import program, programs
 from tests.unit.steps.driver import Hand
 
 _PROGRAMS = (
-    *("awk", "cat", "cut", "date", "df", "dirname", "grep", "head", "id", "ls", "mkdir", "mktemp", "rm", "sed", "sh"),
-    *("sleep", "tail", "tr", "wc"),
+    *("awk", "cat", "cut", "date", "df", "dirname", "grep", "head", "id", "ls", "mkdir", "mkfifo", "mktemp", "rm"),
+    *("sed", "sh", "sleep", "tail", "tee", "tr", "wc"),
 )
+
+
+LARGE = 2_000_000
 
 
 class Page(BaseHTTPRequestHandler):
@@ -36,9 +40,17 @@ class Page(BaseHTTPRequestHandler):
             self.send_header("Location", "/health")
             self.end_headers()
             return
+        if self.path == "/endless":
+            self.send_response(200)
+            self.end_headers()
+            with suppress(OSError):
+                while True:
+                    self.wfile.write(b"x" * 65536)
         self.send_response(503 if self.path == "/broken" else 200)
         self.end_headers()
         self.wfile.write(b"state: ok\nkey: " + self.headers.get("X-Key", "none").encode() + b"\nsent: " + sent)
+        if self.path == "/large":
+            self.wfile.write(b"x" * LARGE)
 
     def log_message(self, format: str, *args: Any) -> None:
         pass
@@ -56,14 +68,21 @@ def server() -> Iterator[int]:
 def with_only(folder: Path, *names: str) -> dict[str, str]:
     """A path with the programs that every host has, and with `names`."""
     folder.mkdir()
-    for name in (*_PROGRAMS, *(name for name in names if name != "python3")):
-        found = shutil.which(name)
-        assert found is not None, f"{name} is not installed here: `inv setup` installs it"
-        (folder / name).symlink_to(found)
-    if "python3" in names:
-        (folder / "python3").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
-        (folder / "python3").chmod(0o755)
+    programs(folder, (*_PROGRAMS, *names))
     return {"PATH": str(folder)}
+
+
+def test_what_is_written_over_a_name_leaves_the_program_of_the_machine_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "machine").mkdir()
+    program(own := tmp_path / "machine" / "own", 'echo "own $*"')
+    monkeypatch.setenv("PATH", f"{own.parent}:{os.environ['PATH']}")
+    path = Path(with_only(tmp_path / "bin", "own")["PATH"])
+    assert subprocess.check_output([path / "own", "a  b"]) == b"own a  b\n"
+    (path / "own").write_text("#!/bin/sh\necho another\n")
+    assert subprocess.check_output([path / "own"]) == b"another\n"
+    assert subprocess.check_output([own]) == b"own \n"
 
 
 @pytest.fixture(params=["curl", "python3", "wget"])
@@ -105,6 +124,22 @@ class TestHttp:
             assert "install curl or python3" in ran.problem
         else:
             assert "key: hunter2\nsent: a=b" in ran.values["body"]
+
+    def test_a_large_answer_is_counted_and_not_kept_on_the_host(self, hand: Hand, server: int) -> None:
+        """No file of more than 128 KiB can be written here, and nothing is left behind."""
+        small = ("sh", "-c", 'ulimit -f 256; exec sh "$1"', "-")
+        here = hand.root / "here"
+        here.mkdir()
+        tight = Hand(root=hand.root, env={**(hand.env or {}), "TMPDIR": str(here)}, shell=small)
+        ran = tight.do("http", {"url": f"http://127.0.0.1:{server}/large"})
+        assert ran.verdict.ok, ran.problem
+        assert (ran.values["bytes"] - LARGE in range(20, 40), len(ran.values["body"])) == (True, 65536)
+        if (hand.root / "bin" / "curl").exists():
+            return  # its --max-time is for all of it
+        programs(hand.root / "bin", ["timeout"])
+        endless = tight.do("http", {"url": f"http://127.0.0.1:{server}/endless", "timeout": "1s"})
+        assert "the answer had not ended after 1 s" in endless.problem
+        assert list(here.iterdir()) == []
 
     def test_nobody_there(self, hand: Hand) -> None:
         ran = hand.do("http", {"url": f"http://127.0.0.1:{free_port()}/", "timeout": "2s"})

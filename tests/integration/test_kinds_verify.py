@@ -21,6 +21,7 @@ import pytest
 from runner.redact import Secret
 from tests.integration.databases import PG_BIN, ROOT, folder_of, run, until
 from tests.integration.test_kinds_probes import Page, with_only
+from tests.programs import program
 from tests.unit.steps.driver import Hand
 
 
@@ -232,13 +233,6 @@ def test_load_and_kernel_are_what_the_kernel_says(tmp_path: Path) -> None:
     assert f"kernel: expected 1.0 to run, found {running}" in hand.do("system", {"kernel": "1.0"}).problem
 
 
-def program(file: Path, text: str) -> None:
-    """A program of that name in a folder of `with_only`, whose link to the real one must go first."""
-    file.unlink(missing_ok=True)
-    file.write_text(f"#!/bin/sh\n{text}\n")
-    file.chmod(0o755)
-
-
 def test_a_reboot_that_is_asked_for_is_found_and_kernels_of_another_flavour_are_not_newer(tmp_path: Path) -> None:
     folder = tmp_path / "bin"
     hand = Hand(root=tmp_path, env=with_only(folder, "sort"))
@@ -285,18 +279,16 @@ def test_the_clock_is_what_timedatectl_and_chronyc_say(tmp_path: Path) -> None:
     environment = with_only(folder, "uname")
     told = "Offset: -2min 3.400000s"
     show = "case $1 in show) echo NTPSynchronized=yes; echo Timezone=Asia/Jakarta ;; *) echo '       %s' ;; esac"
-    (folder / "timedatectl").write_text("#!/bin/sh\n" + show % told)
-    (folder / "timedatectl").chmod(0o755)
+    program(folder / "timedatectl", show % told)
     hand = Hand(root=tmp_path, env=environment)
     asked = {"synchronised": True, "timezone": "Asia/Jakarta", "offset": "1s"}
     assert hand.do("system", asked).problem == "clock: expected at most 1 s off, found -123.4 s"
     line = "A9FEA97B,169.254.169.123,4,1732447000.1,0.000012,0.000001,0.00002,-1.5,0.0,0.1,0.0003,0.0002,16.1,Normal"
-    (folder / "chronyc").write_text(f"#!/bin/sh\necho '{line}'\n")
-    (folder / "chronyc").chmod(0o755)
+    program(folder / "chronyc", f"echo '{line}'")
     ran = hand.do("system", asked)
     assert ran.verdict.ok, ran.problem
     assert ran.values["offset_s"] == 0.000012
-    (folder / "chronyc").write_text(f"#!/bin/sh\necho '{line.replace('Normal', 'Not synchronised')}'\n")
+    program(folder / "chronyc", f"echo '{line.replace('Normal', 'Not synchronised')}'")
     assert "expected it synchronised, found that it is not" in hand.do("system", asked).problem
 
 
