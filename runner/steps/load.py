@@ -21,8 +21,11 @@ class Load(Probe):
     schema: ClassVar[Mapping[str, Any]] = part.record(
         "How busy the host is",
         "Load for each processor, memory that programs can still have, and swap that is used. All that is asked for is "
-        "looked at; expected and found are both named. Values: `load1`, `load5`, `load15`, `cpus`, `per_cpu`, "
-        "`memory_bytes`, `available_bytes`, `available_percent`, `swap_bytes`, `swap_used_bytes`, `swap_used_percent`.",
+        "looked at; expected and found are both named. A container with a limit of processors (cgroups) counts as "
+        "having so many, where the load is its own (lxcfs); where the kernel tells it the load of the whole machine, "
+        "that is related to the machine's processors, and both are said. Values: `load1`, `load5`, `load15`, `cpus`, "
+        "`cpu_limit` (null: none), `per_cpu`, `memory_bytes`, `available_bytes`, `available_percent`, `swap_bytes`, "
+        "`swap_used_bytes`, `swap_used_percent`.",
         {
             "per_cpu": {
                 "type": "number",
@@ -49,7 +52,7 @@ class Load(Probe):
         wrong = []
         if "per_cpu" in params and values["per_cpu"] > params["per_cpu"]:
             wrong.append(
-                f"load: expected at most {params['per_cpu']:g} for each of {values['cpus']} processors "
+                f"load: expected at most {params['per_cpu']:g} for each of {_processors(said)} "
                 f"over {minutes} min, found {values['per_cpu']:g}"
             )
         if "available" in params:
@@ -66,7 +69,8 @@ class Load(Probe):
                 wrong.append(
                     f"swap: expected at most {wanted} used, found {used} ({values['swap_used_percent']:.1f} %)"
                 )
-        summary = f"load {values['per_cpu']:g} for each processor, {values['available_percent']:.0f} % memory available"
+        each = f"each of {_processors(said)}" if values["cpu_limit"] else "each processor"
+        summary = f"load {values['per_cpu']:g} for {each}, {values['available_percent']:.0f} % memory available"
         return Verdict(ok=not wrong, changed=False, problem="; ".join(wrong), values=values, summary=summary)
 
     def preview(self, wish: Wish) -> Sequence[str]:
@@ -83,6 +87,24 @@ def _of(wanted: Amount, whole: int) -> float:
     return whole * wanted.percent / 100 if wanted.percent is not None else float(wanted.bytes or 0)
 
 
+def _cpus(said: Answers) -> tuple[int, float | None, float]:
+    """Processors that there are, how many this host may use of them, and by how many the load is divided."""
+    cpus = max(1, said.number("cpus") or 1)
+    limit = said.decimal("cpu_limit") or None
+    if limit is None or limit >= cpus:
+        return cpus, None, cpus
+    return cpus, limit, limit if said.text("own_load") == "yes" else cpus
+
+
+def _processors(said: Answers) -> str:
+    cpus, limit, divided = _cpus(said)
+    if limit is None:
+        return f"{cpus} processors"
+    if divided == limit:
+        return f"{limit:g} processors (the limit of this container, of {cpus})"
+    return f"the machine's {cpus} processors (the load is its; this container may use {limit:g} of them)"
+
+
 def _figures(said: Answers, average: str) -> dict[str, Any]:
     def size(key: str) -> int:
         return (said.number(key) or 0) * 1024
@@ -92,12 +114,13 @@ def _figures(said: Answers, average: str) -> dict[str, Any]:
         size("MemFree") + size("Buffers") + size("Cached")
     )  # fmt: skip
     used = swap - size("SwapFree")
-    cpus = max(1, said.number("cpus") or 1)
+    cpus, limit, divided = _cpus(said)
     loads = {name: said.decimal(name) or 0.0 for name in _AVERAGES.values()}
     return {
         **loads,
         "cpus": cpus,
-        "per_cpu": round(loads[average] / cpus, 2),
+        "cpu_limit": limit,
+        "per_cpu": round(loads[average] / divided, 2),
         "memory_bytes": memory,
         "available_bytes": available,
         "available_percent": round(100 * available / memory, 2) if memory else 0.0,

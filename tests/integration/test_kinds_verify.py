@@ -228,6 +228,24 @@ def test_load_and_kernel_are_what_the_kernel_says(tmp_path: Path) -> None:
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     assert values["memory_bytes"] == pytest.approx(pages, rel=0.01)
     assert 0 < values["available_bytes"] < values["memory_bytes"]
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two" / "cpu").mkdir(parents=True)
+    (tmp_path / "one" / "cpu.max").write_text("50000 100000\n")
+    (tmp_path / "two" / "cpu" / "cpu.cfs_quota_us").write_text("50000\n")
+    (tmp_path / "two" / "cpu" / "cpu.cfs_period_us").write_text("100000\n")
+    (tmp_path / "loadavg").write_text("3.00 3.00 3.00 1/100 4711\n")
+    count = os.cpu_count()
+    for folder, own, said in (
+        ("one", True, f"for each of 0.5 processors (the limit of this container, of {count}) over 5 min, found 6"),
+        ("two", True, f"for each of 0.5 processors (the limit of this container, of {count}) over 5 min, found 6"),
+        ("one", False, f"{count} processors (the load is its; this container may use 0.5 of them)"),
+    ):
+        mounts = f"mount --bind {tmp_path}/{folder} /sys/fs/cgroup; "
+        mounts += f"mount --bind {tmp_path}/loadavg /proc/loadavg; " if own else ""
+        limited = Hand(root=tmp_path, shell=("unshare", "-m", "sh", "-ec", mounts + 'exec sh "$1"', "-"))
+        ran = limited.do("load", {"per_cpu": 0.001})
+        assert said in ran.problem
+        assert ran.values["cpu_limit"] == 0.5
     running = os.uname().release
     assert hand.do("system", {"kernel": running}).verdict.ok
     assert f"kernel: expected 1.0 to run, found {running}" in hand.do("system", {"kernel": "1.0"}).problem
