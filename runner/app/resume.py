@@ -10,7 +10,7 @@ from runner.app.prepare import Prepared, prepare, settings_of
 from runner.app.request import Context, Reason, Selection
 from runner.app.wiring import records_of
 from runner.document.source import likely
-from runner.engine.past import Word, boots, first_clock, past_of
+from runner.engine.past import Word, boots, first_clock, past_of, readers
 from runner.errors import GateClosed, InvalidInput, LockBusy
 from runner.events import Deviated, SittingStarted
 from runner.frozen import frozen, replace
@@ -50,14 +50,16 @@ def find_resumable(context: Context, name: str, *, settle: tuple[str, ...], reas
         Deviated(what="step settled by a person", detail=f"{step}={word}", reason=reason)
         for step, word in words.items()
     ]
-    booted = boots(chain.from_iterable(events))
+    booted, reading = boots(chain.from_iterable(events)), readers(chain.from_iterable(events))
     earlier = Earlier(
         run=run,
         sitting=len(sittings) + 1,
         head=sittings[-1].head,
         events=events,
         past={
-            host.name: past_of(host, words, began=first_clock(chain.from_iterable(events), host.name), booted=booted)
+            host.name: past_of(
+                host, words, began=first_clock(chain.from_iterable(events), host.name), booted=booted, reading=reading
+            )
             for host in record.hosts.values()
         },
         deviations=tuple(deviations),

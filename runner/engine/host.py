@@ -7,6 +7,7 @@ from typing import Any
 
 from runner.engine.errand import Task
 from runner.engine.gate import closed
+from runner.engine.gone import GONE, settle_gone
 from runner.engine.link import Link
 from runner.engine.locks import resource
 from runner.engine.once import Once
@@ -93,6 +94,8 @@ class HostRun:
         because = ""
         try:
             self._connect()
+            known = {step.id for step in self._around.playbook.walk()}
+            self._settle_gone(name for name in self._past.in_doubt if name.partition(".")[0] not in known)
             for steps in self._around.playbook.phases.values():
                 self._steps(steps)
             outcome = self._worst
@@ -189,11 +192,14 @@ class HostRun:
             return
         if not items:
             self._skip(step, step.id, "with: the list is empty")
+        instances = tuple(f"{step.id}.{number}" for number in range(1, len(items) + 1))
+        self._settle_gone(
+            name for name in self._past.in_doubt if name.partition(".")[0] == step.id and name not in instances
+        )
         results = []
         for number, item in enumerate(items, 1):
             self._may_begin(f"{step.id}.{number}")
             results.append(self._do(step, f"{step.id}.{number}", {"item": item}).values)
-        instances = (f"{step.id}.{number}" for number in range(1, len(results) + 1))
         self._register(step, results, from_record=any(self._kept(step, self._past.step(name)) for name in instances))
 
     def _do(self, step: Step, instance: str, item: Mapping[str, Any], *, raising: bool = True) -> StepResult:
@@ -270,6 +276,15 @@ class HostRun:
         for name in self._past.in_doubt:
             if name.partition(".")[0] in inside and self._past.step(name).word is None:
                 because = f"{name} is in doubt, and its `when` does not hold any more ({step.when}); "
+                raise _Halt(f"{because}say how it ended: --settle {name}=done, or not-done", Outcome.UNKNOWN)
+
+    def _settle_gone(self, names: Iterable[str]) -> None:
+        """Steps in doubt that are not in the playbook now; raises _Halt where nobody knows how one of them ended."""
+        for name in names:
+            result = settle_gone(self._around, self._link, name, self._past.step(name))
+            self._outcomes[name] = result.outcome
+            if result.outcome is Outcome.UNKNOWN:
+                because = f"{name} is in doubt, and {GONE} ({result.problem}); "
                 raise _Halt(f"{because}say how it ended: --settle {name}=done, or not-done", Outcome.UNKNOWN)
 
     def _skip(self, step: Step, instance: str, why: str) -> None:

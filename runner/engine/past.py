@@ -21,7 +21,8 @@ class Before:
     What is known of one step instance from before: attempts used so far, and how the last one stands.
 
     `state` is new, done, again (a new attempt is due) or doubt. `word` is a person's, on a step in doubt. `boot_ids`
-    are those of the host and of the controller when the last attempt began, empty where they are not known.
+    are those of the host and of the controller when the last attempt began, empty where they are not known. `phase`,
+    `user` (None: the login's) and `reads_only` are what it was begun as, for where the playbook does not say any more.
     """
 
     state: Literal["new", "done", "again", "doubt"] = "new"
@@ -31,6 +32,9 @@ class Before:
     values: Mapping[str, Any] = field(default_factory=dict)
     word: Word | None = None
     boot_ids: tuple[str, str] = ("", "")
+    phase: str = ""
+    user: str | None = None
+    reads_only: bool = False
 
 
 NOTHING = Before()
@@ -77,16 +81,23 @@ def boots(events: Iterable[Event]) -> Mapping[tuple[str, str], tuple[str, str]]:
     return found
 
 
+def readers(events: Iterable[Event]) -> frozenset[tuple[str, str]]:
+    """Hosts and steps whose last attempt changes nothing."""
+    last = {(event.host, event.step): event.read_only for event in events if isinstance(event, StepStarted)}
+    return frozenset(place for place, read_only in last.items() if read_only)
+
+
 def past_of(
     host: HostRecord,
     words: Mapping[str, Word],
     *,
     began: float = 0.0,
     booted: Mapping[tuple[str, str], tuple[str, str]] | None = None,
+    reading: frozenset[tuple[str, str]] = frozenset(),
 ) -> Past:
     """
     From the record of a host; `words` maps steps in doubt, by instance or id, to what a person says of them; `booted`
-    is what `boots` gives.
+    is what `boots` gives, `reading` what `readers` gives.
 
     A step that a rollback took back is to be done again; undo and `finally` belong to a sitting and start anew.
     """
@@ -95,7 +106,13 @@ def past_of(
     for name, step in host.steps.items():
         word = words.get(name) or words.get(step.base)
         before = _before(step, word, undone=undone)
-        steps[name] = replace(before, boot_ids=(booted or {}).get((host.name, name), before.boot_ids))
+        steps[name] = replace(
+            before,
+            boot_ids=(booted or {}).get((host.name, name), before.boot_ids),
+            phase=step.phase,
+            user=step.user or None,
+            reads_only=(host.name, name) in reading,
+        )
     return Past(steps=steps, began=began, finished=host.outcome == Outcome.OK)
 
 

@@ -159,6 +159,21 @@ def test_a_changed_playbook_is_refused_unless_that_is_said(project: Project) -> 
     assert any("another plan" in deviation["what"] for deviation in project.record()["deviations"])
 
 
+def test_a_step_in_doubt_that_was_taken_out_of_the_playbook_is_settled(project: Project) -> None:
+    """By the host, which wrote down how it ended."""
+    killed_in_two(project, seconds=1)
+    path = project.folder / "p.yml"
+    lines = path.read_text().splitlines(keepends=True)
+    start = next(number for number, line in enumerate(lines) if "id: two" in line)
+    path.write_text("".join(lines[:start] + lines[start + 3 :]))
+    said = project.rawat("resume", "--changed", "--reason", "two is not wanted any more")
+    assert said.code == 0, said
+    assert outcomes(project) == {"one": "ok", "two": "ok", "three": "ok"}
+    assert count(project) == "123"
+    two = project.record()["hosts"]["h1"]["steps"][1]
+    assert two["attempts"][-1]["summary"] == "ended with exit 0; the playbook does not have it any more"
+
+
 def test_a_run_that_is_under_way_cannot_be_resumed_by_a_second(project: Project) -> None:
     process = project.start(*begin(project, seconds=4))
     wait_for(project.folder / "begun", process)

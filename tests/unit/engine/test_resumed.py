@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from runner.events import Event, HostConnected, SittingStarted, StepStarted
 from runner.model import Exit
 from runner.seams import Completed, Launch, Settled
 from runner.testing import FACTS, FakeHost, done
-from tests.unit.engine.support import run
+from tests.unit.engine.support import Outcome, run
 
 ONE = "phases: {implement: [{id: one, command: one}]}\n"
 LOGS = "phases: {implement: [{id: one, logs: {journal: true, none: x}}]}\n"
@@ -208,3 +209,41 @@ def test_a_step_that_still_runs_is_followed_though_the_link_is_lost_meanwhile(tm
     away = FakeHost(settled=Settled(state="ended", completed=Completed(exit=Exit(code=0))), drop_settling=1000)
     ended = run(tmp_path, ONE, {"a": away}, past={"a": Past(steps={"one": Before(state="doubt", attempts=1)})})
     assert (ended.code, away.launches) == (5, [])
+
+
+@pytest.mark.parametrize("text", [ONE, "phases: {implement: [{id: two, command: two, with: [1]}]}\n"])
+def test_a_step_in_doubt_that_was_taken_out_of_the_playbook_is_asked_for_once_more(tmp_path: Path, text: str) -> None:
+    """Or an item of its list: only an end that the host wrote down settles it, or a person's word."""
+    name = "two" if text is ONE else "two.2"
+
+    def resumed(settled: Settled, boot_id: str = "", **more: Any) -> tuple[Outcome, FakeHost]:
+        before = Before(state="doubt", attempts=1, boot_ids=(boot_id, ""), phase="implement", **more)
+        fake = FakeHost(settled=settled)
+        return run(tmp_path, text, {"a": fake}, past={"a": Past(steps={name: before})}), fake
+
+    # An item of a step that is there counts for its phase as any other of it: open is 9.
+    bad = 0 if text is ONE else 9
+    for code, outcome in ((0, "ok"), (3, "failed")):
+        ended, fake = resumed(Settled(state="ended", completed=done(code=code)))
+        assert (ended.code, ended.steps()[name]) == (bad if code else 0, outcome)
+        assert (len(fake.launches), fake.forgotten) == (1, True)
+    last = ended.record.hosts["a"].steps[name].attempts[-1]
+    assert last.problem == "ended with exit 3; the playbook does not have it any more"
+    assert last.exit == {"code": 3}
+    # Nothing there: it may have been one of the controller's. Gone down while it ran: no end of its own.
+    for settled, boot_id in (
+        (Settled(state="none"), ""),
+        (Settled(state="free"), ""),
+        (Settled(state="ended", completed=done(code=3)), "another"),
+    ):
+        ended, fake = resumed(settled, boot_id)
+        assert (ended.code, ended.record.in_doubt, fake.launches, fake.forgotten) == (5, (("a", name),), [], False)
+        assert f"--settle {name}=done" in ended.record.hosts["a"].because
+    for more, outcome in (
+        ({"word": "done"}, "ok"),
+        ({"word": "not-done"}, "unreachable"),
+        ({"reads_only": True}, "unreachable"),
+    ):
+        ended, fake = resumed(Settled(state="none"), **more)
+        assert (ended.code, ended.steps()[name]) == (0 if outcome == "ok" else bad, outcome)
+        assert (ended.record.in_doubt, len(fake.launches)) == ((), 1)
