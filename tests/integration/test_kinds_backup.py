@@ -133,6 +133,23 @@ class TestPostgreSql:
         assert "views: 1 saved, 0 restored" in ran.problem
         assert not path.with_name(path.name + ".proven").exists()
 
+    def test_limits_of_the_role_are_for_others(self, hand: Hand, shop: dict[str, Any], copies: Path) -> None:
+        """Short ones: the copy takes longer than a statement or an idle transaction of this role may."""
+        ask(hand, shop, "create table fat as select repeat('x', 30000000) as note", change=True)
+        ask(hand, shop, "create index summed on fat (md5(note))", change=True)
+        ask(hand, shop, "create role hurried superuser login", change=True)
+        for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+            ask(hand, shop, f"alter role hurried set {name} = '40ms'", change=True)
+        hurried = {**shop, "user": "hurried"}
+        cut = hand.do("sql", {**hurried, "query": "select md5(note) from fat, generate_series(1, 9)"})
+        assert "due to statement timeout" in cut.problem, "what was asked for by its name is as the server is set"
+        made = backup(hand, hurried, copies, globals=False)
+        assert made.verdict.ok, made.problem
+        proof = restore(hand, hurried, made.values["path"], amcheck=True)
+        assert proof.verdict.ok, proof.problem
+        assert proof.values["equal"] is True
+        ask(hand, shop, "drop role hurried", change=True)
+
     @pytest.mark.parametrize(("encoding", "form"), [("LATIN1", "plain"), ("SQL_ASCII", "custom")])
     def test_a_database_that_is_not_as_others_are(
         self, hand: Hand, pg: dict[str, Any], copies: Path, encoding: str, form: str
@@ -280,15 +297,19 @@ class TestMariaDb:
             "create view v as select * from loans; create trigger t before insert on loans for each row set new.id = 1",
             "create procedure p() select 1; create event ev on schedule every 1 day do delete from loans",
             "create table rates (r int) with system versioning; insert into rates values (1); update rates set r = 2",
+            "create table many select seq, repeat('x', 100) as note from seq_1_to_50000",
         ):
             ask(hand, store, change, change=True)
-        made = backup(hand, store, copies, compress="gzip")
+        hurried = {**store, "user": "hurried"}
+        ask(hand, store, "create or replace user hurried@localhost", change=True)
+        ask(hand, store, "grant all on *.* to hurried@localhost with max_statement_time 0.002", change=True)
+        made = backup(hand, hurried, copies, compress="gzip")
         assert made.verdict.ok, made.problem
-        assert made.values["tables"] == {"loans": 3, "rates": 2}, "the rate of before is saved as well"
+        assert made.values["tables"] == {"loans": 3, "rates": 2, "many": 50_000}, "the rate of before is saved as well"
         assert made.values["objects"] == {"views": 1, "triggers": 1, "routines": 1, "events": 1}
         assert made.values["point"]["binlog_position"] > 0
         assert made.values["point"]["gtid"].startswith("0-")
-        proof = restore(hand, store, made.values["path"])
+        proof = restore(hand, hurried, made.values["path"])
         assert proof.verdict.ok, proof.problem
         assert proof.values["checksums"] == made.values["checksums"] != {}
         plain = backup(hand, store, copies, name="plain")

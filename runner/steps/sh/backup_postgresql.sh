@@ -40,11 +40,12 @@ backup_dump() {
 	traits=$(database_traits) || fail "PostgreSQL gives no answer"
 	trap '' PIPE
 	mkfifo "$pipes/questions" "$pipes/answers" || fail "cannot make a pipe in $pipes"
-	ask <"$pipes/questions" >"$pipes/answers" 2>"$work/said" &
+	session <"$pipes/questions" >"$pipes/answers" 2>"$work/said" &
 	holder=$!
 	exec 3>"$pipes/questions" 4<"$pipes/answers"
 	{
-		echo 'set idle_in_transaction_session_timeout = 0; set statement_timeout = 0; set row_security = off;'
+		no_limits
+		echo 'set row_security = off;'
 		echo 'begin isolation level repeatable read read only;'
 		echo 'select pg_export_snapshot();'
 		echo "select json_build_object('lsn', case when pg_is_in_recovery() then pg_last_wal_replay_lsn()"

@@ -50,7 +50,7 @@ restore_check() {
 	done <"$pipes/databases"
 	if [ "$amcheck" = yes ]; then
 		program=$(pg_program pg_amcheck "$version") || exit 1
-		"$program" -w --all --install-missing --heapallindexed >&2 || fail "pg_amcheck found damage in the restored cluster"
+		unlimited "$program" -w --all --install-missing --heapallindexed >&2 || fail "pg_amcheck found damage in the restored cluster"
 		checked="$checked; pg_amcheck found nothing"
 	fi
 	if [ -n "$invalid" ]; then invalid="indexes that are not valid, as in the source ($invalid)"; else invalid="every index is valid"; fi

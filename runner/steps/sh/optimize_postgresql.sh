@@ -229,7 +229,7 @@ repack_tables() {
 		: >"$failures"
 		# It puts the name of the database into a connection string as it is: it gets one that is quoted already.
 		quoted=$(conninfo)
-		"$program" --dbname="${quoted#dbname=}" --no-order --no-kill-backend --wait-timeout="$(((lock_timeout + 999) / 1000))" --table="$name" >"$errors" 2>&1 ||
+		unlimited "$program" --dbname="${quoted#dbname=}" --no-order --no-kill-backend --wait-timeout="$(((lock_timeout + 999) / 1000))" --table="$name" >"$errors" 2>&1 ||
 			{ grep -E 'ERROR|WARNING' "$errors" | tail -n 1 || tail -n 1 "$errors"; } >"$failures"
 		# It gives up waiting with a warning and ends well.
 		[ -s "$failures" ] || ! grep -q 'timed out' "$errors" || grep 'timed out' "$errors" | tail -n 1 >"$failures"

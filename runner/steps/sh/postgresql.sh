@@ -5,8 +5,28 @@ export PGCLIENTENCODING PGAPPNAME PGCONNECT_TIMEOUT
 has psql || fail "psql is not on this host"
 
 # psql as we want it: no settings of the user, no question for a password, the first error ends it.
-ask() {
+session() {
 	psql -X -q -w -A -t -v ON_ERROR_STOP=1 -d "$(conninfo "$@")"
+}
+
+# Answers to SQL that is there as a whole.
+ask() {
+	{ no_limits && cat 2>/dev/null; } | session "$@"
+}
+
+# SQL that sets aside what a role or a database allows a statement or a transaction: that is meant for others, and what is
+# to be limited here is limited by the kind. By SQL, since a pooler refuses options of a connection.
+no_limits() {
+	cat <<-'RAWAT_SQL'
+		set statement_timeout = 0; set lock_timeout = 0; set idle_in_transaction_session_timeout = 0;
+		select 'set transaction_timeout = 0' from pg_settings where name = 'transaction_timeout'
+		\gexec
+	RAWAT_SQL
+}
+
+# The same for a program that takes no SQL.
+unlimited() {
+	PGOPTIONS="${PGOPTIONS-} -c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0" "$@"
 }
 
 # A database's name as a connection string, in which no name can mean anything else.

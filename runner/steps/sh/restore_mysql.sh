@@ -51,7 +51,7 @@ restore_into() {
 	made=yes
 	echo "$unlogged create database \`$scratch\` character set utf8mb4" | ask "" || { made=no && fail "cannot make the scratch database $scratch"; }
 	: >"$pipes/broken"
-	{ { echo "$unlogged" && for_scratch <"$plain"; } || echo broken >"$pipes/broken"; } | connected "$client" --batch -- "$scratch" >/dev/null ||
+	{ { echo "$unlogged" && for_scratch <"$plain"; } || echo broken >"$pipes/broken"; } | session -- "$scratch" >/dev/null ||
 		fail "$client ended with $?: $artefact cannot be restored"
 	[ ! -s "$pipes/broken" ] || fail "$artefact cannot be read to its end"
 }

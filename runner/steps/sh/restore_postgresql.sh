@@ -76,7 +76,7 @@ restore_check() {
 	checked="every index is valid"
 	if [ "$amcheck" = yes ]; then
 		program=$(pg_program pg_amcheck "$(($(echo 'show server_version_num;' | ask "$maintenance") / 10000))") || exit 1
-		"$program" -w --install-missing --heapallindexed "$scratch" >&2 || fail "pg_amcheck found damage in the restored copy"
+		unlimited "$program" -w --install-missing --heapallindexed "$scratch" >&2 || fail "pg_amcheck found damage in the restored copy"
 		checked="pg_amcheck found nothing"
 	fi
 	say checked "$checked"
