@@ -13,6 +13,7 @@ from runner.steps.dialects.forms import form_of
 from runner.steps.parts import schema as part
 from runner.steps.parts.answers import Answers, failure
 from runner.steps.parts.kind import HostKind, several
+from runner.steps.parts.schema import as_list
 from runner.steps.parts.texts import environment, script
 from runner.units import text_of_duration
 
@@ -39,9 +40,11 @@ class RestoreTest(HostKind):
         "The scratch database has the encoding and locale of the source. Where its server is on the same host, there "
         "must be as much room for it as the source takes. Events of MariaDB are restored disabled, and nothing of "
         "scratch is written to its binary log where the user may leave it out (`binlog admin`, or super).\n\n"
-        "A copy of a whole server is checked file by file (pg_verifybackup), started on a socket of its own with "
-        "archiving off, and asked. What was proven is marked by a file `...proven` beside the copy, so that no "
-        "retention removes the last proven one. Values: `tables` (rows restored), `rows`, `equal` (null where "
+        "A copy of a whole server is checked file by file (pg_verifybackup), started on a socket of its own, and "
+        "asked. It archives nothing and preloads no library that `preload` does not name; no background worker is "
+        "started in it (pg_cron and others), and no subscription reaches its publisher. What was proven is marked by a "
+        "file `...proven` beside the copy, so that no retention removes the last proven one. "
+        "Values: `tables` (rows restored), `rows`, `equal` (null where "
         "nothing was counted), `differences`, `seconds` (opening and restoring alone: the time to recover), "
         "`total_seconds`, `age_s` (age of the data), `sha256`, `checked`, `objects`, `checksums`, `source` (what "
         "the copy is of), `globals` (the file that was read), `proven`, `swept`.",
@@ -61,6 +64,14 @@ class RestoreTest(HostKind):
             "jobs": part.whole("PostgreSQL: how many tables are restored at once.", minimum=1, maximum=64),
             "amcheck": part.flag(
                 "PostgreSQL only: also run `pg_amcheck` on the restored copy, where it is installed.", False
+            ),
+            "preload": part.one_or_more(
+                {"type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9_-]*$"},
+                "PostgreSQL, copies of a whole server: libraries that the scratch cluster is started with "
+                "(`shared_preload_libraries`), where its data cannot be read without them, such as `timescaledb`. Left "
+                "out: none of what the source preloads. Those that act on the world (`citus`) do not belong here; "
+                "what runs in the background is not started, whatever is named.",
+                examples=["timescaledb", ["age", "pg_stat_statements"]],
             ),
             "identity": part.host_path(
                 "Encrypted copies: a file on the host with the private key (age or gpg).", type=["string", "null"]
@@ -90,6 +101,7 @@ class RestoreTest(HostKind):
             "jobs": str(params.get("jobs") or 1),
             "packing": "yes" if form.packing else "no",
             "repository": "",
+            "preload": ",".join(as_list(params.get("preload"))),
         }
         texts = ("marked", "scratch_folder", "open", *what.texts, *form.restore, "restore")
         paths = {
@@ -152,7 +164,7 @@ class RestoreTest(HostKind):
         ]
 
 
-_OWN = {"database": ("postgresql",), "amcheck": ("postgresql",), "jobs": ("postgresql",)}
+_OWN = {"database": ("postgresql",), "amcheck": ("postgresql",), "jobs": ("postgresql",), "preload": ("postgresql",)}
 
 
 def _fitting(params: Mapping[str, Any]) -> tuple[Source, Values, Values]:

@@ -7,9 +7,11 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,17 @@ from tests.unit.steps.driver import Hand, kind_of
 
 def forget(where: dict[str, Any], *keys: str) -> dict[str, Any]:
     return {key: value for key, value in where.items() if key not in keys}
+
+
+def calls(server: socket.socket) -> int:
+    """How many have called since it was asked the last time; they are hung up on."""
+    server.settimeout(0)
+    number = 0
+    with suppress(BlockingIOError):
+        while True:
+            server.accept()[0].close()
+            number += 1
+    return number
 
 
 def names(folder: Path) -> list[str]:
@@ -207,7 +220,21 @@ class TestPostgreSql:
             shutil.chown(place, "postgres")
         ask(owner, shop, f"create tablespace apart location '{place}'", change=True)
         ask(owner, shop, "create table elsewhere tablespace apart as select 1 as a", change=True)
+        # An index that cannot be checked without a library that the source preloads; a subscription that is followed.
+        asks = "begin return (select count(*) * 0 from public.pg_stat_statements); end"
+        publisher = socket.create_server(("127.0.0.1", 0))
+        place_of = f"'host=127.0.0.1 port={publisher.getsockname()[1]}' publication p"
+        for change in (
+            "create extension if not exists pg_stat_statements",
+            f"create function needs(int) returns bigint immutable language plpgsql as $$ {asks} $$",
+            "create index wants on loans (needs(id))",
+            f"create subscription follows connection {place_of} with (connect = false, slot_name = s)",
+        ):
+            ask(owner, shop, change, change=True)
+        ask(owner, shop, "alter subscription follows enable; create role clerk login", change=True)
         made = backup(owner, forget(shop, "database"), copies, format="base")
+        unfollow = "alter subscription follows disable; alter subscription follows set (slot_name = none)"
+        ask(owner, shop, f"{unfollow}; drop subscription follows; drop role clerk", change=True)
         ask(owner, shop, "drop table elsewhere", change=True)
         ask(owner, shop, "drop tablespace apart", change=True)
         assert made.verdict.ok, made.problem
@@ -215,8 +242,11 @@ class TestPostgreSql:
         assert made.values["path"].endswith("/postgresql-base-" + made.values["path"].rpartition("-")[2])
         assert made.values["path"].endswith(".base.tar.gz")
         assert made.values["point"]["lsn"] > made.values["point"]["start_lsn"]
-        proof = restore(owner, shop, made.values["path"], amcheck=True)
+        assert calls(publisher) > 0, "the source followed it"
+        proof = restore(owner, shop, made.values["path"], amcheck=True, preload="pg_stat_statements")
         assert proof.verdict.ok, proof.problem
+        assert calls(publisher) == 0, "scratch follows nobody"
+        publisher.close()
         assert proof.values["tables"][f"{shop['database']}: public.loans"] == 1000
         assert proof.values["tables"][f"{shop['database']}: public.elsewhere"] == 1
         assert names(place) == [], "scratch, never where the source has it"
@@ -224,6 +254,13 @@ class TestPostgreSql:
         assert "pg_amcheck found nothing" in proof.values["checked"]
         assert proof.values["equal"] is None
         assert [name for name in names(copies) if name.startswith(".")] == []
+
+        without = restore(owner, shop, made.values["path"], amcheck=True)
+        assert "pg_amcheck found damage in the restored cluster (the source preloads pg_stat_sta" in without.problem
+        assert "pg_stat_statements must be loaded" in without.done.stderr.decode()
+        clerk = restore(owner, {**shop, "user": "clerk"}, made.values["path"])
+        assert "cannot be counted" in clerk.problem
+        assert "permission denied for schema" in clerk.problem
 
         # A role that the cluster does not have: it is not asked for ever.
         stranger = restore(owner, forget(shop, "user"), made.values["path"])

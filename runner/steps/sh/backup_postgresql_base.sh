@@ -10,6 +10,13 @@ path_word() {
 	printf '%s' "$1" | sed -e 's/=/\\=/g'
 }
 
+# What the source preloads, as far as this user may see it: its configuration may lie elsewhere than its data.
+note_preload() {
+	libraries=$(echo 'show shared_preload_libraries;' | ask 2>/dev/null) || return 0
+	[ -z "$libraries" ] || traits="${traits:+$traits
+}  \"preload\": \"$(json "$libraries")\","
+}
+
 backup_dump() {
 	version=$(($(echo 'show server_version_num;' | ask) / 10000))
 	program=$(pg_program pg_basebackup "$version") || exit 1
@@ -23,6 +30,7 @@ backup_dump() {
 		traits="${traits:+$traits, }\"$oid\": \"$(json "$place")\""
 	done <"$work/spaces.list"
 	[ -z "$traits" ] || traits="  \"tablespaces\": {$traits},"
+	note_preload
 	"$program" -w -D "$raw" -F plain -X stream -c fast --manifest-checksums=SHA256 -l "rawat $stem" -d "$(conninfo)" "$@" >&2 ||
 		fail "pg_basebackup ended with $?: $shown was not saved"
 	[ ! -s "$work/spaces.list" ] || mv -- "$work/spaces" "$raw/rawat_tablespaces" || fail "cannot put the tablespaces into the copy"
