@@ -63,9 +63,20 @@ RAWAT_SQL
 }
 
 # SQL for one line of JSON: how many there are of what is no table. What belongs to an extension is not counted, nor what no
-# dump has: an index that is not valid (an interrupted REINDEX CONCURRENTLY leaves such).
+# dump has: an index that is not valid (an interrupted REINDEX CONCURRENTLY leaves such). Large objects are summed as rows are,
+# a megabyte at a time, so that one of any size needs no more memory.
 count_objects() {
-	cat <<'RAWAT_SQL'
+	blobs=
+	[ "$checksum" != yes ] || blobs=",
+  'large_objects_checksum', (
+    with recursive part as (
+      select oid, at, length(data) as size, md5(data) as sum from (
+        select oid, 0::bigint as at, lo_get(oid, 0, 1048576) as data from pg_largeobject_metadata) as first
+      union all
+      select oid, at, length(data), md5(data) from (
+        select oid, at + size as at, lo_get(oid, at + size, 1048576) as data from part where size = 1048576) as next)
+    select coalesce(sum(('x' || substr(md5(format('%s %s %s', oid, at, sum)), 1, 16))::bit(64)::bigint), 0)::text from part)"
+	cat <<RAWAT_SQL
 with own as (select oid from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema'),
 gone as (select classid, objid from pg_depend where deptype = 'e')
 select json_build_object(
@@ -81,6 +92,6 @@ select json_build_object(
   'triggers', (select count(*) from pg_trigger t join pg_class c on c.oid = t.tgrelid
                 where not tgisinternal and c.relnamespace in (select oid from own)),
   'constraints', (select count(*) from pg_constraint where conrelid <> 0 and contype <> 't' and connamespace in (select oid from own)),
-  'large_objects', (select count(*) from pg_largeobject_metadata));
+  'large_objects', (select count(*) from pg_largeobject_metadata)$blobs);
 RAWAT_SQL
 }

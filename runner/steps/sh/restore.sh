@@ -59,6 +59,11 @@ sed -e 's/^/rawat:now=/' "$pipes/counts"
 say scratch "$scratch"
 say total_seconds "$(since "$began")"
 
+# A line for each of the objects: an older copy knows of fewer of them.
+each_object() {
+	tr -d '{}' | tr ',' '\n' | sed -e 's/^ *//' -e '/^$/d'
+}
+
 # What was proven is marked, so that no later backup removes the last copy that is known to come back.
 same=yes
 if [ -f "$pipes/was" ]; then
@@ -66,7 +71,8 @@ if [ -f "$pipes/was" ]; then
 	if [ -f "$pipes/objects" ]; then
 		say objects_was "$(noted objects)"
 		say objects_now "$(cat "$pipes/objects")"
-		[ "$(noted objects)" = "$(cat "$pipes/objects")" ] || same=no
+		each_object <"$pipes/objects" >"$pipes/parts"
+		! noted objects | each_object | grep -qvxFf "$pipes/parts" || same=no
 	fi
 fi
 if [ "$compare" = yes ] && [ "$same" = yes ]; then
