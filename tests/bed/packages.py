@@ -33,6 +33,7 @@ EXTRA = (
     *("sudo", "sqlite3", "libfaketime", "tmux", "dnf", "postgresql", "mariadb-server", "busybox", "gawk", "openssl"),
     *("mariadb-backup", "pgbackrest", "postgresql-15-repack", "restic", "borgbackup", "age", "gnupg", "zstd"),
     *("tcsh", "fish", "wget", "pgloader", "libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0"),
+    *("attr", "acl", "libcap2-bin"),
 )
 """What tests of the runner use on the machine itself."""
 

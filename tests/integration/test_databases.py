@@ -30,6 +30,7 @@ from tests.integration.databases import (
     folder_of,
     forget_digest,
     restore,
+    run,
     small_disk,
     until,
 )
@@ -621,16 +622,49 @@ class TestFiles:
     def test_what_a_link_leads_to_is_saved_and_holes_stay_holes(self, hand: Hand, tmp_path: Path, copies: Path) -> None:
         (source := tmp_path / "release 2").mkdir()
         with (source / "disk").open("wb") as disk:
-            disk.truncate(1 << 30)
+            disk.truncate(1 << 26)
         os.setxattr(source / "disk", "user.note", b"kept")
+        (source / "skip.tmp").touch()
+        os.setxattr(source / "skip.tmp", "user.note", b"not saved")
+        (source / "absolute").symlink_to(source / "disk")
+        for words in (("setfacl", "-m", "u:daemon:r"), ("setcap", "cap_net_raw+p"))[: 2 if ROOT else 1]:
+            run(*words, str(source / "disk"))
         (link := tmp_path / "current").symlink_to(source)
-        made = backup(hand, {"engine": "files", "path": str(link)}, copies, format="tar")
-        assert made.values["tables"] == {"entries": 2}
+        made = backup(hand, {"engine": "files", "path": str(link)}, copies, format="tar", exclude="*.tmp")
+        assert made.values["tables"] == {"entries": 3}
         assert made.values["bytes"] < 100_000
         assert b"SCHILY.xattr.user.note=kept" in Path(made.values["path"]).read_bytes()
         with small_disk(tmp_path / "scratch", "8m") as scratch:
+            run("setfacl", "-d", "-m", "u:mail:rw", str(scratch))
             proof = restore(hand, {"engine": "files"}, made.values["path"], scratch=str(scratch))
         assert proof.verdict.ok, proof.problem
+        all_three = "every file equals the archive; equal, too: attributes, capabilities, acls"
+        assert proof.values["checked"] == (all_three if ROOT else all_three.replace("capabilities, ", ""))
+
+        # The same archive, but for one of them.
+        path = Path(made.values["path"])
+        whole = path.read_bytes()
+        for kind, was, other in (
+            ("attributes", b"user.note=kept", b"user.note=lost"),
+            ("capabilities", b"security.capability=\0\0\0\x02\0\x20", b"security.capability=\0\0\0\x02\0\x40"),
+            ("acls", b"user:daemon:r--", b"user:daemon:rw-"),
+        )[:: 1 if ROOT else 2]:
+            assert was in whole
+            path.write_bytes(whole.replace(was, other))
+            forget_digest(str(path))
+            ran = restore(hand, {"engine": "files"}, path)
+            assert ran.problem == f"what was restored has other {kind} than what was saved"
+
+    def test_where_they_cannot_be_seen_it_is_said(
+        self, hand: Hand, tmp_path: Path, copies: Path, without_sqlite3: dict[str, str]
+    ) -> None:
+        (source := tmp_path / "source").mkdir()
+        os.setxattr(source, "user.note", b"kept")
+        made = backup(hand, {"engine": "files", "path": str(source)}, copies, format="tar")
+        proof = restore(Hand(root=hand.root, env=without_sqlite3), {"engine": "files"}, made.values["path"])
+        assert proof.verdict.ok, proof.problem
+        told = "every file equals the archive; not compared: attributes, capabilities, acls"
+        assert proof.values["checked"] == told
 
     def test_who_is_not_root_proves_all_but_the_owners(self, space: Path) -> None:
         folder = folder_of(space, "not-root", "postgres")
@@ -638,7 +672,8 @@ class TestFiles:
         made = backup(user, {"engine": "files", "path": "/etc/apt"}, folder / "b")
         proof = restore(user, {"engine": "files"}, made.values["path"])
         assert proof.verdict.ok, proof.problem
-        assert proof.values["checked"] == "every file equals the archive, but for owners, which only root can give"
+        owners = "every file equals the archive, but for owners, which only root can give"
+        assert proof.values["checked"] == f"{owners}; equal, too: attributes, acls; not compared: capabilities"
 
     def test_a_copy_may_not_lie_in_its_own_source(self, hand: Hand, tmp_path: Path) -> None:
         (tmp_path / "source").mkdir()

@@ -10,12 +10,10 @@ backup_dump() {
 	case $to/ in "$path"/*) fail "$to lies inside $path: the copy would copy itself" ;; esac
 	made_by=$(tar --version 2>/dev/null | head -n 1)
 	printf '%s\n' "$exclude" | sed '/^$/d' >"$pipes/exclude"
-	# Files with holes keep them, so that they need no more room in scratch than where they are.
-	# ACLs, capabilities and labels of SELinux come along as well.
-	case $made_by in *GNU*) more="-S --acls --xattrs --xattrs-include=*" ;; *) more= ;; esac
 	set -f
 	code=0
-	tar -c $more $pack -f "$raw" -C "$(dirname -- "$path")" -X "$pipes/exclude" "./$(basename -- "$path")" || code=$?
+	# Files with holes keep them, so that they need no more room in scratch than where they are.
+	tar -c ${more:+-S} $more $pack -f "$raw" -C "$(dirname -- "$path")" -X "$pipes/exclude" "./$(basename -- "$path")" || code=$?
 	set +f
 	case $code in
 	0) ;;
@@ -24,6 +22,10 @@ backup_dump() {
 	esac
 	tar -t $pack -f "$raw" >"$work/list" || fail "the archive of $shown cannot be read to its end"
 	printf '["entries", %s]\n' "$(wc -l <"$work/list" | tr -d ' ')" >"$work/tables"
+	for each in attributes capabilities acls; do
+		! can_see "$each" || traits="${traits:+$traits
+}  \"$each\": \"$(seen "$each" "$raw" "$(dirname -- "$path")")\","
+	done
 	counted=archive
 }
 

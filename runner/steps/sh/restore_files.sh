@@ -1,7 +1,17 @@
 restore_into() {
 	scratch_folder "$(noted source_bytes)"
 	[ -d "$scratch/files" ] || mkdir "$scratch/files"
-	tar -x -p $pack -f "$plain" -C "$scratch/files" || fail "tar ended with $?: $artefact cannot be restored"
+	set -f
+	tar -x -p $more $pack -f "$plain" -C "$scratch/files" || fail "tar ended with $?: $artefact cannot be restored"
+	set +f
+}
+
+# Whether the disk of scratch has such a thing at all.
+can_have() {
+	case $1 in
+	attributes) setfattr -n user.rawat -v x -- "$scratch/files" && setfattr -x user.rawat -- "$scratch/files" ;;
+	acls) setfacl -m u:0:r -- "$scratch/files" && setfacl -b -- "$scratch/files" ;;
+	esac 2>/dev/null
 }
 
 restore_check() {
@@ -15,7 +25,17 @@ restore_check() {
 		head -n 20 "$pipes/differs" >&2
 		fail "what was restored differs from the archive"
 	fi
-	say checked "$all"
+	same='' unseen=''
+	for each in attributes capabilities acls; do
+		was=$(noted "$each")
+		if [ -n "$was" ] && can_see "$each" && can_have "$each"; then
+			[ "$(seen "$each" "$plain" "$scratch/files")" = "$was" ] || fail "what was restored has other $each than what was saved"
+			same="${same:+$same, }$each"
+		else
+			unseen="${unseen:+$unseen, }$each"
+		fi
+	done
+	say checked "$all${same:+; equal, too: $same}${unseen:+; not compared: $unseen}"
 }
 
 restore_count() {
