@@ -31,7 +31,8 @@ class RestoreTest(HostKind):
         "Prove that a backup can be restored",
         "Compares the copy's digest with its manifest, decrypts and unpacks it, restores it into a scratch "
         "database, a scratch cluster or a scratch folder, checks the result, and compares rows and checksums of "
-        "every table, and how many views, routines and so on there are, with what was saved. The scratch copy is "
+        "every table, where sequences stand (PostgreSQL), and how many views, routines and so on there are, with what "
+        "was saved. The scratch copy is "
         "removed whatever happens; what a killed attempt left behind is removed by the next one; the source is "
         "never touched. It may run on another host to which copy and manifest were brought, and the globals where "
         "there are any: a file of globals that the manifest knows of must be there, be the one that was saved and be "
@@ -217,4 +218,8 @@ def _differences(was: Rows, now: Rows) -> list[str]:
 
 def _objects(said: Answers) -> list[str]:
     was, now = ((said.data(key) or [{}])[-1] for key in ("objects_was", "objects_now"))
-    return [f"{name}: {was[name]} saved, {now.get(name)} restored" for name in was if was[name] != now.get(name)]
+    found = [f"{name}: {was[name]} saved, {now.get(name)} restored" for name in was if was[name] != now.get(name)]
+    for name, saved, restored in said.data("behind"):
+        stands = "it is not in the restored copy" if restored is None else f"in the restored copy it is {restored}"
+        found.append(f"{name}: its next number was {saved} when it was saved, {stands}")
+    return found

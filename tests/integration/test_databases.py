@@ -99,12 +99,11 @@ class TestPostgreSql:
         self, hand: Hand, shop: dict[str, Any], copies: Path
     ) -> None:
         stop = threading.Event()
+        ask(hand, shop, "create sequence moves start 10001", change=True)
 
         def write() -> None:
-            number = 10_000
             while not stop.is_set():
-                number += 1
-                ask(hand, shop, "insert into loans (id) values (:n)", params={"n": number}, change=True)
+                ask(hand, shop, "insert into loans (id) values (nextval('moves'))", change=True)
 
         writer = threading.Thread(target=write)
         writer.start()

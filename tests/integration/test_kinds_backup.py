@@ -175,6 +175,69 @@ class TestPostgreSql:
         assert proof.values["equal"] is True
         ask(hand, shop, "drop role hurried", change=True)
 
+    def test_every_kind_of_thing_is_saved_and_what_is_another_is_named(
+        self, hand: Hand, shop: dict[str, Any], copies: Path
+    ) -> None:
+        odd = '"Ap p"."Ünï ""q"" 表"'
+        for change in (
+            'create schema "Ap p"; create sequence "Ap p"."Se q""%x"; select setval(\'"Ap p"."Se q""%x"\', 77)',
+            "create sequence down increment -2; select setval('down', -9)",
+            "create sequence fresh start 9223372036854775806",
+            "create sequence round maxvalue 3 cycle; select setval('round', 2)",
+            f'create table {odd} (id serial, "Name" text, big text)',
+            f"insert into {odd} (\"Name\", big) select 'ü' || g, string_agg(md5((g * 1000 + i)::text), '')"
+            " from generate_series(1, 3) g, generate_series(1, 400) i group by g",
+            "create table gen (a int, b int generated always as (a * 2) stored, c int generated always as identity)",
+            "create table parts (a int, b text) partition by list (a); create table other partition of parts default",
+            "create table child (more int) inherits (gen); insert into child values (5, default, 1, 6)",
+            "insert into gen values (1), (2); insert into parts values (1, 'x'), (2, 'y'), (2, 'y')",
+            "create unlogged table fast (a int, gone int, t timestamptz); alter table fast drop column gone",
+            "insert into fast values (7, '2020-02-02'); create table nothing (); insert into nothing default values",
+            "create type pair as (x int, y text); create table typed (p pair[], f float8, j jsonb)",
+            "insert into typed values (array[row(1, 'q\"u,o')::pair], 'NaN', '{}'), (null, .1, null)",
+            "create materialized view seen as select * from gen",
+            "create materialized view later as table gen with no data",
+            "create extension file_fdw; create server files foreign data wrapper file_fdw",
+            "create foreign table away (a text) server files options (filename '/nowhere')",
+            "create collation loose (provider = icu, locale = 'und', deterministic = false)",
+            "create table named (a text collate loose unique, b regclass); insert into named values ('x', 'gen')",
+        ):
+            ask(hand, shop, change, change=True)
+        made = backup(hand, shop, copies, format="plain")
+        assert made.verdict.ok, made.problem
+        proof = restore(hand, shop, made.values["path"], amcheck=True)
+        assert proof.verdict.ok, proof.problem
+        assert (proof.values["equal"], proof.values["differences"]) == (True, [])
+        assert proof.values["tables"] == made.values["tables"]
+        assert {odd, "public.other", "public.fast", "public.nothing", "public.child"} <= set(made.values["tables"])
+
+        # One row in each, and two numbers that were given out before; one that was not.
+        path = Path(made.values["path"])
+        path.with_name(f"{path.name}.proven").unlink()
+        text = path.read_text()
+        for was, now in (
+            ("\tü2\t", "\tü4\t"),
+            ("\n2\ty\n2\ty\n", "\n2\ty\n2\tz\n"),
+            ("5\t1\t6\n", "5\t1\t7\n"),
+            ("\n7\t2020-02-02", "\n7\t2020-02-03"),
+            ("\tpublic.gen\n", "\tpublic.parts\n"),
+            ("""'"Ap p"."Se q""%x"', 77""", """'"Ap p"."Se q""%x"', 76"""),
+            ("'public.down', -9", "'public.down', -7"),
+            ("'public.fresh', 9223372036854775806, false", "'public.fresh', 9223372036854775806, true"),
+        ):
+            assert was in text
+            text = text.replace(was, now)
+        path.write_text(text)
+        forget_digest(str(path))
+        ran = restore(hand, shop, path)
+        changed = [odd, "public.child", "public.fast", "public.named", "public.other"]
+        assert [line.partition(": ")[0] for line in ran.values["differences"][:-2]] == changed
+        assert ran.values["differences"][-2:] == [
+            '"Ap p"."Se q""%x": its next number was 78 when it was saved, in the restored copy it is 77',
+            "public.down: its next number was -11 when it was saved, in the restored copy it is -9",
+        ]
+        assert not path.with_name(f"{path.name}.proven").exists()
+
     @pytest.mark.parametrize(("encoding", "form"), [("LATIN1", "plain"), ("SQL_ASCII", "custom")])
     def test_a_database_that_is_not_as_others_are(
         self, hand: Hand, pg: dict[str, Any], copies: Path, encoding: str, form: str

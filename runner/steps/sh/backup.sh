@@ -17,6 +17,13 @@ take_name() {
 	return 1
 }
 
+# Lines of JSON as a list of the manifest; $2 stands behind it.
+listed() {
+	printf '  "%s": [\n' "$1"
+	sed -e 's/^/    /' -e '$!s/$/,/' "$work/$1"
+	printf '  ]%s\n' "${2-}"
+}
+
 began=$(centis)
 began_unix=$(date +%s)
 started=$(date -u +%Y-%m-%dT%H:%M:%SZ)
@@ -101,9 +108,8 @@ seconds=$(since "$began")
 	printf '  "point": %s,\n' "$point"
 	printf '  "objects": %s,\n' "$objects"
 	[ -z "$traits" ] || printf '%s\n' "$traits"
-	echo '  "tables": ['
-	sed -e 's/^/    /' -e '$!s/$/,/' "$work/tables"
-	echo '  ]'
+	[ ! -s "$work/sequences" ] || listed sequences ,
+	listed tables
 	echo '}'
 } >"$work/manifest" || fail "cannot write the manifest of $name"
 sync "$work/manifest" 2>/dev/null || sync

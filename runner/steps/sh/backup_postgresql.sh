@@ -32,6 +32,14 @@ select format(E'  "encoding": "%s",\n  "collate": "%s",\n  "ctype": "%s",\n  "pr
 RAWAT_SQL
 }
 
+# What the session answers to the SQL of $1, line by line.
+answers_to() {
+	{ "$1" && printf '%s\n' '\echo rawat-end'; } >&3 || :
+	line=
+	while read -r line <&4 && [ "$line" != rawat-end ]; do printf '%s\n' "$line"; done
+	[ "$line" = rawat-end ] || fail "PostgreSQL, while counting: $(tail -n 1 "$work/said")"
+}
+
 # A session that holds a snapshot open: the dump, the counts and the checksums see the very same rows.
 backup_dump() {
 	has pg_dump || fail "pg_dump is not on this host"
@@ -53,6 +61,8 @@ backup_dump() {
 	} >&3 || :
 	read -r snapshot <&4 || fail "PostgreSQL: $(tail -n 1 "$work/said")"
 	read -r point <&4 || fail "PostgreSQL: $(tail -n 1 "$work/said")"
+	# Numbers are given out outside of any snapshot.
+	[ "$count" = no ] || answers_to count_sequences >"$work/sequences"
 	# Right after the snapshot: the owner of what is in it is hardly ever one that came later, or is gone by then.
 	dump_globals
 	set -- --format="$format" --snapshot="$snapshot" --file="$raw" --dbname="$(conninfo)"
@@ -61,15 +71,8 @@ backup_dump() {
 	case $traits in *'"encoding": "SQL_ASCII"'*) set -- --encoding=SQL_ASCII "$@" ;; esac
 	pg_dump -w "$@" || fail "pg_dump ended with $?: $shown was not saved"
 	if [ "$count" = yes ]; then
-		{
-			count_objects
-			count_rows
-			printf '%s\n' '\echo rawat-end'
-		} >&3 || :
-		read -r objects <&4 || fail "PostgreSQL, while counting: $(tail -n 1 "$work/said")"
-		line=
-		while read -r line <&4 && [ "$line" != rawat-end ]; do printf '%s\n' "$line"; done >"$work/tables"
-		[ "$line" = rawat-end ] || fail "PostgreSQL, while counting: $(tail -n 1 "$work/said")"
+		objects=$(answers_to count_objects) || exit 1
+		answers_to count_rows >"$work/tables"
 		counted=snapshot
 	fi
 	exec 3>&- 4<&-

@@ -62,6 +62,37 @@ select format('select json_build_array(%L, count(*)$content) from only %I.%I r',
 RAWAT_SQL
 }
 
+# SQL for the sequences: $1, a query of `line` by `name` (as SQL writes it), `place` (format's word for it), `step` and `next`
+# (how its next number is read), for each. One that begins anew at its end stands behind and before everything.
+of_sequences() {
+	cat <<RAWAT_SQL
+with sequences as (
+  select format('%I.%I', n.nspname, c.relname) as name, seqincrement as step,
+         format('(select last_value::numeric + case when is_called then (%s) else 0 end as next from %I.%I) as s', seqincrement, n.nspname, c.relname) as place
+    from pg_sequence join pg_class c on c.oid = seqrelid join pg_namespace n on n.oid = c.relnamespace
+   where c.relpersistence <> 't' and not seqcycle and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+     and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'))
+$1
+\\gexec
+RAWAT_SQL
+}
+
+# One line of JSON for each: its name and the number that comes next.
+count_sequences() {
+	of_sequences "select format('select json_build_array(%L, next::text) from %s', name, place) from sequences order by name"
+}
+
+# One line of JSON for each that is missing or stands behind what the lines $1 say: its name, the number that was to come
+# next, and the one that does. A dump reads it later than we do, so that it may stand before.
+sequences_behind() {
+	tag=rawat$(od -An -N8 -tx1 /dev/urandom | tr -d ' \n')
+	of_sequences ", saved as (
+  select j ->> 0 as name, (j ->> 1)::numeric as next from json_array_elements(\$$tag\$[$1]\$$tag\$) as j)
+select case when place is null then format('select json_build_array(%L, %L, null)', name, next::text)
+       else format('select json_build_array(%L, %L, next::text) from %s where (next - %s) * sign(%s) < 0', name, next::text, place, next, step) end
+  from (select saved.name, saved.next, place, step from saved left join sequences using (name)) as both_sides order by name"
+}
+
 # SQL for one line of JSON: how many there are of what is no table. What belongs to an extension is not counted, nor what no
 # dump has: an index that is not valid (an interrupted REINDEX CONCURRENTLY leaves such). Large objects are summed as rows are,
 # a megabyte at a time, so that one of any size needs no more memory.

@@ -13,6 +13,11 @@ noted() {
 	[ ! -f "$manifest" ] || sed -n "s/^ *\"$1\": \"\{0,1\}\(.*[^,\"]\)\"\{0,1\},\{0,1\}\$/\1/p" "$manifest" | head -n 1
 }
 
+# The lines of a list of the manifest, without what stands between them.
+noted_list() {
+	sed -n "/^ *\"$1\": \[/,/^ *\],\{0,1\}\$/s/^ *\(\[.*\]\),\{0,1\}\$/\1/p" "$manifest"
+}
+
 checksum=no
 counted=
 if [ -f "$manifest" ]; then
@@ -46,7 +51,7 @@ pipes=$temporary/rawat-$mark
 sweep "$below" .rawat-scratch-
 trap leave EXIT
 trap 'exit 129' HUP INT TERM
-[ "$compare" = no ] || [ -z "$counted" ] || sed -n '/^ *"tables": \[/,/^ *\]$/s/^ *\(\[.*\]\),\{0,1\}$/\1/p' "$manifest" >"$pipes/was"
+[ "$compare" = no ] || [ -z "$counted" ] || noted_list tables >"$pipes/was"
 [ ! -f "$pipes/was" ] || sed -e 's/^/rawat:was=/' "$pipes/was"
 
 restored=$(centis)
@@ -72,6 +77,7 @@ if [ -f "$pipes/was" ]; then
 		say objects_was "$(noted objects)"
 		say objects_now "$(cat "$pipes/objects")"
 		each_object <"$pipes/objects" >"$pipes/parts"
+		[ ! -s "$pipes/behind" ] || { same=no && sed -e 's/^/rawat:behind=/' "$pipes/behind"; }
 		! noted objects | each_object | grep -qvxFf "$pipes/parts" || same=no
 	fi
 fi

@@ -89,4 +89,5 @@ restore_count() {
 	} | ask "$scratch" >"$pipes/counted" || return 1
 	head -n 1 "$pipes/counted" >"$pipes/objects"
 	sed 1d "$pipes/counted"
+	[ ! -f "$manifest" ] || sequences_behind "$(noted_list sequences | sed '$!s/$/,/')" | ask "$scratch" >"$pipes/behind"
 }
