@@ -220,6 +220,7 @@ def _nobody_known(records: Path) -> None:
 
 ATTACKS: Mapping[str, Attack] = {
     "intact": Attack(code=GOOD, says="intact, signed and trusted", two_commands=True),
+    "over-ssh": Attack(code=GOOD, says="intact, signed and trusted", two_commands=True),
     "edited-byte": Attack(act=_edited_byte, code=ALTERED, says="is not what"),
     "edited-outcome": Attack(act=_edited_outcome, code=ALTERED, says="events.jsonl"),
     "cut-tail": Attack(act=_cut_tail, code=ALTERED, says="do not end where the seal says"),

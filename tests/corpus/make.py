@@ -1,4 +1,9 @@
-"""Make the archives anew: `python -m tests.corpus.make FOLDER`, an empty one whose path the records may name."""
+"""
+Make the archives anew: `python -m tests.corpus.make FOLDER`, an empty one whose path the records may name.
+
+With names behind it, only those that are made by a run of their own. The name of the machine is in the records, too:
+`unshare -u sh -c 'hostname controller; python -m tests.corpus.make /srv/corpus over-ssh'`.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +18,7 @@ from pathlib import Path
 
 from tests.acceptance.project import Project, wait_for
 from tests.acceptance.test_signed import make_key
+from tests.bed.sshd import LoopbackSshd
 from tests.corpus.attacks import ATTACKS, dump
 
 HERE = Path(__file__).parent
@@ -89,6 +95,21 @@ def gone_on_with(made: Project) -> None:
     assert made.rawat("resume").code == 0
 
 
+def over_ssh(made: Project) -> None:
+    """Two hosts by a real sshd, one by way of the other; a host that is away is refused beside them."""
+    with LoopbackSshd(made.folder.parent / "sshd", addresses=("127.0.0.1", "127.0.0.2")) as sshd:
+        made.write("rawat.yml", (made.folder / "rawat.yml").read_text() + f"known_hosts: [{sshd.known_hosts}]\n")
+        how = f"port: {sshd.port}, user: {sshd.user}, identity_file: {sshd.key}"
+        made.write(
+            "inventory.yml",
+            f"rawat: 1\nhosts:\n  h1: {{address: 127.0.0.1, {how}}}\n  h2: {{address: 127.0.0.2, jump: h1, {how}}}\n"
+            "  h3: {address: 127.0.0.3, port: 9}\n",
+        )
+        made.playbook(BOOK + "rollout: {stop_when_failed: 3}\n")
+        assert made.rawat("run", "p.yml", "--ticket", "CHG-1").code == 4
+    shutil.rmtree(sshd.folder)
+
+
 MADE: Mapping[str, tuple[str, Callable[[Project], None]]] = {
     "other-key": ("mallory", one),
     "not-signed": ("", one),
@@ -96,6 +117,7 @@ MADE: Mapping[str, tuple[str, Callable[[Project], None]]] = {
     "own-review": ("alice", own_review),
     "interrupted": ("alice", interrupted),
     "gone-on-with": ("alice", gone_on_with),
+    "over-ssh": ("alice", over_ssh),
 }
 
 
@@ -113,12 +135,24 @@ def pack(records: Path, name: str) -> None:
 
 
 def main() -> None:
-    folder = Path(sys.argv[1])
-    heads: dict[str, str] = {}
+    folder, names = Path(sys.argv[1]), sys.argv[2:]
+    if not names:
+        _of_base(folder)
+    for name in names or MADE:
+        key, act = MADE[name]
+        made = project(folder, key=key)
+        act(made)
+        pack(made.folder / "records", name)
+        shutil.rmtree(made.folder)
+    dump(HERE / "expected.json")
+
+
+def _of_base(folder: Path) -> None:
+    """What is done to copies of one folder of records."""
     made = project(folder)
     base(made)
     records = made.folder / "records"
-    heads["base"] = made.rawat("verify", "--json").json()["head"]
+    (HERE / "head.txt").write_text(f"{made.rawat('verify', '--json').json()['head']}\n")
     for name, attack in ATTACKS.items():
         if name in MADE:
             continue
@@ -129,13 +163,6 @@ def main() -> None:
         pack(copy, name)
         shutil.rmtree(copy)
     shutil.rmtree(made.folder)
-    for name, (key, act) in MADE.items():
-        made = project(folder, key=key)
-        act(made)
-        pack(made.folder / "records", name)
-        shutil.rmtree(made.folder)
-    (HERE / "head.txt").write_text(f"{heads['base']}\n")
-    dump(HERE / "expected.json")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ import pytest
 from runner.journal.folder import Records
 from runner.journal.verify import verify
 from runner.record import to_json
+from runner.report.html import Html
+from runner.seams import Reading
 from tests.corpus.attacks import ATTACKS, expected, runs, sitting
 from tests.corpus.flips import unpack, unseen
 from tests.records import valid
@@ -62,6 +64,35 @@ def test_a_record_of_version_1_is_read(tmp_path: Path) -> None:
     assert (data["outcome"], data["exit"], data["why"]["ticket"]) == ("ok", 0, "CHG-1")
     assert {step["id"]: step["outcome"] for step in data["hosts"]["h1"]["steps"]} == {"say": "ok", "more": "ok"}
     assert [act["by"] for act in data["acts"]] == ["alice@example.com", "bob@example.com"]
+
+
+def test_a_record_over_ssh_says_whose_key_each_host_showed_and_no_word_of_that_can_be_changed(tmp_path: Path) -> None:
+    records = Records(unpacked("over-ssh", tmp_path))
+    record = records.record(runs(records.path)[0].name)
+    hosts = valid(to_json(record))["hosts"]
+    assert {name: host["outcome"] for name, host in hosts.items()} == {"h1": "ok", "h2": "ok", "h3": "unreachable"}
+    peers = {name: hosts[name]["peer"] for name in ("h1", "h2")}
+    port = peers["h1"]["port"]
+    assert [peer["address"] for peer in peers.values()] == ["127.0.0.1", "127.0.0.2"]
+    assert [peer["jump"] for peer in peers.values()] == [[], [f"h1 (127.0.0.1:{port})"]]
+    for name, peer in peers.items():
+        assert (peer["key_type"], peer["fingerprint"][:7], peer["strict_kex"]) == ("ssh-ed25519", "SHA256:", True)
+        assert peer["trusted_by"] == f"/srv/corpus/sshd/known_hosts:{name[1]}"
+        assert peer["login"].startswith("/srv/corpus/sshd/client_key (SHA256:") and peer["cipher"]
+    assert hosts["h3"]["because"] == "h3: 127.0.0.3 port 9: connection refused"
+    assert {step["id"]: step["outcome"] for step in hosts["h2"]["steps"]} == {"say": "ok", "more": "ok"}
+    page = Html().write(record, Reading())
+    for said in (peers["h2"]["fingerprint"], f"by way of h1 (127.0.0.1:{port})", f"127.0.0.2:{port}"):
+        assert said in page, said
+    events = sitting(records.path) / "events.jsonl"
+    whole = events.read_bytes()
+    for key in ("fingerprint", "trusted_by", "login", "cipher", "port"):
+        word = str(peers["h2"][key]).encode()
+        assert word in whole, key
+        events.write_bytes(whole.replace(word, word[:3] + bytes([word[3] ^ 1]) + word[4:], 1))
+        assert verify(records).code == 1, key
+    events.write_bytes(whole)
+    assert verify(records).code == 0
 
 
 def test_every_bit_cut_deletion_and_swap_counts(tmp_path: Path) -> None:
