@@ -31,9 +31,9 @@ class RestoreTest(HostKind):
         "Prove that a backup can be restored",
         "Compares the copy's digest with its manifest, decrypts and unpacks it, restores it into a scratch "
         "database, a scratch cluster or a scratch folder, checks the result, and compares rows and checksums of "
-        "every table, where sequences stand (PostgreSQL), and how many views, routines and so on there are, with what "
-        "was saved. The scratch copy is "
-        "removed whatever happens; what a killed attempt left behind is removed by the next one; the source is "
+        "every table, where sequences and AUTO_INCREMENT stand, and how many views, routines and so on there are, with "
+        "what was saved. The scratch copy is removed whatever happens; what "
+        "a killed attempt left behind is removed by the next one; the source is "
         "never touched. It may run on another host to which copy and manifest were brought, and the globals where "
         "there are any: a file of globals that the manifest knows of must be there, be the one that was saved and be "
         "whole to its last line. It is not restored: roles belong to the whole server. On another server, roles that "

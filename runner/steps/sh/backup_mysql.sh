@@ -19,6 +19,7 @@ backup_dump() {
 	if [ "$count" = yes ]; then
 		objects=$(count_objects "$database") || fail "the routines and triggers of $shown cannot be counted"
 		count_dump <"$raw" >"$work/tables"
+		mv -- "$pipes/sequences" "$work/sequences"
 		counted=dump
 	fi
 }

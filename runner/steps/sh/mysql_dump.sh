@@ -27,11 +27,13 @@ dump_database() {
 }
 
 # What a dump holds of each table, one JSON line each: its rows, and (checksum=yes) a digest of them. Line breaks in values
-# are escaped in a dump, so that a row is a line.
+# are escaped in a dump, so that a row is a line; the place where a sequence stands is one, too. Where an AUTO_INCREMENT stands
+# goes to the file `sequences`: name and next number.
 count_dump() {
 	summer=
 	[ "$checksum" != yes ] || { has sha256sum && summer=sha256sum; } || summer="openssl dgst -sha256 -r"
-	awk -v digest="$summer" -v sums="$pipes/sums" '
+	: >"$pipes/sequences"
+	awk -v digest="$summer" -v sums="$pipes/sums" -v numbers="$pipes/sequences" '
 	function table(line,  name) {
 		name = line
 		sub(/^[^`]*`/, "", name)
@@ -55,11 +57,22 @@ count_dump() {
 		close(sums)
 		open = ""
 	}
+	function begin(line) {
+		now = table(line)
+		if (!(now in rows)) { rows[now] = 0; order[++n] = now }
+	}
+	function json(name) {
+		gsub(/\\/, "\\\\", name)
+		gsub(/"/, "\\\"", name)
+		return "[\"" name "\", "
+	}
 	/^DELIMITER ;;/ { body = 1; next }
 	/^DELIMITER ;$/ { body = 0; next }
 	body { next }
 	inside { if (/^\(/) row($0); if (/;$/) inside = 0; next }
-	/^CREATE TABLE `/ { now = table($0); if (!(now in rows)) { rows[now] = 0; order[++n] = now } next }
+	/^CREATE TABLE `/ { begin($0); next }
+	/^\) ENGINE=[A-Za-z0-9_]+ AUTO_INCREMENT=[0-9]+/ { sub(/^.* AUTO_INCREMENT=/, ""); sub(/[^0-9].*/, ""); print json(now) "\"" $0 "\"]" >numbers; next }
+	/^DO SETVAL\(`/ { begin($0); row($0) }
 	/^INSERT (IGNORE )?INTO `/ {
 		now = table($0)
 		if (/ VALUES$/) inside = 1
@@ -68,10 +81,7 @@ count_dump() {
 	END {
 		shut()
 		for (i = 1; i <= n; i++) {
-			name = order[i]
-			gsub(/\\/, "\\\\", name)
-			gsub(/"/, "\\\"", name)
-			printf "[\"%s\", %d", name, rows[order[i]]
+			printf "%s%d", json(order[i]), rows[order[i]]
 			if (digest != "") printf ", \"%s\"", substr(sum[order[i]], 1, 64)
 			print "]"
 		}

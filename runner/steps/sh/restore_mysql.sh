@@ -61,9 +61,21 @@ restore_check() {
 	say checked "CHECK TABLE found nothing"
 }
 
+# Of these lines those whose number is larger than that of the copy; it may have more digits than awk can reckon with.
+numbers_behind() {
+	awk '
+	{ number = $0; sub(/^.*, "/, "", number); sub(/"\]$/, "", number); name = substr($0, 1, length($0) - length(number) - 3) }
+	FILENAME == ARGV[1] { now[name] = number; next }
+	!(name in now) { print name "\"" number "\", null]"; next }
+	length(now[name]) < length(number) || (length(now[name]) == length(number) && now[name] "" < number "") {
+		print name "\"" number "\", \"" now[name] "\"]"
+	}' "$pipes/sequences" -
+}
+
 # What the restored copy gives when it is dumped in its turn is what was saved.
 restore_count() {
 	place=
 	{ dump_database "$scratch" '' || echo broken >"$pipes/broken"; } | count_dump && [ ! -s "$pipes/broken" ] || return 1
 	count_objects "$scratch" >"$pipes/objects"
+	[ ! -f "$manifest" ] || noted_list sequences | numbers_behind >"$pipes/behind"
 }
