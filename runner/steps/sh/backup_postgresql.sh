@@ -52,7 +52,7 @@ backup_dump() {
 	holder=$!
 	exec 3>"$pipes/questions" 4<"$pipes/answers"
 	{
-		no_limits
+		our_settings
 		echo 'set row_security = off;'
 		echo 'begin isolation level repeatable read read only;'
 		echo 'select pg_export_snapshot();'

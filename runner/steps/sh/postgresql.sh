@@ -11,20 +11,22 @@ session() {
 
 # Answers to SQL that is there as a whole.
 ask() {
-	{ no_limits && cat 2>/dev/null; } | session "$@"
+	{ our_settings && cat 2>/dev/null; } | session "$@"
 }
 
 # SQL that sets aside what a role or a database allows a statement or a transaction: that is meant for others, and what is
-# to be limited here is limited by the kind. By SQL, since a pooler refuses options of a connection.
-no_limits() {
+# to be limited here is limited by the kind. By SQL, since a pooler refuses options of a connection. And bytes of no known
+# encoding, which names may hold, too, are not read as UTF-8.
+our_settings() {
 	cat <<-'RAWAT_SQL'
 		set statement_timeout = 0; set lock_timeout = 0; set idle_in_transaction_session_timeout = 0;
 		select 'set transaction_timeout = 0' from pg_settings where name = 'transaction_timeout'
+		union all select 'set client_encoding = SQL_ASCII' where current_setting('server_encoding') = 'SQL_ASCII'
 		\gexec
 	RAWAT_SQL
 }
 
-# The same for a program that takes no SQL.
+# The same limits for a program that takes no SQL.
 unlimited() {
 	PGOPTIONS="${PGOPTIONS-} -c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0" "$@"
 }
