@@ -299,7 +299,7 @@ class TestPostgreSql:
         ask(owner, shop, f"create tablespace apart location '{place}'", change=True)
         ask(owner, shop, "create table elsewhere tablespace apart as select 1 as a", change=True)
         # An index that cannot be checked without a library that the source preloads; a subscription that is followed.
-        asks = "begin return (select count(*) * 0 from public.pg_stat_statements); end"
+        asks = "begin return (select count(*) * 0 from public.pg_stat_statements(false)); end"
         publisher = socket.create_server(("127.0.0.1", 0))
         place_of = f"'host=127.0.0.1 port={publisher.getsockname()[1]}' publication p"
         for change in (
