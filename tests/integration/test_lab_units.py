@@ -146,10 +146,10 @@ def test_an_attempt_whose_cgroup_is_populated_is_busy(root: Reached) -> None:
     asked = root.session()
     supervisor = asked._supervisor(None)
     name = f"{launch.step}.1"
-    assert supervisor.ask("q", name)[0] == "busy"
+    assert supervisor.status(name) == "busy"
     for child in root.host.exec("cat /sys/fs/cgroup/user.slice/*/*/rawat.*/cgroup.procs").stdout.split():
         root.host.exec(f"kill -KILL {child}")
-    until("it is over", lambda: supervisor.ask("q", name)[0] == "free", limit_s=30)
+    until("it is over", lambda: supervisor.status(name) == "free", limit_s=30)
 
 
 # -- the same contract -------------------------------------------------------------------------------------------
