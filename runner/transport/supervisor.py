@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from runner.errors import LinkLost, LockBusy, ProtocolError, TransportError
 from runner.model import Facts
@@ -22,10 +22,12 @@ from runner.transport.refusals import LaunchRefused, NoSupervisor, ShellEnded
 from runner.transport.sink import Sink
 
 FOLLOW_AFTER_S = 0.03
-MOST_PATIENT_S = 0.25
+FOR_EACH_AT_WORK_S = 0.004
+MOST_PATIENT_S = 0.5
 """
-From when on a step's output is asked for while it runs: the sooner, the sooner the host answered before. Where it is
-busy or far, most steps are over when they are asked for, and asking costs it more than the step.
+From when on a step's output is asked for while it runs: the sooner, the sooner the host answered before, and the fewer
+hosts are at work. Where the host or we are busy, or it is far, most steps are over when they are asked for, and asking
+costs more than the step.
 """
 NOTES_BYTES = 2048
 ANSWER_S = 30.0
@@ -48,6 +50,9 @@ _STATES: dict[str, Literal["none", "torn", "free", "forgotten"]] = {
 
 class Supervisor:
     """Runs launches one at a time; `cancel` may come from another thread."""
+
+    at_work: ClassVar[set[Supervisor]] = set()
+    """Those that wait for a launch to end, on whichever host."""
 
     def __init__(
         self,
@@ -85,7 +90,7 @@ class Supervisor:
             # who ends at once, as sudo does that says no, reads no more; what it said is there to be heard all the same
             unsent = error
         self._hello = self._hear_hello(begun + (hello_s if unsent is None else LAST_WORDS_S), unsent)
-        self._patience_s = FOLLOW_AFTER_S + 2 * (time.monotonic() - begun)
+        self._answered_in_s = time.monotonic() - begun
         check_spool(self._hello, host)
 
     @property
@@ -105,6 +110,7 @@ class Supervisor:
         sink = Sink(on_output, launch.script.save_to, host=self._host)
         try:
             stdin = self._stdin(number, launch.script.stdin)
+            self.at_work.add(self)
             self._start(number, request.start(number, launch, stdin))
             end = self._until_end(number, launch, sink)
         except BaseException:
@@ -113,6 +119,7 @@ class Supervisor:
             raise
         finally:
             self._running = 0
+            self.at_work.discard(self)
         sink.close()
         sink.named(launch.script.text)
         return completed(end, launch, sink, boot=self._hello.boot)
@@ -291,11 +298,15 @@ class Supervisor:
         why = header.words[1] if len(header.words) > 1 else ""
         return LaunchRefused(f"{self._host}: {_REFUSED.get(why, why)}", why=why, host=self._host)
 
+    def _patience_s(self) -> float:
+        shared_s = FOR_EACH_AT_WORK_S * (len(self.at_work) - 1)
+        return min(MOST_PATIENT_S, FOLLOW_AFTER_S + 2 * self._answered_in_s + shared_s)
+
     def _until_end(self, number: int, launch: Launch, sink: Sink, *, followed: bool = False) -> tuple[str, ...]:
         """Hands output on until the host says how it ended: END, start and end by its uptime."""
         name = "-" if launch.read_only else request.entry(launch.step, launch.attempt)
         overdue = time.monotonic() + launch.deadline_s + OVERDUE_S
-        began, wait_s = time.monotonic(), self._patience_s
+        began, wait_s = time.monotonic(), self._patience_s()
         current = ""
         while True:
             try:
@@ -314,8 +325,7 @@ class Supervisor:
                     case Header(kind=kind, words=words):
                         current = words[0] if words else ""
                         if current == str(number) and kind == "x":
-                            took_s = time.monotonic() - began
-                            self._patience_s = min(MOST_PATIENT_S, FOLLOW_AFTER_S + 2 * took_s)
+                            self._answered_in_s = time.monotonic() - began
                             return words[1:]
                         if current == str(number) and kind == "r":
                             raise self._refused(item)
