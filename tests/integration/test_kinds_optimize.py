@@ -19,6 +19,11 @@ from tests.unit.steps.driver import Hand, Ran
 LIMITS = {"index_size": "100kB", "table_size": "1MB", "transaction_age": "0s"}
 
 
+def forget_statements(hand: Hand, where: dict[str, Any]) -> None:
+    """What others of this server's databases said, in whatever encoding."""
+    ask(hand, where, "select pg_stat_statements_reset()", change=True)
+
+
 def found(ran: Ran) -> set[tuple[str, str]]:
     return {(finding["what"], finding["object"]) for finding in ran.values["findings"]}
 
@@ -69,6 +74,7 @@ def untidy(hand: Hand, shop: dict[str, Any]) -> dict[str, Any]:
 class TestPostgreSql:
     def test_a_look_tells_what_is_wrong_and_cannot_change_anything(self, hand: Hand, untidy: dict[str, Any]) -> None:
         ask(hand, untidy, "create extension if not exists pg_stat_statements", change=True)
+        forget_statements(hand, untidy)
         quoted = untidy["database"].replace('"', '""')
         ask(hand, untidy, f"""alter database "{quoted}" set effective_cache_size = '8TB'""", change=True)
         ask(hand, untidy, f"""alter database "{quoted}" set work_mem = '1TB'""", change=True)
@@ -123,6 +129,7 @@ class TestPostgreSql:
         self, hand: Hand, untidy: dict[str, Any]
     ) -> None:
         ask(hand, untidy, "create extension if not exists pg_stat_statements", change=True)
+        forget_statements(hand, untidy)
         sql = """create table stale (id int, n int) with (autovacuum_enabled = off);
         insert into stale values (1, 1);
         analyze stale; insert into stale select g, g from generate_series(1, 5000) g;
@@ -139,6 +146,22 @@ class TestPostgreSql:
         for moment in ("before", "after"):
             assert sum(name.startswith("statement ") for name in ran.values[moment]) == 5
         assert b"1 of 2, " in ran.done.stderr, "how far it is, for whoever looks on"
+
+    def test_slow_statements_are_told_without_their_texts_where_another_database_has_no_encoding(
+        self, hand: Hand, untidy: dict[str, Any]
+    ) -> None:
+        ask(hand, untidy, "create extension if not exists pg_stat_statements", change=True)
+        ask(hand, untidy, "create database bytes template template0 encoding 'SQL_ASCII'", change=True)
+        words = ["psql", "-X", "-q", "-h", untidy["host"], "-p", str(untidy["port"]), "-U", "owner", "bytes"]
+        subprocess.run(words, check=True, input=b'select 1 as "\xfc"', stdout=subprocess.DEVNULL)
+        asked = {**untidy, "limits": LIMITS, "statements": 5}
+        ran = hand.do("optimize", asked)
+        assert ran.verdict.ok, ran.problem
+        slow = [row for name, row in ran.values["after"].items() if name.startswith("statement ")]
+        assert len(slow) == 5 and all(row["calls"] and not row["query"] for row in slow)
+        assert ("note", "statements_without_text") in found(ran)
+        forget_statements(hand, untidy)
+        assert ("note", "statements_without_text") not in found(hand.do("optimize", asked))
 
     def test_the_budget_ends_the_work_between_two_objects(self, hand: Hand, untidy: dict[str, Any]) -> None:
         ran = hand.do("optimize", {**untidy, "apply": "act", "limits": LIMITS, "budget": "10ms"})

@@ -105,11 +105,21 @@ slowest() {
 		note no_statements "pg_stat_statements is not installed in this database: nobody knows which statements are slow"
 		return 0
 	fi
+	slow_in "$1" "$schema.pg_stat_statements" && return
+	# The texts of all databases are read, and one in bytes of no known encoding spoils them all.
+	if slow_in "$1" "$schema.pg_stat_statements(false)"; then
+		note statements_without_text "a statement of another database of this server is in bytes of no known encoding: no text can be shown"
+	else
+		note no_statements "pg_stat_statements cannot be read"
+	fi
+}
+
+slow_in() {
 	echo "select 'rawat:$1=' || json_build_object('kind', 'statement', 'name', queryid::text, 'calls', calls,
 			'mean_ms', round(mean_exec_time::numeric, 2), 'total_ms', round(total_exec_time::numeric),
-			'query', left(regexp_replace(query, '\\s+', ' ', 'g'), 200))
-		from $schema.pg_stat_statements where dbid = (select oid from pg_database where datname = current_database())
-		order by total_exec_time desc limit $statements;" | ask || note no_statements "pg_stat_statements cannot be read"
+			'query', coalesce(left(regexp_replace(query, '\\s+', ' ', 'g'), 200), ''))
+		from $2 where dbid = (select oid from pg_database where datname = current_database())
+		order by total_exec_time desc limit $statements;" | ask
 }
 
 # What a person should know; nothing of it is ever changed by us.
