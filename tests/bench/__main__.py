@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from tests.bench import scenarios
 from tests.bench.figures import Figure, table
@@ -14,6 +16,7 @@ from tests.bench.ground import ground
 from tests.bench.peers import peers_bin
 
 PEERS = ("pyinfra", "ansible")
+CALM, LONGEST_WAIT_S = 0.95, 30
 PARTS = ("groups", "steps", "output", "link")
 
 
@@ -31,6 +34,20 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _calm() -> None:
+    """Wait until the machine is done with the part before: the ends of fifty sessions would be the next one's load."""
+    for _ in range(LONGEST_WAIT_S):
+        before = time.monotonic(), _idle_s()
+        time.sleep(1)
+        if _idle_s() - before[1] > CALM * (time.monotonic() - before[0]) * (os.cpu_count() or 1):
+            return
+
+
+def _idle_s() -> float:
+    """Seconds that the processors have had nothing to do, all of them together."""
+    return float(Path("/proc/uptime").read_text(encoding="ascii").split()[1])
+
+
 def main() -> int:
     given = _arguments()
     repeat = 3 if given.quick else max(1, given.repeat)
@@ -42,6 +59,7 @@ def main() -> int:
     with ground() as where:
 
         def measure(what: str, part: Callable[[], list[Figure]]) -> None:
+            _calm()
             print(f"measuring {what} (load {os.getloadavg()[0]:.1f})", file=sys.stderr, flush=True)
             found.extend(part())
 
