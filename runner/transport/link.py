@@ -21,13 +21,14 @@ from runner.transport.host_keys import KnownKeysOnly
 from runner.transport.keys import KeyLogin
 from runner.transport.pipe import LightPipe
 from runner.transport.target import Target
-from runner.transport.wire import KEY_TYPES, NO_HOST_KEYS, LightConfig, LightConnection, LinkTransport
+from runner.transport.wire import GONE, KEY_TYPES, NO_HOST_KEYS, LightConfig, LightConnection, LinkTransport
 
 # without a handler of its own, what goes wrong in its threads would be printed beside our own message
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 _STDERR_BYTES = 4096
 _LISTEN_S = 0.25
+_ENDING_S = 0.3
 _WINDOW_BYTES = 1 << 22
 _PACKET_BYTES = 1 << 17
 """Twice and four times what paramiko asks for: outputs of many megabytes take a tenth less time."""
@@ -77,20 +78,23 @@ class Link:
             )
         except paramiko.ChannelException as error:
             raise NoMoreChannels(f"{name}: the server opens no channel: {error.text}", host=name) from error
-        except (paramiko.SSHException, OSError, EOFError) as error:
-            raise LinkLost(f"{name}: no channel: {error}", host=name) from error
+        except GONE as error:
+            raise LinkLost(f"{name}: no channel: {_words(error)}", host=name) from error
         try:
             channel.settimeout(self._limits.channel_s)
             channel.in_buffer = LightPipe()
             channel.exec_command(command)
-        except (paramiko.SSHException, OSError, EOFError) as error:
-            channel.close()
+        except GONE as error:
+            with suppress(*GONE):
+                channel.close()
+            if not self.transport.is_active() or isinstance(error, EOFError):
+                raise LinkLost(f"{name}: the link was lost: {_words(error)}", host=name) from error
             raise ProtocolError(f"{name}: the server does not start a command: {error}", host=name) from error
         return SshChannel(channel, self.transport, name)
 
     def close(self) -> None:
         for hop in reversed(self._hops):
-            with suppress(paramiko.SSHException, OSError, EOFError):
+            with suppress(*GONE):
                 hop.close()
         self._hops = self._hops[-1:]
 
@@ -111,7 +115,7 @@ class SshChannel:
         self._channel.settimeout(None)
         try:
             self._channel.sendall(data)
-        except (OSError, paramiko.SSHException, EOFError) as error:
+        except GONE as error:
             raise self._lost(str(error)) from error
 
     def recv(self, timeout_s: float) -> bytes:
@@ -128,17 +132,26 @@ class SshChannel:
                 if time.monotonic() >= until:
                     raise
                 continue
-            except (OSError, paramiko.SSHException, EOFError) as error:
+            except GONE as error:
                 raise self._lost(str(error)) from error
             self._listen()
-            if not data and not self._transport.is_active():
+            if not data and not self._ended_by_server():
                 raise self._lost("")
             return bytes(data)
+
+    def _ended_by_server(self) -> bool:
+        """Channels end a moment before the thread that a lost link ends; a server says that it ends one."""
+        if not self._channel.eof_received:
+            self._transport.join(_ENDING_S)
+        return self._transport.is_active()
 
     def _listen(self) -> None:
         """Unread bytes of stderr would use up the window of both, and nothing would come any more."""
         while self._channel.recv_stderr_ready():
-            said = self._channel.recv_stderr(1 << 15)
+            try:
+                said = self._channel.recv_stderr(1 << 15)  # tells the server that there is room again
+            except GONE as error:
+                raise self._lost(str(error)) from error
             self._said += said[: max(0, _STDERR_BYTES - len(self._said))]
 
     def _lost(self, words: str) -> LinkLost:
@@ -146,7 +159,7 @@ class SshChannel:
         return LinkLost(f"{self._host}: the link was lost: {why}", host=self._host)
 
     def why(self) -> str:
-        with suppress(OSError, paramiko.SSHException):
+        with suppress(*GONE):
             self._channel.settimeout(1.0)
             while len(self._said) < _STDERR_BYTES and (said := self._channel.recv_stderr(_STDERR_BYTES)):
                 self._said += said
@@ -157,7 +170,12 @@ class SshChannel:
         return words or ("" if code < 0 else f"exit {code}")
 
     def close(self) -> None:
-        self._channel.close()
+        with suppress(*GONE):  # it takes leave, of a server that may be gone
+            self._channel.close()
+
+
+def _words(error: BaseException) -> str:
+    return str(error) or "the server is gone"
 
 
 def connect(route: Sequence[Target], first: socket.socket, limits: Limits) -> Link:
@@ -172,7 +190,7 @@ def connect(route: Sequence[Target], first: socket.socket, limits: Limits) -> Li
                 hop.open()
     except BaseException:
         for hop in reversed(hops):
-            with suppress(paramiko.SSHException, OSError, EOFError):
+            with suppress(*GONE):
                 hop.client.close()
         first.close()
         raise
@@ -247,7 +265,7 @@ def translated(target: Target, doing: str, timeout_s: float) -> Iterator[None]:
     except IncompatiblePeer as error:
         message = f"{target}: no common algorithm: {error}; SHA-1 and older ciphers are off"
         raise ProtocolError(message, host=name) from error
-    except (paramiko.SSHException, OSError, EOFError) as error:
+    except GONE as error:
         words = str(error) or type(error).__name__
         if words.startswith(_NO_GREETING):
             raise Dropped(f"{target}: {Dropped.__doc__}", host=name) from error

@@ -27,6 +27,8 @@ _CIPHERS = [
 ]
 KEY_TYPES = (*_theirs._preferred_keys, *(name + CERT_SUFFIX for name in _theirs._preferred_keys))
 """Algorithms of host keys, with certificates behind them."""
+GONE = (paramiko.SSHException, OSError, EOFError)
+"""What asking or telling a server anything may raise once the link to it is lost: all that `LinkTransport` lets out."""
 WAKE_S = 1.0
 """How often the thread of a silent link looks whether it was closed; it is woken when we close it ourselves."""
 
@@ -171,6 +173,20 @@ class LinkTransport(paramiko.Transport):
             message.add_boolean(True)
             # paramiko's own global_request waits for the answer, or asks for none
             cast(Any, self)._send_user_message(message)
+
+    def get_exception(self) -> Exception | None:
+        """
+        Why its thread ended, as one of GONE; whoever asks for a channel is raised it.
+
+        Bytes that were changed on the way end it with whatever they are first mistaken for.
+        """
+        found = super().get_exception()
+        if found is None or isinstance(found, GONE):
+            return found
+        words = f"what came is not what was sent ({type(found).__name__})"
+        told = paramiko.SSHException(f"{words}: {found}" if str(found) else words)
+        told.__cause__ = found
+        return told
 
     def close(self) -> None:
         with suppress(OSError, EOFError):

@@ -239,6 +239,37 @@ def test_a_bit_that_changed_on_the_way_ends_the_link(shared_sshd: LoopbackSshd) 
             assert (state, seen) == ("ended", b"".join(b"%d\n" % number for number in range(1, 200_001)))
 
 
+def test_a_channel_whose_server_is_gone_says_so_whatever_it_is_asked(shared_sshd: LoopbackSshd) -> None:
+    """Nothing is heard of the end before we send: paramiko raises EOFError, and once more when leave is taken."""
+    with Proxy(shared_sshd.address, shared_sshd.port) as proxy:
+        shared_sshd.trust(proxy.host, proxy.port)
+        with reached(shared_sshd, port=proxy.port) as bed:
+            session = bed.session()
+            (link,) = bed.transport._links
+            channel = link.channel("cat")
+            proxy.black_hole()
+            link.transport.sock.shutdown(socket.SHUT_WR)
+            for told in (lambda: channel.send(b"x"), lambda: link.channel("true")):
+                with pytest.raises(LinkLost, match="the server is gone"):
+                    told()
+            channel.close()
+            with pytest.raises(LinkLost):
+                session.run(bed.launch("true"), ignore)
+            session.close()
+
+
+def test_a_link_that_brings_nonsense_is_lost_for_whoever_asks_it_something(shared_sshd: LoopbackSshd) -> None:
+    with Proxy(shared_sshd.address, shared_sshd.port) as proxy:
+        shared_sshd.trust(proxy.host, proxy.port)
+        with reached(shared_sshd, port=proxy.port) as bed:
+            session = bed.session()
+            (link,) = bed.transport._links
+            proxy.garble_after(10)  # in the answer
+            with pytest.raises(LinkLost, match="not what was sent"):
+                link.channel("true")
+            session.close()
+
+
 @pytest.mark.parametrize(
     "options", [("RekeyLimit 1M",), ("Ciphers aes256-gcm@openssh.com",), ("Ciphers aes128-ctr", "RekeyLimit 1M")]
 )
