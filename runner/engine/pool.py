@@ -7,9 +7,13 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from runner import cores
 from runner.engine.surroundings import Stop
 
 T = TypeVar("T")
+
+MANY = 8
+"""From so many threads on they share one core. Fewer may have much output, which two cores take in sooner than one."""
 
 
 class Abandoned(Exception):
@@ -36,7 +40,7 @@ def for_each(
     waiting = deque(items)
     lock = threading.Condition()
     errors: list[BaseException] = []
-    alive = min(at_once, len(waiting))
+    alive = many = min(at_once, len(waiting))
 
     def next_item() -> list[T]:
         """The first item that may begin, or none when there is nothing more to do."""
@@ -50,6 +54,8 @@ def for_each(
 
     def worker() -> None:
         nonlocal alive
+        if many >= MANY:
+            cores.gather()
         while True:
             with lock:
                 found = next_item()

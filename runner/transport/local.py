@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
+from runner.cores import scattered
 from runner.errors import LinkLost, Unreachable
 from runner.model import Host, Peer
 from runner.seams import Passwords, Session
@@ -26,15 +27,16 @@ class PipeChannel:
 
     def __init__(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> None:
         # a session of its own: Ctrl-C at rawat's terminal is ours to act on, not the shell's
-        self._process = subprocess.Popen(
-            list(argv),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            start_new_session=True,
-            env=None if env is None else dict(env),
-        )
+        with scattered():
+            self._process = subprocess.Popen(
+                list(argv),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                start_new_session=True,
+                env=None if env is None else dict(env),
+            )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         assert self._process.stderr is not None
