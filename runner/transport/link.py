@@ -82,7 +82,7 @@ class Link:
             raise LinkLost(f"{name}: no channel: {_words(error)}", host=name) from error
         try:
             channel.settimeout(self._limits.channel_s)
-            channel.in_buffer = LightPipe()
+            self.transport.give_data_to(LightPipe(), channel)
             channel.exec_command(command)
         except GONE as error:
             with suppress(*GONE):

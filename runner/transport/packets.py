@@ -8,7 +8,7 @@ from typing import Any
 
 from paramiko.common import MSG_CHANNEL_DATA
 from paramiko.message import Message
-from paramiko.packet import Packetizer
+from paramiko.packet import NeedRekeyException, Packetizer
 from paramiko.ssh_exception import SSHException
 
 from runner.transport.target import PromptSocket
@@ -38,23 +38,34 @@ class LinkPacketizer(Packetizer):
 
     def __init__(self, sock: Any) -> None:
         super().__init__(sock)
+        self.readers: dict[bytes, Callable[[bytes], None]] = {}
+        """Who is given the data of a channel, by the channel's number in four bytes."""
         prompt = sock if isinstance(sock, PromptSocket) else None
         self.acknowledge: Callable[[], None] = prompt.acknowledge if prompt else lambda: None
         self._read_ahead: Callable[[int], bytes] = prompt.read_ahead if prompt else lambda size: b""
 
     def read_message(self) -> Any:
-        message = super().read_message() if self._engine is None else self._genuine()
-        self._seqno = message[1].seqno + 1 & 0xFFFFFFFF
-        self.heard_at = time.monotonic()
-        if not self.defers or message[0] != MSG_CHANNEL_DATA:
-            self.acknowledge()
-        return message
+        """The next message that is not data of a channel in `readers`. Raises NeedRekeyException where keys are due."""
+        while True:
+            message = super().read_message() if self._engine is None else self._genuine()
+            self._seqno = self._seqno + 1 & 0xFFFFFFFF
+            self.heard_at = time.monotonic()
+            if message is None:
+                if not self.defers:
+                    self.acknowledge()
+                if self.need_rekey():
+                    raise NeedRekeyException
+                continue
+            if not self.defers or message[0] != MSG_CHANNEL_DATA:
+                self.acknowledge()
+            return message
 
-    def _genuine(self) -> tuple[int, Message]:
+    def _genuine(self) -> tuple[int, Message] | None:
         """
         One packet: its size in four bytes, then sealed a byte for the padding's size, the message, the padding.
 
-        Raises SSHException, and InvalidTag of cryptography where anything of it was changed on the way.
+        None where it was data of a channel whose reader has it now. Raises SSHException, and InvalidTag of
+        cryptography where anything of it was changed on the way.
         """
         head = self.read_all(4, check_rekey=True)
         size = int.from_bytes(head, "big")
@@ -62,11 +73,17 @@ class LinkPacketizer(Packetizer):
             raise SSHException(f"a packet of {size} bytes was announced")
         packet = self._engine.decrypt(self._iv, self.read_all(size + _TAG), head)
         self._advance()
-        message = Message(memoryview(packet)[2 : size - packet[0]])
-        message.seqno = self._seqno
         self._received += size
         if self._received >= self.REKEY_BYTES:
             self._ask_for_keys()
+        end = size - packet[0]
+        if packet[1] == MSG_CHANNEL_DATA and (reader := self.readers.get(packet[2:6])):
+            if int.from_bytes(packet[6:10], "big") != end - 10:
+                raise SSHException("data of a channel is not as long as it says")
+            reader(packet[10:end])
+            return None
+        message = Message(memoryview(packet)[2:end])
+        message.seqno = self._seqno
         return packet[1], message
 
     def _advance(self) -> None:

@@ -21,7 +21,7 @@ from runner.transport.hello import Hello, check_spool, parse
 from runner.transport.refusals import LaunchRefused, NoSupervisor, ShellEnded
 from runner.transport.sink import Sink
 
-FOLLOW_AFTER_S = 0.03
+FOLLOW_AFTER_S = 0.01
 FOR_EACH_AT_WORK_S = 0.004
 MOST_PATIENT_S = 0.5
 """

@@ -385,8 +385,8 @@ f() {
     # Follow: ID NAME STDOUT STDERR: what the step wrote from these offsets on, as it comes, and its end.
     case $2 in -) r_d=$r_dir/ro.$r_ses.$1 ;; *) r_d=$r_dir/$2 ;; esac
     r_id=$1
-    [ -z "$r_w" ] || { kill -USR1 "$r_w"; r_lock; }
     (exec 8>&- 9>&- 6<&- </dev/null; r_follow "$3" "$4") &
+    [ -z "$r_w" ] || { kill -USR1 "$r_w"; r_lock; }
 }
 
 r_follow() {
@@ -400,6 +400,7 @@ r_follow() {
     r_o=$1 r_eo=$2 r_i=0 r_oc= r_ec= r_lost=
     while :; do
         r_state
+        r_oo=$r_o
         # what it wrote last is sent before that is told
         [ -z "$r_lost" ] || [ -n "$r_end" ] || { r_end=$r_lost; r_t=$r_t0; }
         r_ck=$r_oc; r_pump o out "$r_o"; r_o=$r_at r_oc=$r_ck
@@ -409,6 +410,8 @@ r_follow() {
         kill -0 $$ || { printf '%s z %s\n' "$r_mark" "$r_id"; exit 0; }
         ! r_late || (r_slay timeout)
         ! r_over || continue
+        # so much as it takes to send a MiB is not slept over either: there is more by now
+        [ $((r_o - r_oo)) -lt 1048576 ] || continue
         if [ $r_i -lt 20 ]; then r_nap 0.1; else r_nap 0.4; fi
         r_i=$((r_i + 1))
     done
@@ -453,6 +456,7 @@ r_pump() {
     # Sends $r_d.$2 from byte $3 to its present end as kind $1, at most 64 MiB at once; r_at is where it stopped, and
     # r_ck the sum of what stands before it.
     r_at=$3
+    [ -s "$r_d.$2" ] || [ "$r_at" != 0 ] || return
     r_size "$r_d.$2" || return
     [ $r_z != "$r_at" ] || return
     if [ $r_z -lt "$r_at" ] || { [ -n "$r_ck" ] && r_sum "$2" && [ "$r_ck" != "$r_v" ]; }; then
@@ -468,8 +472,9 @@ r_pump() {
         r_at=$((r_at + r_k))
     done
     printf '%s n %s\n' "$r_mark" "$r_id"
+    # nobody asks for a sum once the step has ended
     r_v=
-    [ $r_at = 0 ] || r_sum "$2"
+    [ $r_at = 0 ] || [ -n "$r_end" ] || r_sum "$2"
     r_ck=$r_v
 }
 

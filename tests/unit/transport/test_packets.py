@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from paramiko.packet import NeedRekeyException
 from paramiko.ssh_exception import SSHException
 
 from runner.transport.packets import LARGEST, LinkPacketizer
@@ -69,6 +70,44 @@ def test_the_counter_of_the_initialisation_vector_wraps_as_openssh_has_it(link: 
     packets._iv = IV[:4] + bytes.fromhex("ffffffffffffffff")
     packets._advance()
     assert packets._iv == IV[:4] + bytes(8)
+
+
+def data_for(channel: int, data: bytes, *, said: int | None = None) -> bytes:
+    size = len(data) if said is None else said
+    return b"\x5e" + channel.to_bytes(4, "big") + size.to_bytes(4, "big") + data
+
+
+def test_data_goes_straight_to_the_reader_of_its_channel(link: tuple[LinkPacketizer, Server]) -> None:
+    packets, server = link
+    seen: list[bytes] = []
+    packets.readers[bytes(4)] = seen.append
+    for payload in (data_for(0, b"one"), data_for(0, b""), data_for(0, b"z" * 30_000), data_for(1, b"not its"), b"\x60"):
+        server.send(server.sealed(payload))
+    kind, message = packets.read_message()
+    assert seen == [b"one", b"", b"z" * 30_000]
+    assert (kind, message.asbytes(), message.seqno) == (0x5E, data_for(1, b"not its")[1:], 3)
+    assert packets.read_message()[1].seqno == 4
+
+
+@pytest.mark.parametrize("said", [0, 2, 4, 1 << 31])
+def test_data_that_lies_about_its_size_ends_the_link(link: tuple[LinkPacketizer, Server], said: int) -> None:
+    packets, server = link
+    packets.readers[bytes(4)] = lambda data: None
+    server.send(server.sealed(data_for(0, b"abc", said=said)))
+    with pytest.raises(SSHException, match="not as long"):
+        packets.read_message()
+
+
+def test_new_keys_are_asked_for_while_data_comes(link: tuple[LinkPacketizer, Server]) -> None:
+    packets, server = link
+    seen: list[bytes] = []
+    packets.readers[bytes(4)] = seen.append
+    packets.REKEY_BYTES = 100
+    for _ in range(2):
+        server.send(server.sealed(data_for(0, b"x" * 200)))
+        with pytest.raises(NeedRekeyException):
+            packets.read_message()
+    assert seen == [b"x" * 200] * 2
 
 
 @pytest.mark.parametrize("at", [3, 4, 20, -1])
