@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from runner.settings import Settings
 
 
-GARBAGE = 20_000
+GARBAGE = 50_000
 """So many values more than were freed are looked through for cycles: events and results have none."""
 
 

@@ -3,7 +3,8 @@ Fabric and paramiko without what they import and nobody here uses: 40 ms of ever
 
 invoke imports unittest.mock for a class that tests of others use, and with it come asyncio and ssl; and its own copy of
 PyYAML, beside the one that has been loaded. paramiko imports importlib.metadata, and with it email and zipfile, to ask
-for its own version. Whoever wants a real module gets it: before, after, and meanwhile.
+for its own version; and PyNaCl, for what runner.transport.ed25519 does. Whoever wants a real module gets it: before,
+after, and meanwhile.
 """
 
 from __future__ import annotations
@@ -35,10 +36,17 @@ def import_paramiko() -> None:
     """Import paramiko and invoke; to be called before anything else asks for them."""
     import yaml
 
+    from runner.transport import ed25519
+
+    keys = _StandIn("nacl.signing", SigningKey=ed25519.SigningKey, VerifyKey=ed25519.VerifyKey)
+    faults = _StandIn("nacl.exceptions", BadSignatureError=ed25519.BadSignatureError)
     instead: dict[str, ModuleType] = {
         "unittest.mock": _StandIn("unittest.mock", Mock=object),
         "importlib.metadata": _StandIn("importlib.metadata", version=_version),
         "invoke.vendor.yaml": yaml,
+        "nacl": _StandIn("nacl", signing=keys, exceptions=faults),
+        "nacl.signing": keys,
+        "nacl.exceptions": faults,
     }
     ours = {name: module for name, module in instead.items() if name not in sys.modules}
     if "invoke.context" not in sys.modules:

@@ -20,12 +20,16 @@ def test_the_connection_loads_no_asyncio_and_leaves_nothing_behind(tmp_path: Pat
     )
     assert {"paramiko", "fabric.connection", "invoke.context"} <= there
     assert not {"unittest.mock", "asyncio", "ssl", "importlib.metadata", "email", "invoke.vendor.yaml"} & there
+    assert not {name for name in there if name.split(".")[0] == "nacl"}
     afterwards = loaded(
         "from runner.transport.lean import import_paramiko; import_paramiko()\n"
         "from unittest import mock; mock.Mock().x()\n"
         "from importlib import metadata; import paramiko, yaml\n"
         "assert metadata.version('paramiko') == paramiko.__version__ and metadata.files('paramiko')\n"
-        "from invoke.vendor.yaml import safe_load; assert safe_load is not yaml.safe_load",
+        "from invoke.vendor.yaml import safe_load; assert safe_load is not yaml.safe_load\n"
+        "import nacl.signing, nacl.exceptions, nacl.public\n"
+        "assert nacl.signing.VerifyKey is not paramiko.ed25519key.nacl.signing.VerifyKey\n"
+        "assert paramiko.ed25519key.nacl.signing.__name__ == 'nacl.signing' and nacl.signing.__file__",
         tmp_path,
     )
     assert {"unittest.mock", "importlib.metadata", "email", "invoke.vendor.yaml"} <= afterwards

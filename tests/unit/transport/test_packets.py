@@ -81,7 +81,13 @@ def test_data_goes_straight_to_the_reader_of_its_channel(link: tuple[LinkPacketi
     packets, server = link
     seen: list[bytes] = []
     packets.readers[bytes(4)] = seen.append
-    for payload in (data_for(0, b"one"), data_for(0, b""), data_for(0, b"z" * 30_000), data_for(1, b"not its"), b"\x60"):
+    for payload in (
+        data_for(0, b"one"),
+        data_for(0, b""),
+        data_for(0, b"z" * 30_000),
+        data_for(1, b"not its"),
+        b"\x60",
+    ):
         server.send(server.sealed(payload))
     kind, message = packets.read_message()
     assert seen == [b"one", b"", b"z" * 30_000]
