@@ -72,7 +72,8 @@ def _leave(code: int) -> NoReturn:
     try:
         silence()
     except OSError as error:  # what was said last finds no room where it should go
-        code = code or _unsaid(error)
+        told = _unsaid(error)
+        code = code or told
     os._exit(code)
 
 
