@@ -42,7 +42,7 @@ restore_check() {
 restore_count() {
 	while IFS= read -r each; do
 		echo "select concat('select json_array(', quote(concat(table_schema, '.', table_name)), ', count(*)) from \`', replace(table_name, '\`', '\`\`'), '\`;')
-			from information_schema.tables where table_schema = database() and table_type in ('BASE TABLE', 'SYSTEM VERSIONED') order by table_name" | ask "$each" >"$pipes/sql"
-		ask "$each" <"$pipes/sql"
+			from information_schema.tables where table_schema = database() and table_type in ('BASE TABLE', 'SYSTEM VERSIONED') order by table_name" | ask "$each" >"$pipes/sql" || return
+		ask "$each" <"$pipes/sql" || return
 	done <"$pipes/databases"
 }
