@@ -49,7 +49,11 @@ class _Loader:
         document = self.read(path, str(path))
         if not isinstance(document.data, dict):
             raise InvalidInput(problems=(document.problem((), "a playbook is a mapping that begins with 'rawat: 1'"),))
-        self.problems += check(document, playbook_schema(self._schemas(document.data)), excuse=is_template)
+        schemas = self._schemas(document.data)
+        self.problems += check(document, playbook_schema(schemas), excuse=is_template)
+        if strange := _strange(document.data):
+            # what is wrong below a misspelt phase is told with it
+            self.problems += check(document, playbook_schema(schemas, (*PHASES, *strange)), excuse=is_template)
         untimely = list(_untimely(document))
         if untimely or (self.problems and not self._readable(document.data)):
             raise InvalidInput(problems=tuple(sorted([*self.problems, *untimely], key=lambda p: _order(p, {}))))
@@ -130,7 +134,9 @@ class _Loader:
             late = next(phase for phase, right in zip(used, in_order, strict=True) if phase != right)
             message = f"phases stand in the order {', '.join(PHASES)}; '{late}' is out of place"
             self.problems.append(document.problem(("phases", late), message, on_key=True))
-        return {phase: reader.list(document, ("phases", phase), phase) for phase in in_order}
+        strange = _strange(document.data)
+        read = [phase for phase in written if phase in PHASES or phase in strange] if strange else in_order
+        return {phase: reader.list(document, ("phases", phase), phase) for phase in read}
 
     def _playbook(
         self, document: Document, path: Path, phases: dict[str, tuple[Step, ...]], final: tuple[Step, ...]
@@ -236,6 +242,13 @@ def _order(problem: Problem, files: Mapping[str, int]) -> tuple[int, int, int]:
     if problem.where is None:
         return (len(files), 0, 0)
     return (files.get(problem.where.file, 0), problem.where.line, problem.where.column)
+
+
+def _strange(data: Mapping[str, Any]) -> list[str]:
+    """What stands among the phases and is none, with a list below it."""
+    phases = data.get("phases")
+    written = phases.items() if isinstance(phases, dict) else ()
+    return [key for key, steps in written if isinstance(key, str) and key not in PHASES and isinstance(steps, list)]
 
 
 def _keys(data: Any) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from runner.document.forms import ID, NAME, PART, TIME
@@ -143,7 +143,7 @@ _ROLLOUT = {
 }
 
 
-def playbook_schema(kinds: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def playbook_schema(kinds: Mapping[str, Mapping[str, Any]], phases: Sequence[str] = PHASES) -> dict[str, Any]:
     """The whole schema of a playbook, with the step kinds given: name -> schema of its parameters."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -173,7 +173,7 @@ def playbook_schema(kinds: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
                 "type": "object",
                 "additionalProperties": False,
                 "minProperties": 1,
-                "properties": {phase: {"$ref": "#/$defs/steps"} for phase in PHASES},
+                "properties": {phase: {"$ref": "#/$defs/steps"} for phase in phases},
             },
             "finally": {"$ref": "#/$defs/steps"},
         },

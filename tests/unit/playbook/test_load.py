@@ -167,6 +167,28 @@ def test_all_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     assert len(problems) == 4
 
 
+def test_what_is_wrong_below_a_misspelt_phase_is_told_with_it(tmp_path: Path) -> None:
+    text = (
+        "phases:\n"
+        "  implment:\n"
+        "    - {id: a, command: ls, register: x}\n"
+        "    - {id: b, comand: ls}\n"
+        "  tset: {id: c}\n"
+        "  monitor:\n"
+        "    - {id: a, command: ls}\n"
+        "    - {id: d, note: '{{ x.stdout }}', tiemout: 1s}\n"
+    )
+    said = [line.partition(";")[0] for line in refused(tmp_path, text)]
+    first = len(HEAD.splitlines())
+    assert said == [
+        f"{first + 2}:3 'implment' is not a key of 'phases'",
+        f"{first + 4}:15 'comand' is not a step key",
+        f"{first + 5}:3 'tset' is not a key of 'phases'",
+        f"{first + 7}:12 the id 'a' is taken already, at {tmp_path}/p.yml:{first + 3}:8",
+        f"{first + 8}:39 'tiemout' is not a step key",
+    ]
+
+
 def test_a_name_is_known_only_after_the_step_that_gives_it(tmp_path: Path) -> None:
     early = "phases: {implement: [{id: a, command: 'x {{ r.stdout }}'}, {id: b, command: y, register: r}]}\n"
     assert "'r' is registered by a later step" in refused(tmp_path, early)[0]
