@@ -6,12 +6,15 @@ from typing import Protocol
 
 from runner.errors import TransportError
 
+TAKES_NOTHING_S = 60.0
+"""How long a shell may read nothing of what it is sent, though all between us and it is well."""
+
 
 class Channel(Protocol):
     """A two-way stream of bytes to a shell on the other side."""
 
     def send(self, data: bytes) -> None:
-        """Send all of it. Raises LinkLost."""
+        """Send all of it. Raises LinkLost, also where the shell reads nothing of it for TAKES_NOTHING_S."""
         ...
 
     def recv(self, timeout_s: float) -> bytes:

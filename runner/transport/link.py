@@ -16,6 +16,7 @@ from paramiko.ssh_exception import IncompatiblePeer
 
 from runner.errors import LinkLost, ProtocolError, TransportError, Unreachable
 from runner.frozen import frozen
+from runner.transport import channel as channels
 from runner.transport.channel import NoMoreChannels
 from runner.transport.host_keys import KnownKeysOnly
 from runner.transport.keys import KeyLogin
@@ -112,11 +113,22 @@ class SshChannel:
 
     def send(self, data: bytes) -> None:
         self._heard = False
-        self._channel.settimeout(None)
-        try:
-            self._channel.sendall(data)
-        except GONE as error:
-            raise self._lost(str(error)) from error
+        until = time.monotonic() + channels.TAKES_NOTHING_S
+        while data:
+            self._channel.settimeout(channels.TAKES_NOTHING_S)
+            try:
+                sent = self._channel.send(data)
+            except TimeoutError as error:  # it may be that of a `recv` that goes on beside
+                if time.monotonic() < until:
+                    continue
+                words = f"its shell has read nothing for {channels.TAKES_NOTHING_S:g} s"
+                raise self._lost(words) from error
+            except GONE as error:
+                raise self._lost(str(error)) from error
+            if not sent:
+                raise self._lost("")
+            data = data[sent:]
+            until = time.monotonic() + channels.TAKES_NOTHING_S
 
     def recv(self, timeout_s: float) -> bytes:
         until = time.monotonic() + timeout_s

@@ -13,6 +13,7 @@ from runner.cores import scattered
 from runner.errors import LinkLost, Unreachable
 from runner.model import Host, Peer
 from runner.seams import Passwords, Session
+from runner.transport import channel as channels
 from runner.transport import sudo
 from runner.transport.channel import Channel
 from runner.transport.session import SupervisedSession
@@ -42,6 +43,9 @@ class PipeChannel:
         assert self._process.stderr is not None
         self._in, self._out = self._process.stdin.fileno(), self._process.stdout.fileno()
         self._err = self._process.stderr.fileno()
+        os.set_blocking(self._in, False)
+        self._room = select.poll()
+        self._room.register(self._in, select.POLLOUT)
         self._poll = select.poll()
         self._poll.register(self._out, select.POLLIN)
         self._poll.register(self._err, select.POLLIN)
@@ -51,7 +55,12 @@ class PipeChannel:
         view = memoryview(data)
         try:
             while view:
-                view = view[os.write(self._in, view) :]
+                try:
+                    view = view[os.write(self._in, view) :]
+                except BlockingIOError:
+                    if not self._room.poll(channels.TAKES_NOTHING_S * 1000):
+                        words = f"the local shell has read nothing for {channels.TAKES_NOTHING_S:g} s"
+                        raise LinkLost(words) from None
         except (OSError, ValueError) as error:
             raise LinkLost(f"the local shell is gone: {error}") from error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -22,6 +23,7 @@ from runner.model import Host
 from runner.redact import Secret
 from runner.seams import Completed, Launch, Script
 from runner.testing import NoPasswords
+from runner.transport.local import PipeChannel
 from runner.transport.session import SupervisedSession
 from runner.transport.ssh import SshTransport
 from tests.bed.fixtures import shared_sshd, start_sshd
@@ -256,6 +258,25 @@ def test_a_channel_whose_server_is_gone_says_so_whatever_it_is_asked(shared_sshd
             with pytest.raises(LinkLost):
                 session.run(bed.launch("true"), ignore)
             session.close()
+
+
+@pytest.mark.parametrize("way", ["ssh", "local"])
+def test_a_shell_that_reads_nothing_is_not_waited_for_for_ever(
+    shared_sshd: LoopbackSshd, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """Though its server lives: more is sent than fits between us."""
+    monkeypatch.setattr("runner.transport.channel.TAKES_NOTHING_S", 0.5)
+    with reached(shared_sshd) as bed:
+        session = bed.session()
+        (link,) = bed.transport._links
+        argv = ["sh", "-c", "head -c 3000000 >/dev/null; exec sleep 60"]
+        channel = link.channel(shlex.join(argv)) if way == "ssh" else PipeChannel(argv)
+        begun = time.monotonic()
+        with pytest.raises(LinkLost, match=r"read nothing for 0\.5 s"):
+            channel.send(bytes(9_000_000))
+        assert 0.5 <= time.monotonic() - begun < 10
+        channel.close()
+        assert session.run(bed.launch("echo on"), ignore).stdout == b"on\n"
 
 
 def test_a_link_that_brings_nonsense_is_lost_for_whoever_asks_it_something(shared_sshd: LoopbackSshd) -> None:
