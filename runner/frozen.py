@@ -2,14 +2,15 @@
 What `@dataclass(frozen=True, kw_only=True)` makes, in a fiftieth of the time.
 
 dataclass writes and compiles six functions for every class: half a millisecond, and a run knows a hundred classes.
-Here all classes share theirs, and a value is one dict, put in its place at once: a run makes some ten thousand of them.
+Here all classes share theirs, but for one closure each, and a value is one dict, put in its place at once: a run makes
+some ten thousand of them.
 `replace`, `fields`, `asdict` and `match` work as with any dataclass, which is asked for its description of a class when
 somebody wants that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field
 from typing import Any, TypeVar, dataclass_transform
 
@@ -28,8 +29,12 @@ def frozen(cls: type[T]) -> type[T]:
     made: Any = cls
     made.__parts__ = tuple(parts.values())
     made.__start__ = {name: default for name, default, _ in parts.values()}
-    made.__required__ = frozenset(name for name, default, make in parts.values() if default is make is MISSING)
-    made.__makers__ = tuple((name, make) for name, _, make in parts.values() if make is not MISSING)
+    if "__init__" not in vars(cls):
+        made.__init__ = _init(
+            made.__start__,
+            {name for name, default, make in parts.values() if default is make is MISSING},
+            [(name, make) for name, _, make in parts.values() if make is not MISSING],
+        )
     made.__dataclass_fields__ = _Described()
     for name in own:
         if isinstance(vars(cls).get(name), Field):
@@ -39,6 +44,23 @@ def frozen(cls: type[T]) -> type[T]:
             if name not in vars(cls):
                 setattr(cls, name, function)
     return cls
+
+
+def _init(start: dict[str, Any], required: set[str], makers: list[tuple[str, Callable[[], Any]]]) -> Any:
+    count = len(start)
+
+    def __init__(self: Any, /, **given: Any) -> None:
+        values = start | given
+        if len(values) != count:
+            raise TypeError(f"{type(self).__name__} has no {', '.join(given.keys() - start.keys())}")
+        if not given.keys() >= required:
+            raise TypeError(f"{type(self).__name__}: {', '.join(required - given.keys())} is missing")
+        for name, make in makers:
+            if name not in given:
+                values[name] = make()
+        _put(self, "__dict__", values)
+
+    return __init__
 
 
 def _default(given: Any) -> tuple[Any, Any]:
@@ -87,21 +109,6 @@ def replace(value: T, /, **changes: Any) -> T:
 
 
 class _Shared:
-    __start__: Mapping[str, Any]
-    __required__: frozenset[str]
-    __makers__: tuple[tuple[str, Callable[[], Any]], ...]
-
-    def __init__(self, /, **given: Any) -> None:
-        values = {**self.__start__, **given}
-        if len(values) != len(self.__start__):
-            raise TypeError(f"{type(self).__name__} has no {', '.join(given.keys() - self.__start__.keys())}")
-        if not self.__required__ <= given.keys():
-            raise TypeError(f"{type(self).__name__}: {', '.join(self.__required__ - given.keys())} is missing")
-        for name, make in self.__makers__:
-            if name not in given:
-                values[name] = make()
-        _put(self, "__dict__", values)
-
     def __eq__(self, other: object) -> bool:
         return vars(self) == vars(other) if other.__class__ is self.__class__ else NotImplemented
 
