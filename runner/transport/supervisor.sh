@@ -142,6 +142,7 @@ r_facts() {
 }
 
 r_refuse() {
+    r_no=$r_id
     printf '%s r %s %s\n' "$r_mark" "$r_id" "$1"
 }
 
@@ -383,6 +384,8 @@ r_nap() {
 
 f() {
     # Follow: ID NAME STDOUT STDERR: what the step wrote from these offsets on, as it comes, and its end.
+    # Whoever was refused may have asked before he heard it: a follower of his would keep the next attempt's end to itself.
+    [ "$1" != "$r_no" ] || return
     case $2 in -) r_d=$r_dir/ro.$r_ses.$1 ;; *) r_d=$r_dir/$2 ;; esac
     r_id=$1
     (exec 8>&- 9>&- 6<&- </dev/null; r_follow "$3" "$4") &
@@ -732,7 +735,7 @@ r_lives() {
     return 1
 }
 
-r_w= r_locked= r_cb= r_cn=0 r_cg= r_parent= r_d=/nonexistent r_id= r_ro= r_s= r_poked=
+r_w= r_locked= r_cb= r_cn=0 r_cg= r_parent= r_d=/nonexistent r_id= r_ro= r_s= r_poked= r_no=
 r_hello
 exec 2>/dev/null
 r_age

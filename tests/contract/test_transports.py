@@ -491,6 +491,23 @@ def test_what_the_host_has_forgotten_is_not_taken_for_what_never_arrived(tmp_pat
     resumed.close()
 
 
+@pytest.mark.timeout(60)
+def test_a_launch_that_is_refused_after_its_output_was_asked_for_hides_no_end(
+    bed: Bed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The question is on its way when the refusal comes: who followed it told the next one's end to nobody."""
+    monkeypatch.setattr("runner.transport.supervisor.Supervisor._patience_s", lambda self: 0.0)
+    session = bed.session()
+    launch = bed.launch("echo once")
+    assert session.run(launch, ignore).stdout == b"once\n"
+    for _ in range(3):
+        with pytest.raises(TransportError, match="not started twice"):
+            session.run(launch, ignore)
+    assert session.run(bed.launch("echo next"), ignore).stdout == b"next\n"
+    settled = bed.session().settle(launch, ignore)
+    assert settled.completed is not None and settled.completed.stdout == b"once\n"
+
+
 def test_a_read_only_launch_may_be_asked_again(bed: Bed) -> None:
     for _ in range(3):
         done = bed.run("echo look; exit 2", step="probe", read_only=True)

@@ -705,8 +705,14 @@ def test_a_closed_session_leaves_no_process_behind(start_sshd: Start) -> None:
 
 
 @needs_root
-def test_a_full_disk_is_a_refusal_before_the_start(start_sshd: Start, tmp_path: Path) -> None:
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("asked", ["after a while", "before it is refused"])
+def test_a_full_disk_is_a_refusal_before_the_start(
+    start_sshd: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
     """A spool on a file system of its own that has no room left."""
+    if asked != "after a while":
+        monkeypatch.setattr("runner.transport.supervisor.Supervisor._patience_s", lambda self: 0.0)
     disk = tmp_path / "disk"
     disk.mkdir()
     try:
