@@ -38,6 +38,7 @@ class Page(BaseHTTPRequestHandler):
         if self.path == "/moved":
             self.send_response(302)
             self.send_header("Location", "/health")
+            self.send_header("Content-Length", "0")
             self.end_headers()
             return
         if self.path == "/endless":

@@ -96,6 +96,8 @@ elif has wget; then
 	[ "$(cat "$work/code" 2>/dev/null)" != 124 ] || fail "$url: the answer had not ended after $timeout s"
 	status=$(sed -n 's/^ *HTTP\/[0-9.]* \([0-9][0-9][0-9]\).*/\1/p' "$work/said" | if [ "$follow" = yes ]; then tail -n 1; else head -n 1; fi)
 	[ -n "$status" ] || fail "$url: $(tail -n 1 "$work/said")"
+	# Where it was sent on to was not reached: the redirect is no answer.
+	case $follow$status in yes30[12378]) fail "$url: sent on, and then: $(tail -n 1 "$work/said")" ;; esac
 	ms=$((($(ticks) - began) * 1000))
 else
 	fail "no way to ask $url: none of curl, python3, wget is on this host"
