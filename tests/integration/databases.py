@@ -126,6 +126,19 @@ def copies(tmp_path: Path) -> Path:
     return tmp_path / "b k's $x"
 
 
+def say_in_no_encoding(where: dict[str, Any]) -> None:
+    """A database on this server of which pg_stat_statements keeps a text that nobody else can read."""
+    main = ["psql", "-X", "-q", "-h", where["host"], "-p", str(where["port"]), "-U", "owner"]
+    create = "create database bytes template template0 encoding 'SQL_ASCII'"
+    subprocess.run([*main, "-c", "drop database if exists bytes", "-c", create, "postgres"], check=True)
+    subprocess.run([*main, "bytes"], check=True, input=b'select 1 as "\xfc"', stdout=subprocess.DEVNULL)
+
+
+def forget_statements(hand: Hand, where: dict[str, Any]) -> None:
+    """What others of this server's databases said, in whatever encoding."""
+    ask(hand, where, "select pg_stat_statements_reset()", change=True)
+
+
 def ask(hand: Hand, where: dict[str, Any], query: str, **more: Any) -> Ran:
     ran = hand.do("sql", {**where, "query": query, **more})
     assert ran.verdict.ok, ran.problem

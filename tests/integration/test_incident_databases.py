@@ -14,7 +14,7 @@ import pytest
 
 from runner.playbook.shipped import shipped_playbook
 from tests.acceptance.project import Project, Said
-from tests.integration.databases import ask, until
+from tests.integration.databases import ask, forget_statements, say_in_no_encoding, until
 from tests.integration.lab_project import step_of
 from tests.unit.steps.driver import Hand
 
@@ -35,8 +35,7 @@ def slow(pg: dict[str, Any], hand: Hand) -> Iterator[dict[str, Any]]:
     create table sorted as select g as id, repeat(md5(g::text), 3) as note from generate_series(1, 60000) g;
     grant all on loans, sorted to app"""
     ask(hand, where, sql + "; create extension pg_stat_statements", change=True)
-    # Texts in no known encoding, of databases that other tests made on this server, can be read by nobody.
-    ask(hand, where, "select pg_stat_statements_reset()", change=True)
+    forget_statements(hand, where)
     ask(hand, where, QUERY)
     yield where
     ask(hand, main, "drop database slow with (force)", change=True)
@@ -60,6 +59,10 @@ def client(words: list[str], sql: str) -> Iterator[subprocess.Popen[str]]:
         assert it.stdout.readline() == "said\n"
         yield it
         it.kill()
+
+
+def statements_of(measured: dict[str, Any]) -> list[str]:
+    return [row["query"] for name, row in measured["after"].items() if name.startswith("statement ")]
 
 
 def refused(where: dict[str, Any]) -> str:
@@ -94,13 +97,15 @@ def test_a_slow_database_is_looked_at_then_made_fast(slow: dict[str, Any], hand:
             assert [row["who"] for row in looked["transactions"]["rows"]] == ["app"]
             assert looked["dead"]["dead_after"] >= 20000
             assert looked["missing"]["row"]["columns"] == "branch"
-            slowest = step_of(record, "h1", "slowest")["values"]["rows"]
-            assert any("from loans where branch = $1" in row["query"] for row in slowest)
+            assert any("from loans where branch = $1" in query for query in statements_of(looked["dead"]))
             assert "too many connections" in refused(slow)
             assert indexes(hand, slow) == ["loans_pkey"]
+            say_in_no_encoding(slow)
             said = run("-e", "apply=act")
             assert said.code == 0, said.out + said.err
         assert refused(slow) == ""
+        assert statements_of(step_of(project.record(), "h1", "dead")["values"]) == [""] * 10, "no texts, and no failure"
+        forget_statements(hand, slow)
         left = "select count(*) from pg_stat_activity where usename = 'app'"
         assert ask(hand, slow, left).values["value"] == 0, "all six were idle for long"
     record = project.record()
@@ -218,14 +223,14 @@ def test_a_slow_mariadb_is_looked_at_then_made_fast(slow_maria: dict[str, Any], 
         said = project.rawat("run", book, *maria_values(where))
         assert said.code == 0, said.out + said.err
         record = project.record()
-        names = ("sessions-mariadb", "transactions-mariadb", "dead", "missing-mariadb", "cache", "slowest-mariadb")
-        sessions, open_, dead, missing, cache, slowest = (step_of(record, "h1", name)["values"] for name in names)
+        names = ("sessions-mariadb", "transactions-mariadb", "dead", "missing-mariadb", "cache")
+        sessions, open_, dead, missing, cache = (step_of(record, "h1", name)["values"] for name in names)
         assert (sessions["row"]["percent"], sessions["row"]["idle"]) == (100, 9)
         assert [row["who"] for row in open_["rows"]] == ["app"]
         assert dead["jobs"] == ["OPTIMIZE TABLE loans"]
         assert (missing["row"]["of_table"], missing["row"]["columns"]) == ("loans", "branch")
         assert cache["row"]["data"] > 10_000_000, "the files of its tables"
-        assert any("insert into `loans`" in row["query"].lower() for row in slowest["rows"])
+        assert any("insert into `loans`" in query.lower() for query in statements_of(dead))
         # Looking changed nothing.
         assert maria_indexes(hand, where) == ["PRIMARY"]
         assert ask(hand, where, ids).values["count"] == 10

@@ -13,15 +13,10 @@ from typing import Any
 import pytest
 
 from runner.redact import Secret
-from tests.integration.databases import ask, until
+from tests.integration.databases import ask, forget_statements, say_in_no_encoding, until
 from tests.unit.steps.driver import Hand, Ran
 
 LIMITS = {"index_size": "100kB", "table_size": "1MB", "transaction_age": "0s"}
-
-
-def forget_statements(hand: Hand, where: dict[str, Any]) -> None:
-    """What others of this server's databases said, in whatever encoding."""
-    ask(hand, where, "select pg_stat_statements_reset()", change=True)
 
 
 def found(ran: Ran) -> set[tuple[str, str]]:
@@ -151,9 +146,7 @@ class TestPostgreSql:
         self, hand: Hand, untidy: dict[str, Any]
     ) -> None:
         ask(hand, untidy, "create extension if not exists pg_stat_statements", change=True)
-        ask(hand, untidy, "create database bytes template template0 encoding 'SQL_ASCII'", change=True)
-        words = ["psql", "-X", "-q", "-h", untidy["host"], "-p", str(untidy["port"]), "-U", "owner", "bytes"]
-        subprocess.run(words, check=True, input=b'select 1 as "\xfc"', stdout=subprocess.DEVNULL)
+        say_in_no_encoding(untidy)
         asked = {**untidy, "limits": LIMITS, "statements": 5}
         ran = hand.do("optimize", asked)
         assert ran.verdict.ok, ran.problem

@@ -24,7 +24,8 @@ counted() {
 slowest() {
 	counted || { note no_statements "performance_schema is off: nobody knows which statements are slow"; return 0; }
 	echo "select concat('rawat:$1=', json_object('kind', 'statement', 'name', digest, 'calls', count_star,
-			'mean_ms', round(avg_timer_wait / 1000000000, 2), 'total_ms', round(sum_timer_wait / 1000000000), 'query', left(digest_text, 200)))
+			'mean_ms', round(avg_timer_wait / 1000000000, 2), 'total_ms', round(sum_timer_wait / 1000000000),
+			'rows_examined', sum_rows_examined, 'tables_on_disk', sum_created_tmp_disk_tables, 'query', left(digest_text, 200)))
 		from performance_schema.events_statements_summary_by_digest where schema_name = database() and digest is not null
 		order by sum_timer_wait desc limit $statements" | ask || note no_statements "performance_schema cannot be read"
 }
