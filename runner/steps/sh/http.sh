@@ -87,8 +87,9 @@ elif has wget; then
 		fail "wget alone cannot ask $url this way: install curl or python3 on this host"
 	began=$(ticks)
 	set -- wget -S -t 1 -T "$timeout" -O -
-	# Its dots would grow with the answer; busybox has none, and no such option.
-	! wget --help 2>&1 | grep -q -e --no-verbose || set -- "$@" --no-verbose
+	# busybox has no such options. Dots would grow with the answer; and a connection that its server ends behind a redirect
+	# is asked again nevertheless, without an answer.
+	! wget --help 2>&1 | grep -q -e --no-http-keep-alive || set -- "$@" --no-verbose --no-http-keep-alive
 	set -- "$@" -- "$url"
 	# -T is for each read: an answer that trickles for ever is ended by another program.
 	! has timeout || set -- timeout "${timeout%.*}" "$@"
