@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from runner.app.approve import check_approvals
@@ -71,7 +72,7 @@ def carry_out(
         approvals=approvals,
         opened=opening.opened,
     )  # fmt: skip
-    with heeded(made.stop, made.run.kill, on_cancel=on_cancel, heard=heard):
+    with _going_on_told(made.id), heeded(made.stop, made.run.kill, on_cancel=on_cancel, heard=heard):
         emit = made.bus.emit
         policy = policy_of(prepared.settings, reason, now)
         first = started(
@@ -97,6 +98,18 @@ def carry_out(
         if not made.stop.leave.is_set():
             made.run.close()
     return Finished(run=made.id, record=record, exit_code=code, records=made.records, index_trouble=trouble)
+
+
+@contextmanager
+def _going_on_told(run: str) -> Iterator[None]:
+    """A record that cannot be written ends us, not what the hosts do."""
+    try:
+        yield
+    except JournalError as error:
+        error.hint = (
+            f"nothing further is started, what runs on hosts runs on; see to the disk, then: rawat resume {run}"
+        )
+        raise
 
 
 def _left_out(plan: Plan) -> list[Deviated]:

@@ -12,6 +12,7 @@ from runner.events import (
     HostFinished,
     HostRefused,
     HostStarted,
+    LinkDropped,
     PersonAnswered,
     PersonAsked,
     SittingStarted,
@@ -19,18 +20,26 @@ from runner.events import (
     StepRecalled,
     StepSkipped,
     StepStarted,
+    Waited,
 )
 from runner.model import PHASES
 
 
 class Row:
-    """A host's line: `doing` is empty where it does nothing now; times are of the monotonic clock."""
+    """
+    A host's line: `doing` is empty where it does nothing now, `lost` says that its link is; times are of the monotonic
+    clock.
+    """
 
     def __init__(self, host: str) -> None:
         self.host = host
         self.state = "connecting"
         self.phase = self.doing = self.line = self.asked = ""
         self.since = 0.0
+        self.lost = False
+
+
+LINK_LOST = "link lost, connecting again"
 
 
 def stopping(how: str) -> str:
@@ -97,6 +106,10 @@ class Board:
             case StepSkipped():
                 if event.phase in PHASES:
                     self.phases.setdefault(event.phase, "running")
+            case LinkDropped():
+                self.rows[event.host].lost = True
+            case Waited() if event.cause == "link":
+                self.rows[event.host].lost = False
             case PersonAsked():
                 self.rows[event.host].asked = event.question
             case PersonAnswered():

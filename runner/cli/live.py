@@ -8,7 +8,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from runner.cli.board import Board, Row, stopping
+from runner.cli.board import LINK_LOST, Board, Row, stopping
 from runner.events import Event
 from runner.hygiene import one_line
 from runner.model import PHASES
@@ -119,4 +119,4 @@ class LiveProgress:
             return text.append(row.state, style="red" if row.state in BAD else "green" if row.state == "ok" else "dim")
         took = clock_face(int((time.monotonic() - row.since) * 1000))
         text.append(f"{row.phase:<10} {row.doing:<14} {took:>7}   ")
-        return text.append(one_line(row.asked or row.line), style="dim")
+        return text.append(one_line(row.asked or (LINK_LOST if row.lost else row.line)), style="dim")

@@ -8,16 +8,18 @@ import threading
 import time
 from contextlib import suppress
 
-from runner.cli.board import Board, stopping
+from runner.cli.board import LINK_LOST, Board, stopping
 from runner.events import (
     BatchFinished,
     Event,
     HostPutLast,
     HostRefused,
+    LinkDropped,
     RollbackStarted,
     SittingStarted,
     StepFinished,
     StopAsked,
+    Waited,
 )
 from runner.hygiene import one_line
 from runner.report.words import amount, spoken
@@ -46,6 +48,11 @@ class PlainProgress:
                 self._say(f"{event.host}  refused ({event.reason}): {event.message}")
             case HostPutLast():
                 self._say(f"{event.host}  comes last: {event.why}")
+            case LinkDropped():
+                self._say(f"{event.message}; connecting again, what runs there runs on")
+            case Waited() if event.cause == "link":
+                gone = f"{event.detail}; given up" if event.detail else f"{event.host}  reached again"
+                self._say(f"{gone} after {spoken(event.took_ms)}")
             case StepFinished():
                 again = "" if event.last else ", trying again"
                 said = event.problem if event.outcome != "ok" else event.summary
@@ -91,7 +98,11 @@ class PlainProgress:
             rows = self._board.outstanding()
             if not rows and now - self._spoke < self._heartbeat_s:
                 continue
-            names = [f"{row.host} {row.phase}/{row.doing} {spoken(int((now - row.since) * 1000))}" for row in rows[:8]]
+            names = [
+                f"{row.host} {row.phase}/{row.doing} {spoken(int((now - row.since) * 1000))}"
+                + (f" ({LINK_LOST})" if row.lost else "")
+                for row in rows[:8]
+            ]
             more = f" and {len(rows) - 8} more" if len(rows) > 8 else ""
             self._say(f"still out: {', '.join(names) or 'nobody'}{more}")
             self.rest()

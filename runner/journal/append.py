@@ -138,7 +138,7 @@ class AppendFile:
 
     def _give_up(self, message: str, cause: OSError | None = None) -> None:
         self._failed = message
-        raise JournalError(message, hint="nothing further is started; see to the disk, then `rawat runs`") from cause
+        raise JournalError(message) from cause
 
     def close(self) -> None:
         """What was not synced is, unless it could not be before."""

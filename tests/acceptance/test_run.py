@@ -360,6 +360,9 @@ def test_a_disk_that_is_full_stops_the_work_with_6(tmp_path: Path) -> None:
     assert "error: " in said.err
     assert not (project.folder / "next").exists()
     assert "interrupted" in project.rawat("runs").out
+    told = said.err.rpartition("see to the disk, then: rawat ")[2].split()
+    assert told[0] == "resume" and project.rawat(*told).code == 0
+    assert (project.folder / "next").exists()
 
 
 def test_a_question_is_answered_by_another_command_where_there_is_no_terminal(project: Project) -> None:

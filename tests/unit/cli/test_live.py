@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from runner.cli.live import LiveProgress
-from runner.events import HostConnected, HostFinished, HostStarted, SittingStarted, StepStarted
+from runner.events import HostConnected, HostFinished, HostStarted, LinkDropped, SittingStarted, StepStarted, Waited
 from runner.frozen import replace
 
 BEGIN = SittingStarted(
@@ -55,7 +55,9 @@ def test_nothing_is_drawn_before_the_first_event_nor_after_the_end(capsys: pytes
     capsys.readouterr()
 
 
-def test_a_signal_is_told_at_once_and_what_another_would_do(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_lost_link_and_a_signal_are_told_at_once_and_what_another_would_do(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     progress = LiveProgress()
     for event in (
         BEGIN,
@@ -64,6 +66,10 @@ def test_a_signal_is_told_at_once_and_what_another_would_do(capsys: pytest.Captu
         StepStarted(host="a", step="s", phase="implement", kind="command", title="", command="w"),
     ):
         progress.hear(event)
+    progress.hear(LinkDropped(host="a", message="a: the link was lost: silent"))
+    assert "link lost, connecting again" in drawn(progress)
+    progress.hear(Waited(host="a", step="s", cause="link", took_ms=1))
+    assert "link lost" not in drawn(progress)
     assert "stopped" not in drawn(progress)
     progress.stopping("SIGINT")
     said = " ".join(drawn(progress).split())

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from runner.cli.plain import PlainProgress
-from runner.events import SittingStarted, StepFinished, StepStarted
+from runner.events import LinkDropped, SittingStarted, StepFinished, StepStarted, Waited
 
 
 def test_who_is_still_out_is_named_again_and_again_though_others_talk(capsys: pytest.CaptureFixture[str]) -> None:
@@ -36,3 +36,19 @@ def test_lines_are_written_when_there_is_no_more_to_hear_and_at_the_end(capsys: 
     progress.hear(StepFinished(host="a", step="three", phase="test", outcome="ok", took_ms=1, attempt=1))
     progress.close()
     assert capsys.readouterr().err.count("test/three") == 1
+
+
+def test_a_lost_link_is_told_and_that_it_is_there_again(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = PlainProgress(heartbeat_s=0.05)
+    progress.hear(SittingStarted(run="r", sitting=1, playbook="p", title="", kind="other", plan="", hosts=("a", "b")))
+    for host in ("a", "b"):
+        progress.hear(StepStarted(host=host, step="dump", phase="implement", kind="command", title=""))
+        progress.hear(LinkDropped(host=host, message=f"{host}: the link was lost: silent"))
+    time.sleep(0.2)
+    progress.hear(Waited(host="a", step="dump", cause="link", took_ms=2000))
+    progress.hear(Waited(host="b", step="dump", cause="link", took_ms=90000, detail="b: no route"))
+    progress.close()
+    said = [line.partition("  ")[2] for line in capsys.readouterr().err.splitlines()]
+    assert said[1] == "a: the link was lost: silent; connecting again, what runs there runs on"
+    assert said[3].startswith("still out: a implement/dump 0.") and "s (link lost, connecting again), b" in said[3]
+    assert said[-2:] == ["a  reached again after 2.0 s", "b: no route; given up after 1 min 30 s"]
