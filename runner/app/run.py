@@ -124,5 +124,5 @@ def _index(settings: Any, record: RunRecord) -> str:
         with open_index(settings.index) as index:
             index.put(record)
     except JournalError as error:
-        return error.message
+        return f"{error.message}; {error.hint}"
     return ""

@@ -13,6 +13,8 @@ from runner.errors import JournalError
 from runner.record import RunRecord
 from runner.record.line import line
 
+BUSY_S = 5.0
+"""For so long another program is waited for: a run that is over waits for nothing else."""
 VERSION = 2
 _SCHEMA = """
 create table run (
@@ -78,7 +80,7 @@ def open_index(url: str) -> Iterator[SqliteIndex]:
     connection: sqlite3.Connection | None = None
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        connection = sqlite3.connect(path, timeout=10.0)
+        connection = sqlite3.connect(path, timeout=BUSY_S)
         path.chmod(0o600)
         connection.execute("pragma journal_mode = wal")
         connection.execute("pragma synchronous = full")
@@ -99,7 +101,7 @@ def remove_broken(url: str) -> None:
     path = Path(url.removeprefix("sqlite:"))
     if not path.exists():
         return
-    with closing(sqlite3.connect(path, timeout=10.0)) as connection:
+    with closing(sqlite3.connect(path, timeout=BUSY_S)) as connection:
         try:
             broken = connection.execute("pragma quick_check").fetchone() != ("ok",)
         except sqlite3.OperationalError:
