@@ -31,9 +31,9 @@ def setup(ctx: Context) -> None:
 
 @task(help={"only": "Arguments for pytest.", "jobs": "Processes at once."})
 def test(ctx: Context, only: str = "", jobs: int = 0) -> None:
-    """All tests, real servers and hosts included; one process more than processors, since most of them wait."""
+    """All tests, real servers and hosts included; two processes for each processor, since many of them wait."""
     setup(ctx)
-    jobs = jobs or 1 + (os.cpu_count() or 1)
+    jobs = jobs or 2 * (os.cpu_count() or 1)
     how = only or f"-n {jobs} --dist loadfile --no-loadscope-reorder --durations 25"
     _run(ctx, f"{PYTHON} -m pytest {how}")
 

@@ -106,7 +106,7 @@ def _going_on_told(run: str) -> Iterator[None]:
     try:
         yield
     except JournalError as error:
-        error.hint = (
+        error.hint = error.hint or (
             f"nothing further is started, what runs on hosts runs on; see to the disk, then: rawat resume {run}"
         )
         raise
