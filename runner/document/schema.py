@@ -46,6 +46,38 @@ def check(document: Document, schema: Mapping[str, Any], *, excuse: Excuse = lam
     return sorted(dict.fromkeys(found), key=lambda problem: (problem.where is None, problem.where))
 
 
+def without_misfits(
+    document: Document, schema: Mapping[str, Any], *, excuse: Excuse = lambda value: False
+) -> tuple[Any, list[At]]:
+    """
+    The data with what is of another type than is wanted left out, and where that was.
+
+    An empty mapping or list stands instead where one is wanted, and an empty list for one with a wrong item; but what
+    stands among mappings stays there.
+    """
+    errors = [leaf for error in validator()(schema).iter_errors(document.data) for leaf in _leaves(error, excuse)]
+    misfits = {tuple(leaf.absolute_path): wanted for leaf in errors if (wanted := _wanted(leaf))}
+    return _without(document.data, misfits, ()), list(misfits)
+
+
+def _without(data: Any, misfits: Mapping[At, Sequence[str]], at: At) -> Any:
+    if isinstance(data, list):
+        wrong = [wanted for number in range(len(data)) if (wanted := misfits.get((*at, number)))]
+        if any(wanted != ["object"] for wanted in wrong):
+            return []
+        return [_without(item, misfits, (*at, number)) for number, item in enumerate(data)]
+    if not isinstance(data, dict):
+        return data
+    kept: dict[Any, Any] = {}
+    for key, value in data.items():
+        wanted = misfits.get((*at, key))
+        if wanted is None:
+            kept[key] = _without(value, misfits, (*at, key))
+        elif "object" in wanted or "array" in wanted:
+            kept[key] = {} if "object" in wanted else []
+    return kept
+
+
 def check_value(value: Any, schema: Mapping[str, Any]) -> list[str]:
     """What is wrong with one value once it is rendered, each as `where: what`."""
     if certainly_valid(value, schema):
@@ -104,6 +136,8 @@ def _messages(error: ValidationError) -> Iterator[tuple[At, bool, str]]:
     schema: Any = error.schema
     instance: Any = error.instance
     match error.validator:
+        case "type" | "anyOf" | "oneOf" if wanted := _wanted(error):
+            yield at, False, f"expected {_types(wanted)}, found {_show(instance)}{_meaning(schema)}"
         case "additionalProperties":
             known = sorted(schema.get("properties", {}))
             for key in instance:
@@ -113,8 +147,6 @@ def _messages(error: ValidationError) -> Iterator[tuple[At, bool, str]]:
             for key in rule:
                 if key not in instance:
                     yield at, True, f"'{key}' is missing here"
-        case "type":
-            yield at, False, f"expected {_types(rule)}, found {_show(instance)}"
         case "enum":
             words = [str(word) for word in rule]
             yield (
@@ -125,28 +157,34 @@ def _messages(error: ValidationError) -> Iterator[tuple[At, bool, str]]:
         case "const":
             yield at, False, f"expected {_show(rule)}, found {_show(instance)}"
         case "pattern":
-            wanted = WORDS.get(rule) or schema.get("description") or f"it must match {rule}"
-            yield at, False, f"{_show(instance)} does not have the form that is wanted here: {wanted}"
+            form = WORDS.get(rule) or schema.get("description") or f"it must match {rule}"
+            yield at, False, f"{_show(instance)} does not have the form that is wanted here: {form}"
         case "anyOf" | "oneOf":
-            yield at, False, _alternatives(error) or f"{_show(instance)} is none of the forms that are allowed here"
+            yield at, False, f"{_show(instance)} is none of the forms that are allowed here"
         case "minItems" | "minProperties":
             yield at, False, "this is empty"
         case _:
             yield at, False, _shorten(error.message)
 
 
-def _alternatives(error: ValidationError) -> str:
-    """Where every alternative is of another type: all of these types; else an empty text."""
-    types: dict[Any, Any] = {}
-    for leaf in error.context or ():
-        types.setdefault(leaf.schema_path[0], None)
-        if _wrong_type(leaf, error):
+def _wanted(error: ValidationError) -> list[str]:
+    """The types of which a value had to be one; of alternatives only where every one is of another type."""
+    types: dict[Any, list[str]] = {}
+    for leaf in [error] if error.validator == "type" else error.context or ():
+        branch = leaf.schema_path[0]
+        types.setdefault(branch, [])
+        if leaf is error or _wrong_type(leaf, error):
             rule: Any = leaf.validator_value
-            types[leaf.schema_path[0]] = [rule] if isinstance(rule, str) else rule
-    if not types or None in types.values():
-        return ""
-    names = dict.fromkeys(name for rule in types.values() for name in rule)
-    return f"expected {_types(list(names))}, found {_show(error.instance)}"
+            types[branch] = [rule] if isinstance(rule, str) else list(rule)
+    if error.validator not in ("type", "anyOf", "oneOf") or not all(types.values()):
+        return []
+    return list(dict.fromkeys(name for names in types.values() for name in names))
+
+
+def _meaning(schema: Mapping[str, Any]) -> str:
+    """What the schema says of the value, in its first sentence."""
+    first = str(schema.get("description", "")).partition(". ")[0].removesuffix(".")
+    return f". {_shorten(first)}." if first else ""
 
 
 def _unknown(key: str, known: Sequence[str], at: At) -> str:
@@ -160,10 +198,10 @@ def _unknown(key: str, known: Sequence[str], at: At) -> str:
     return f"'{key}' is not a {what}" + (likely(key, known) or f"; known are: {', '.join(known[:SHOWN])}{more}")
 
 
-def _types(value: Any) -> str:
+def _types(names: Sequence[str]) -> str:
     words = {"object": "a mapping", "array": "a list", "string": "a text", "integer": "a whole number",
              "number": "a number", "boolean": "true or false", "null": "nothing"}  # fmt: skip
-    return " or ".join(words[name] for name in ([value] if isinstance(value, str) else value))
+    return " or ".join(words[name] for name in names)
 
 
 def _show(value: Any) -> str:

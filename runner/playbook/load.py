@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from runner.document.schema import check
+from runner.document.schema import check, without_misfits
 from runner.document.source import At, Document, likely, read_file
 from runner.errors import InvalidInput, Problem
+from runner.frozen import replace
 from runner.model import FINALLY, PHASES, ChecklistItem, Playbook, Rollout, Share, SourceFile, Step, Variable
 from runner.playbook.declared import LIMITS, declaration_problems, is_declaration
 from runner.playbook.names import check_names
@@ -49,13 +50,9 @@ class _Loader:
         document = self.read(path, str(path))
         if not isinstance(document.data, dict):
             raise InvalidInput(problems=(document.problem((), "a playbook is a mapping that begins with 'rawat: 1'"),))
-        schemas = self._schemas(document.data)
-        self.problems += check(document, playbook_schema(schemas), excuse=is_template)
-        if strange := _strange(document.data):
-            # what is wrong below a misspelt phase is told with it
-            self.problems += check(document, playbook_schema(schemas, (*PHASES, *strange)), excuse=is_template)
+        document = self._checked(document)
         untimely = list(_untimely(document))
-        if untimely or (self.problems and not self._readable(document.data)):
+        if untimely or not document.data:
             raise InvalidInput(problems=tuple(sorted([*self.problems, *untimely], key=lambda p: _order(p, {}))))
         reader = StepReader(self)
         phases = self._phases(document, reader)
@@ -63,11 +60,31 @@ class _Loader:
         playbook = self._playbook(document, path, phases, final)
         self.problems += reader.problems
         self.problems += self._cross(document, playbook)
-        self.problems += check_names(playbook, reader.origins, self.kinds, doubtful=bool(self.problems))
+        self.problems += check_names(
+            playbook, reader.origins, self.kinds, doubtful=bool(self.problems), unread=reader.unread
+        )
         if self.problems:
             order = {source.path: number for number, source in enumerate(self.sources)}
             raise InvalidInput(problems=tuple(sorted(dict.fromkeys(self.problems), key=lambda p: _order(p, order))))
         return playbook
+
+    def _checked(self, document: Document) -> Document:
+        """What more is looked for in; empty where that would only find what comes of the first mistakes."""
+        data: dict[str, Any] = document.data
+        # what is wrong below a misspelt phase is told with it
+        schema = playbook_schema(self._schemas(data))
+        found = check(document, schema, excuse=is_template)
+        if strange := _strange(data):
+            schema = playbook_schema(self._schemas(data), (*PHASES, *strange))
+            found = list(dict.fromkeys([*found, *check(document, schema, excuse=is_template)]))
+        if not found:
+            return document
+        self.problems += found
+        sound, misfits = without_misfits(document, schema, excuse=is_template)
+        lost = {at[0] for at in misfits if len(at) == 1 or at[0] in ("secrets", "checklist")}
+        if lost & {"vars", "secrets", "phases", "checklist"} or data.get("rawat") != 1 or "phases" not in data:
+            sound = {}
+        return replace(document, data=sound)
 
     def read(self, path: Path, shown: str) -> Document:
         """One file, kept among the sources."""
@@ -104,9 +121,10 @@ class _Loader:
         if not isinstance(included.data, list):
             self.problems.append(included.problem((), "an included file is a list of steps"))
             return None
-        found = check(included, steps_schema(self._schemas(included.data)), excuse=is_template)
+        schema = steps_schema(self._schemas(included.data))
+        found = check(included, schema, excuse=is_template)
         self.problems += found
-        return None if found else included
+        return replace(included, data=without_misfits(included, schema, excuse=is_template)[0]) if found else included
 
     def _schemas(self, data: Any) -> dict[str, Mapping[str, Any]]:
         """
@@ -119,12 +137,6 @@ class _Loader:
         if not _step_keys(data) <= {*STEP_KEYS, *known}:
             known = self.kinds.names()
         return {name: self.kinds.get(name).schema if name in used else {} for name in known}
-
-    def _readable(self, data: dict[str, Any]) -> bool:
-        """Whether the shape is good enough to look for further problems."""
-        return isinstance(data.get("phases"), dict) and not any(
-            problem.message.startswith(("expected", "'phases'")) for problem in self.problems
-        )
 
     def _phases(self, document: Document, reader: StepReader) -> dict[str, tuple[Step, ...]]:
         written = document.data.get("phases", {})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 from runner.document.quick import certainly_valid
@@ -35,18 +35,25 @@ def check_names(
     kinds: Registry[type[Any]],
     *,
     doubtful: bool = False,
+    unread: Set[str] = frozenset(),
 ) -> list[Problem]:
     """
     Every wrong template, and every name that nothing declares, in the order of the steps.
 
     `doubtful`: something is wrong already, so that a kind may be asked only about parameters of the right shape.
+    `unread`: names that steps register which could not be read.
     """
-    return list(_Names(playbook, origins, kinds, doubtful).check())
+    return list(_Names(playbook, origins, kinds, doubtful, unread).check())
 
 
 class _Names:
     def __init__(
-        self, playbook: Playbook, origins: Mapping[str, tuple[Document, At]], kinds: Registry[type[Any]], doubtful: bool
+        self,
+        playbook: Playbook,
+        origins: Mapping[str, tuple[Document, At]],
+        kinds: Registry[type[Any]],
+        doubtful: bool,
+        unread: Set[str],
     ) -> None:
         self.playbook = playbook
         self.doubtful = doubtful
@@ -55,8 +62,8 @@ class _Names:
         self.variables = {variable.name for variable in playbook.variables}
         self.secrets = set(playbook.secrets)
         self.steps = {step.id for step in playbook.walk()}
-        self.registered: set[str] = set()
-        self.all_registered: set[str] = {step.register for step in playbook.walk() if step.register}
+        self.registered = set(unread)
+        self.all_registered = {step.register for step in playbook.walk() if step.register} | unread
 
     def check(self) -> Iterator[Problem]:
         for variable in self.playbook.variables:

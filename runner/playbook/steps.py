@@ -22,12 +22,17 @@ class Files(Protocol):
 
 
 class StepReader:
-    """Reads lists of steps; `origins` maps each step's id to its document and the path of the step in it."""
+    """
+    Reads lists of steps; `origins` maps each step's id to its document and the path of the step in it.
+
+    `unread` are the names that steps register which cannot be read.
+    """
 
     def __init__(self, files: Files) -> None:
         self.files = files
         self.problems: list[Problem] = []
         self.origins: dict[str, tuple[Document, At]] = {}
+        self.unread: set[str] = set()
 
     def list(self, document: Document, at: At, phase: str, chain: tuple[str, ...] = ()) -> tuple[Step, ...]:
         """The steps of the list at `at`; what cannot be read is a problem and left out."""
@@ -37,7 +42,10 @@ class StepReader:
         steps: list[Step] = []
         for number, item in enumerate(items or ()):
             if isinstance(item, dict):
-                steps += self._step(document, (*at, number), item, phase, chain)
+                read = self._step(document, (*at, number), item, phase, chain)
+                if not read and isinstance(item.get("register"), str):
+                    self.unread.add(item["register"])
+                steps += read
         return tuple(steps)
 
     def _step(
