@@ -58,10 +58,10 @@ class SudoPasswords:
 
 
 def find_sudo_password(environment: Mapping[str, str], ask: Ask | None) -> Secret | None:
-    """`ask` is None where nobody wants to be asked."""
+    """`ask` is None where nobody wants to be asked; an empty variable is one that a pipeline does not have."""
     name = "sudo_password"
-    if "RAWAT_SUDO_PASSWORD" in environment:
-        return Secret(name, environment["RAWAT_SUDO_PASSWORD"])
-    if "RAWAT_SUDO_PASSWORD_FILE" in environment:
-        return Secret(name, _from_file(expanded(environment["RAWAT_SUDO_PASSWORD_FILE"])))
+    if password := environment.get("RAWAT_SUDO_PASSWORD"):
+        return Secret(name, password)
+    if file := environment.get("RAWAT_SUDO_PASSWORD_FILE"):
+        return Secret(name, _from_file(expanded(file)))
     return Secret(name, ask("Password for sudo: ")) if ask is not None else None

@@ -19,30 +19,35 @@ PASSWORD_S = 30.0
 PRELUDE = b"unset LC_ALL\n"
 """sudo itself speaks C, so that its words can be known again; what it starts shall not."""
 
+_NEEDS_PASSWORD = (
+    "sudo asks for a password and none was given; --ask-sudo asks you for it, RAWAT_SUDO_PASSWORD holds it"
+)
+_WRONG = "the password was not accepted; sudo wants that of the user who logs in"
+_NOT_ALLOWED = "the sudoers rules do not allow it; a rule must let this user run sh as that one"
+_NOT_THERE = "sudo is not installed; install it, or log in as that user"
 _EXPIRED = (
-    ("password is expired", "the account or its password has expired"),
+    ("password is expired", "the account or its password has expired; set another one on the host"),
     ("account validation failure", "the account has expired, or is locked"),
 )
 """sudo says these first, and then asks for a password all the same."""
 _REASONS = (
     *_EXPIRED,
-    ("password is required", "sudo asks for a password and none was given"),
-    ("interactive authentication is required", "sudo asks for a password and none was given"),
-    ("not in the sudoers", "this user is not in the sudoers file"),
-    ("may not run sudo", "this user may not run sudo"),
-    ("not allowed to execute", "the sudoers rules do not allow it"),
-    ("not allowed to run sudo", "the sudoers rules do not allow it"),
-    ("must have a tty", "the sudoers file says requiretty; rawat works without a terminal"),
-    ("terminal is required", "sudo asks for a password and none was given"),
-    ("expired", "the account or its password has expired"),
+    ("password is required", _NEEDS_PASSWORD),
+    ("interactive authentication is required", _NEEDS_PASSWORD),
+    ("not in the sudoers", "this user is not in the sudoers file; add a rule for it, or log in as another"),
+    ("may not run sudo", "this user may not run sudo; add a rule for it, or log in as another"),
+    ("not allowed to execute", _NOT_ALLOWED),
+    ("not allowed to run sudo", _NOT_ALLOWED),
+    ("must have a tty", "the sudoers file says requiretty, and rawat has no terminal there; except this user from it"),
+    ("terminal is required", _NEEDS_PASSWORD),
+    ("expired", _EXPIRED[0][1]),
     ("unknown user", "there is no such user"),
     ("unknown uid", "there is no such user"),
-    ("incorrect password attempt", "the password was not accepted"),
-    ("sudo: not found", "sudo is not installed"),
-    ("command not found", "sudo is not installed"),
-    ("No such file", "sudo is not installed"),
+    ("incorrect password attempt", _WRONG),
+    ("sudo: not found", _NOT_THERE),
+    ("command not found", _NOT_THERE),
+    ("No such file", _NOT_THERE),
 )
-_NEEDS_PASSWORD = _REASONS[len(_EXPIRED)][1]
 
 
 class Started(Protocol):
@@ -119,14 +124,14 @@ def _log_in(channel: Channel, user: str, host: str, password: Secret) -> None:
             with suppress(LinkLost):
                 channel.send(password.reveal().encode("utf-8", "surrogateescape") + b"\n")
         elif asked > 1:
-            raise _refused(host, user, "the password was not accepted")
+            raise _refused(host, user, _WRONG)
 
 
 def _after(said: bytes, prompt: str, answered: bool) -> str:
     text = said.decode("utf-8", "replace").replace(prompt, "\n")
     problem = reason(text)
     if answered and problem in (_NEEDS_PASSWORD, "sudo ended without a word"):
-        return "the password was not accepted"
+        return _WRONG
     return problem
 
 
