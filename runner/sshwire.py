@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+CERT_SUFFIX = "-cert-v01@openssh.com"
+_KEY_FIELDS = {
+    "ssh-ed25519": 1, "ssh-rsa": 2, "rsa-sha2-256": 2, "rsa-sha2-512": 2, "ssh-dss": 4,
+    "ecdsa-sha2-nistp256": 2, "ecdsa-sha2-nistp384": 2, "ecdsa-sha2-nistp521": 2,
+}  # fmt: skip
+"""How many strings a public key has behind its type."""
+
 
 class Malformed(Exception):
     """Bytes that are not what they claim to be."""
@@ -62,3 +69,19 @@ class Wire:
 def string(data: bytes) -> bytes:
     """A string on the wire: its length and its bytes."""
     return len(data).to_bytes(4, "big") + data
+
+
+def key_in(wire: Wire) -> tuple[str, bytes]:
+    """Of a certificate's beginning: its type, and the public key it is for. Raises Malformed."""
+    key_type = wire.text()
+    plain = key_type.removesuffix(CERT_SUFFIX)
+    if plain == key_type or plain not in _KEY_FIELDS:
+        raise Malformed(f"unknown type {key_type}")
+    wire.string()  # nonce
+    fields = [string(wire.string()) for _ in range(_KEY_FIELDS[plain])]
+    return key_type, string(plain.encode()) + b"".join(fields)
+
+
+def certified(blob: bytes) -> bytes:
+    """The public key that a certificate is for. Raises Malformed."""
+    return key_in(Wire(blob))[1]

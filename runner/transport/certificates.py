@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 
 from runner.frozen import frozen
-from runner.sshwire import Malformed, Wire
-from runner.transport.known_hosts import CERT_SUFFIX, Entry, HostEntries, fingerprint, pattern
+from runner.sshwire import Malformed, Wire, key_in
+from runner.transport.known_hosts import Entry, HostEntries, fingerprint
 
 HOST = 2
-_KEY_FIELDS = {"ssh-ed25519": 1, "ssh-rsa": 2, "rsa-sha2-256": 2, "rsa-sha2-512": 2, "ssh-dss": 4}
 _SIGNATURES = {
     "ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256"),
     "ssh-ed25519": ("ssh-ed25519",),
@@ -49,14 +48,7 @@ def parse(blob: bytes) -> Certificate:
 
 
 def _parse(wire: Wire) -> Certificate:
-    key_type = _text(wire.string())
-    plain = key_type.removesuffix(CERT_SUFFIX)
-    wire.string()  # nonce
-    fields = 2 if plain.startswith("ecdsa-sha2-") else _KEY_FIELDS.get(plain)
-    if fields is None or plain == key_type:
-        raise BadCertificate(f"unknown type {key_type}")
-    for _ in range(fields):
-        wire.string()
+    key_type, _ = key_in(wire)
     wire.uint64()  # serial number
     kind = wire.uint32()
     key_id = _text(wire.string())
@@ -91,7 +83,8 @@ def check(blob: bytes, known: HostEntries, *, now: float | None = None) -> Entry
     """
     The line of the authority that vouches for this certificate. Raises BadCertificate.
 
-    An empty list of principals would mean every host there is; it is refused.
+    A principal is a name to the letter, as for ssh, which asks for it in lower case; none of them is a pattern. An
+    empty list of principals would mean every host there is; it is refused.
     """
     certificate = parse(blob)
     line = known.authority(certificate.authority)
@@ -101,7 +94,7 @@ def check(blob: bytes, known: HostEntries, *, now: float | None = None) -> Entry
         raise BadCertificate(f"its authority {line.fingerprint} is revoked")
     if certificate.kind != HOST:
         raise BadCertificate("it is not a host's certificate")
-    if not any(pattern(name).fullmatch(known.principal) for name in certificate.principals):
+    if known.principal.lower() not in certificate.principals:
         named = ", ".join(certificate.principals) or "nobody"
         raise BadCertificate(f"it is for {named}, not for {known.principal}")
     moment = time.time() if now is None else now

@@ -9,7 +9,6 @@ negated by !, or one hashed name; a port other than 22 makes the name `[host]:po
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import re
@@ -19,10 +18,13 @@ from pathlib import Path
 from typing import Literal
 
 from runner.frozen import frozen
+from runner.sshwire import CERT_SUFFIX, Malformed, certified
 
 Marker = Literal["", "cert-authority", "revoked"]
 _MARKERS: dict[str, Marker] = {"@cert-authority": "cert-authority", "@revoked": "revoked"}
-CERT_SUFFIX = "-cert-v01@openssh.com"
+_SKIPPED = dict.fromkeys(map(ord, "\r\v\f"))
+"""What ssh skips within a key."""
+_WORDS = re.compile(r"[^ \t]+")
 
 
 def fingerprint(blob: bytes) -> str:
@@ -55,10 +57,16 @@ class Entry:
     def fingerprint(self) -> str:
         return fingerprint(self.blob)
 
+    @property
+    def plain(self) -> bool:
+        """Is it about one name, that is written out?"""
+        names, patterns = _names(self.names)
+        return not patterns and len(names) == 1 and self.names[0] != "|"
+
     def matches(self, name: str) -> bool:
         """Is the line about this name? A negated pattern that matches wins over all others."""
         if self.names.startswith("|1|"):
-            return _hashed(self.names, name)
+            return _hashed(self.names, name.lower())
         plain, patterns = _names(self.names)
         found = name.lower() in plain
         for negated, part in patterns:
@@ -89,19 +97,35 @@ def _hashed(names: str, name: str) -> bool:
         return False
     try:
         salt, digest = base64.b64decode(parts[2], validate=True), base64.b64decode(parts[3], validate=True)
-    except binascii.Error:
+    except ValueError:
         return False
     return hmac.compare_digest(hmac.digest(salt, name.encode("utf-8", "surrogateescape"), "sha1"), digest)
 
 
+def text_of(path: Path) -> str:
+    """A file's text with its line ends as they are, whatever bytes are in it. Raises OSError."""
+    return path.read_bytes().decode("utf-8", "surrogateescape")
+
+
+def lines(text: str) -> list[str]:
+    """
+    The lines as ssh has them, which end at a newline and nowhere else.
+
+    Python would end one at a form feed, a lone carriage return and more: a comment could then hold a line of its own.
+    """
+    found = text.split("\n")
+    return found if found[-1] else found[:-1]
+
+
 def parse(text: str, file: str) -> tuple[Entry, ...]:
     """The entries of a file's text. Lines that say nothing are left out: comments, unknown markers, damaged keys."""
-    entries = (_entry(line, f"{file}:{number}") for number, line in enumerate(text.splitlines(), 1))
+    entries = (_entry(line, f"{file}:{number}") for number, line in enumerate(lines(text), 1))
     return tuple(entry for entry in entries if entry is not None)
 
 
 def _entry(line: str, where: str) -> Entry | None:
-    words = line.split()
+    # as in ssh: words are kept apart by blanks and tabs alone, and nothing counts behind a NUL
+    words = _WORDS.findall(line.partition("\0")[0])
     marker: Marker = ""
     if words and words[0].startswith("@"):
         if words[0] not in _MARKERS:
@@ -111,13 +135,18 @@ def _entry(line: str, where: str) -> Entry | None:
         return None
     names, key_type, text = words[:3]
     try:
-        blob = base64.b64decode(text, validate=True)
-    except binascii.Error:
+        blob = base64.b64decode(text.translate(_SKIPPED), validate=True)
+    except ValueError:
         return None
     # the type stands in the key once more; a line where the two differ is damaged
     length = int.from_bytes(blob[:4], "big")
     if blob[4 : 4 + length] != key_type.encode("utf-8", "surrogateescape"):
         return None
+    if marker == "revoked" and key_type.endswith(CERT_SUFFIX):  # the key in it is meant, however it is shown
+        try:
+            blob = certified(blob)
+        except Malformed:
+            return None
     return Entry(names=names, key_type=key_type, blob=blob, where=where, marker=marker)
 
 
@@ -185,7 +214,7 @@ class KnownHosts:
 @lru_cache(maxsize=64)
 def _read(path: str, _mtime_ns: int, _size: int, _inode: int) -> Lines:
     """Fifty hosts share one file: it is read once, and again when it changed."""
-    return Lines(parse(Path(path).read_text(encoding="utf-8", errors="surrogateescape"), path))
+    return Lines(parse(text_of(Path(path)), path))
 
 
 @frozen

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from runner.errors import HostKeyRefused
 from runner.frozen import frozen, replace
 from runner.model import Host
-from runner.transport.known_hosts import Entry, fingerprint, host_name, parse
+from runner.transport.known_hosts import Entry, fingerprint, host_name, lines, parse, text_of
 from runner.transport.target import dial
 
 if TYPE_CHECKING:
@@ -82,10 +82,13 @@ def trust(file: Path, key: HostKey, *, expected: str, replace: bool = False) -> 
     """
     if key.fingerprint != expected:
         raise HostKeyRefused(f"{key.name} shows {key.fingerprint}, not {expected}; nothing was changed", host=key.name)
+    if [entry.names for entry in parse(key.line, "") if entry.plain] != [key.name]:
+        message = f"known_hosts cannot keep a key for {key.name!r}: there it is a pattern, or no name"
+        raise HostKeyRefused(message, host=key.name, hint="give the host another address or host_key_alias")
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (file.parent / f".{file.name}.lock").open("w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        text = file.read_text(encoding="utf-8", errors="surrogateescape") if file.exists() else ""
+        text = text_of(file) if file.exists() else ""
         about = [entry for entry in parse(text, str(file)) if entry.matches(key.name)]
         _not_revoked(about, key)
         kept = [entry for entry in about if not entry.marker]
@@ -129,17 +132,17 @@ def _rewrite(file: Path, text: str, others: list[Entry], line: str) -> None:
     A line that is about other names too would make those unknown: it stays, the name is taken out of it.
     """
     numbers = {int(entry.where.rpartition(":")[2]): entry for entry in others}
-    lines: list[str] = []
-    for number, old in enumerate(text.splitlines(), 1):
+    stay: list[str] = []
+    for number, old in enumerate(lines(text), 1):
         entry = numbers.get(number)
         if entry is None:
-            lines.append(old)
+            stay.append(old)
         elif "," in entry.names:
             name = line.split()[0]
-            rest = ",".join(part for part in entry.names.split(",") if part != name)
+            rest = ",".join(part for part in entry.names.split(",") if part.lower() != name.lower())
             if replace(entry, names=rest).matches(name):
                 raise HostKeyRefused(f"{entry.where} knows {name} by a pattern; change that line by hand", host=name)
-            lines.append(old.replace(entry.names, rest, 1))
+            stay.append(old.replace(entry.names, rest, 1))
         elif any(char in entry.names for char in "*?"):
             raise HostKeyRefused(f"{entry.where} knows it by a pattern; change that line by hand", host=entry.names)
     fresh = file.with_name(f".{file.name}.new")
@@ -147,7 +150,7 @@ def _rewrite(file: Path, text: str, others: list[Entry], line: str) -> None:
         fresh.unlink()
     handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as out:
-        out.write("".join(f"{kept}\n" for kept in [*lines, line]))
+        out.write("".join(f"{kept}\n" for kept in [*stay, line]))
         out.flush()
         os.fsync(out.fileno())
     fresh.replace(file)

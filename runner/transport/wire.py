@@ -13,7 +13,7 @@ import paramiko
 from fabric import config, connection
 from paramiko.auth_handler import AuthHandler
 
-from runner.transport.known_hosts import CERT_SUFFIX
+from runner.sshwire import CERT_SUFFIX
 from runner.transport.packets import LinkPacketizer
 from runner.transport.pipe import LightPipe
 from runner.transport.target import PromptSocket

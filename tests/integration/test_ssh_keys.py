@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import HostKeyRefused, LoginRefused
+from runner.frozen import replace
 from runner.inventory.load import load
 from runner.model import Host, Peer
 from runner.testing import NoPasswords
@@ -133,7 +134,7 @@ def trusting(folder: Path, ca: Path, names: str = "*") -> Path:
 @pytest.mark.parametrize("kind", ["ed25519", "rsa", "ecdsa"])
 def test_a_certificate_of_a_trusted_authority(start_sshd: Start, tmp_path: Path, kind: str) -> None:
     ca = authority(tmp_path, kind=kind)
-    sshd = certified(start_sshd, tmp_path, ca, "-h", "-n", "other,127.0.0.*", "-V", "-1h:+1h")
+    sshd = certified(start_sshd, tmp_path, ca, "-h", "-n", "other,127.0.0.1", "-V", "-1h:+1h")
     peer = reach(host(sshd), trusting(tmp_path, ca))
     assert "certificate 'the-id' by authority SHA256:" in peer.trusted_by
     assert peer.key_type == "ssh-ed25519-cert-v01@openssh.com"
@@ -152,6 +153,7 @@ def test_a_certificate_behind_a_jump_host_and_for_an_alias(start_sshd: Start, tm
     [
         (("-h", "-n", "elsewhere"), "*", "it is for elsewhere, not for 127.0.0.1"),
         (("-h",), "*", "it is for nobody"),
+        (("-h", "-n", "127.0.0.*"), "*", "it is for 127.0.0.*, not for 127.0.0.1"),
         (("-h", "-n", "127.0.0.1", "-V", "-2h:-1h"), "*", "expired"),
         (("-h", "-n", "127.0.0.1", "-V", "+1h:+2h"), "*", "valid only from"),
         (("-h", "-n", "127.0.0.1", "-O", "critical:odd=1"), "*", "critical options"),
@@ -235,15 +237,19 @@ def test_trust_adds_a_key_only_by_its_fingerprint(hop: tuple[LoopbackSshd, Host,
 def test_trust_replaces_another_key_only_when_told(start_sshd: Start, tmp_path: Path) -> None:
     sshd = start_sshd()
     file = tmp_path / "known_hosts"
-    file.write_text(f"other ssh-ed25519 AAAA\n[{sshd.address}]:{sshd.port},alias {sshd.host_key}")
+    before = "other ssh-ed25519 AAAA a comment\x0c* ssh-ed25519\rAAAA"
+    file.write_text(f"{before}\n[{sshd.address}]:{sshd.port},alias {sshd.host_key}")
     sshd.new_host_key()
     transport = SshTransport(known_hosts=())
     key = scan(transport, host(sshd))
     with pytest.raises(HostKeyRefused, match="another key"):
         trust(file, key, expected=key.fingerprint)
     trust(file, key, expected=key.fingerprint, replace=True)
-    lines = file.read_text().splitlines()
-    assert lines[0].startswith("other ") and lines[1].startswith("alias ") and lines[2] == key.line
+    lines = file.read_bytes().decode().split("\n")
+    assert lines[0] == before and lines[1].startswith("alias ") and lines[2:] == [key.line, ""]
+    for name in ("*", "web,db", "!web", "|1|web", "a b", "#web", "@web", ""):
+        with pytest.raises(HostKeyRefused, match="cannot keep a key"):
+            trust(file, replace(key, name=name), expected=key.fingerprint)
     reach(host(sshd), file)
     subprocess.run(["ssh-keygen", "-lf", str(file)], check=False)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.sshwire import CERT_SUFFIX, string
 from runner.transport.known_hosts import KnownHosts, Lines, fingerprint, parse
 
 
@@ -22,6 +23,11 @@ def key(seed: str, kind: str = "ssh-ed25519") -> bytes:
 
 def text(blob: bytes) -> str:
     return base64.b64encode(blob).decode()
+
+
+def certificate_for(blob: bytes) -> bytes:
+    """Its beginning, as far as the key in it goes."""
+    return string(b"ssh-ed25519" + CERT_SUFFIX.encode()) + string(b"nonce") + blob[-36:]
 
 
 ONE, TWO, RSA = key("one"), key("two"), key("three", "ssh-rsa")
@@ -87,6 +93,14 @@ def test_lines_are_found_by_name_as_by_looking_at_each() -> None:
         (f"@revoked web {ED}", "web", 22, False),
         (f"@cert-authority web {ED}", "web", 22, False),
         (f"@unknown web {ED}", "web", 22, False),
+        (f"{hashed('web')} {ED}", "WEB", 22, True),  # ssh asks for it in lower case
+        *((f"# other{end}web {ED}", "web", 22, False) for end in "\x0b\x0c\x1c\x85\u2028\r"),  # no ends of lines
+        (f"\x0cweb {ED}", "web", 22, False),
+        (f"web\u00a0{ED}", "web", 22, False),
+        (f"web {ED}\0x", "web", 22, True),
+        (f"web {ED}\r", "web", 22, True),
+        ("web ssh-ed25519 k\u00e9y", "web", 22, False),
+        (f"|1|\u00e9|\u00e9 {ED}", "web", 22, False),
     ],
 )
 def test_one_line(line: str, host: str, port: int, trusted: bool) -> None:
@@ -98,6 +112,13 @@ def test_revoked_wins_over_trusted_in_any_order_and_by_pattern() -> None:
         about = known(*lines).about("web", 22)
         assert about.revoking(ONE) is not None
         assert about.revoking(TWO) is None
+
+
+@pytest.mark.parametrize(
+    "line", [f"{ED}\r", f"{ED}\x0b", f"{ED}\0x", f"ssh-ed25519{CERT_SUFFIX} {text(certificate_for(ONE))}"]
+)
+def test_what_is_revoked_is_found_as_ssh_finds_it(line: str) -> None:
+    assert known(f"web {ED}", f"@revoked * {line}").about("web", 22).revoking(ONE) is not None
 
 
 def test_a_key_kept_for_the_port_hides_those_of_the_plain_name() -> None:
