@@ -12,7 +12,7 @@ from runner.errors import InvalidInput, Problem
 from runner.frozen import frozen, replace
 from runner.inventory.draft import HostEntry, Mark, Values
 from runner.inventory.groups import Sourced
-from runner.inventory.ssh_config import Found, SshConfig
+from runner.inventory.ssh_config import YES, Found, SshConfig
 from runner.model import Host
 
 MAX_HOPS = 8
@@ -78,7 +78,7 @@ class Connections:
             port=said.get("port") or (int(values["port"]) if "port" in values else None),
             user=said.get("user") or values.get("user"),
             identity_files=_paths(said.get("identity_file")) or found.files,
-            identities_only=values.get("identitiesonly", "no").lower() == "yes",
+            identities_only=values.get("identitiesonly", "no").lower() in YES,
             known_hosts=_paths(said.get("known_hosts")) or found.known_hosts or self._known_hosts,
             host_key_alias=said.get("host_key_alias") or values.get("hostkeyalias"),
         )

@@ -22,10 +22,15 @@ from runner.frozen import frozen
 
 MAX_DEPTH = 16
 _WILD = re.compile(r"[*?!]")
-_WORD = re.compile(r'"([^"]*)"|([^\s"]+)')
+_KEYWORD = re.compile(r"([A-Za-z0-9]+)(?:[ \t\r]*=[ \t\r]*|[ \t\r]+|\Z)(.*)", re.DOTALL)
+_ESCAPED = re.compile(r"\\['\"\\]")
 _READ = frozenset(
     {"hostname", "user", "port", "identityfile", "proxyjump", "userknownhostsfile", "hostkeyalias", "identitiesonly"}
 )
+_SEVERAL = frozenset({"userknownhostsfile"})
+"""Of these the keywords that take more than one value in a line."""
+
+YES = ("yes", "true")
 _QUIET = frozenset(
     """
     addkeystoagent batchmode checkhostip compression connectionattempts connecttimeout controlmaster controlpath
@@ -104,7 +109,7 @@ class SshConfig:
         self._home = home or in_home("~") or Path("/")
         self._user = user or _local_user()
         found = [path for path in map(self._expand, map(str, paths)) if path.is_file()]
-        self._lines = tuple(line for path in found for line in self._read(path, (), 0))
+        self._lines = tuple(line for path in found for line in self._read(path, path.parent, (), 0))
 
     def aliases(self) -> tuple[str, ...]:
         """The names that stand under `Host` without a wildcard."""
@@ -172,13 +177,13 @@ class SshConfig:
     def _short(self, path: Path) -> str:
         return f"~/{path.relative_to(self._home)}" if path.is_relative_to(self._home) else str(path)
 
-    def _read(self, path: Path, outer: tuple[tuple[str, ...], ...], depth: int) -> Iterator[_Line]:
+    def _read(self, path: Path, base: Path, outer: tuple[tuple[str, ...], ...], depth: int) -> Iterator[_Line]:
         shown = self._short(path)
         if depth > MAX_DEPTH:
             raise InvalidInput(f"{shown}: Include is nested deeper than {MAX_DEPTH} files")
         blocks = outer
         skipped = ""
-        for number, text in enumerate(_text(path, shown).splitlines(), start=1):
+        for number, text in enumerate(_text(path, shown).split("\n"), start=1):
             where = f"{shown}:{number}"
             keyword, words = _parse(text, where)
             if not keyword:
@@ -196,18 +201,18 @@ class SshConfig:
                 continue
             elif keyword == "include":
                 for word in words:
-                    for found in self._included(word, path):
-                        yield from self._read(found, blocks, depth + 1)
+                    for found in self._included(word, base):
+                        yield from self._read(found, base, blocks, depth + 1)
             else:
                 note = _left_out(keyword, words)
                 if note or keyword in _READ or keyword == "proxycommand":
                     yield _Line(keyword=keyword, words=words, where=where, blocks=blocks, note=note)
 
-    def _included(self, word: str, path: Path) -> list[Path]:
-        """The files of an Include, in the order of their names; a relative one is beside the file that names it."""
+    def _included(self, word: str, base: Path) -> list[Path]:
+        """The files of an Include, in the order of their names; a relative one is beside the first file, as for ssh."""
         if "\0" in word:
             return []
-        found = glob(str(path.parent / self._expand(word)))  # noqa: PTH207 - Path.glob takes no absolute pattern
+        found = glob(str(base / self._expand(word)))  # noqa: PTH207 - Path.glob takes no absolute pattern
         return [Path(name) for name in sorted(found) if Path(name).is_file()]
 
 
@@ -221,7 +226,7 @@ def _local_user() -> str:
 def _text(path: Path, shown: str) -> str:
     try:
         facts = path.stat()
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = path.read_bytes().decode("utf-8", "replace")
     except OSError as error:
         raise InvalidInput(f"{shown}: cannot be read: {error.strerror or error}") from error
     if facts.st_mode & 0o022 or facts.st_uid not in (0, os.getuid()):
@@ -233,23 +238,52 @@ def _text(path: Path, shown: str) -> str:
 
 def _parse(text: str, where: str) -> tuple[str, tuple[str, ...]]:
     """Keyword in lower case and words of a line; an empty keyword for an empty line or a comment."""
-    line = text.strip()
+    line = text.partition("\0")[0].rstrip(" \t\r\f").lstrip(" \t\r")
     if not line or line.startswith("#"):
         return "", ()
-    found = re.match(r"([A-Za-z0-9]+)(?:\s*=\s*|\s+|$)(.*)", line)
-    file, _, number = where.rpartition(":")
-    problem = Problem(message="", where=Location(file=file, line=int(number), column=1), line=text)
-    if found is None or found[2].count('"') % 2:
-        message = "not a line of ssh_config" if found is None else "a quote is not closed"
-        raise InvalidInput(problems=(Problem(message=message, where=problem.where, line=text),))
-    words: list[str] = []
-    for match in _WORD.finditer(found[2]):
-        if match[2] is not None and match[2].startswith("#"):
-            break
-        words.append(match[1] if match[1] is not None else match[2])
-    if not words:
-        raise InvalidInput(problems=(Problem(message=f"'{found[1]}' has no value", where=problem.where, line=text),))
+    found = _KEYWORD.match(line)
+    words = _words(found[2]) if found else None
+    message = ""
+    if found is None:
+        message = "not a line of ssh_config"
+    elif words is None:
+        message = "a quote is not closed"
+    elif not words or not words[0]:
+        message = f"'{found[1]}' has no value"
+    elif found[1].lower() in _READ - _SEVERAL and len(words) > 1:
+        message = f"'{found[1]}' has one value, and here are {len(words)}"
+    if found is None or words is None or message:
+        file, _, number = where.rpartition(":")
+        at = Location(file=file, line=int(number), column=1)
+        raise InvalidInput(problems=(Problem(message=message, where=at, line=text),))
     return found[1].lower(), tuple(words)
+
+
+def _words(text: str) -> list[str] | None:
+    """
+    The values of a line as ssh takes them apart; None where a quote is not closed.
+
+    Either quote holds blanks together, anywhere in a word; a backslash counts before quotes, itself and a blank
+    outside of quotes; what begins with # is a comment.
+    """
+    words: list[str] = []
+    rest = text.lstrip(" \t")
+    while rest and not rest.startswith("#"):
+        word, quote = "", ""
+        while rest and (quote or rest[0] not in " \t"):
+            if _ESCAPED.match(rest) or (not quote and rest.startswith("\\ ")):
+                word, rest = word + rest[1], rest[2:]
+                continue
+            char, rest = rest[0], rest[1:]
+            if char in ("'", '"') and quote in ("", char):
+                quote = "" if quote else char
+            else:
+                word += char
+        if quote:
+            return None
+        words.append(word)
+        rest = rest.lstrip(" \t")
+    return words
 
 
 def _left_out(keyword: str, words: tuple[str, ...]) -> str:
@@ -265,6 +299,8 @@ def _left_out(keyword: str, words: tuple[str, ...]) -> str:
         return f"ignored: '{' '.join(words)}' has a token that rawat does not know"
     if keyword == "hostname" and re.sub(r"%[hn%]", "", value).count("%"):
         return f"ignored: '{value}' has a token that rawat does not know"
+    if keyword == "identitiesonly" and value.lower() not in (*YES, "no", "false"):
+        return f"ignored: '{value}' is neither yes nor no"
     if keyword == "port" and not (value.isdecimal() and 0 < int(value) < 65536):
         return f"ignored: '{value}' is not a port"
     if keyword in _READ:

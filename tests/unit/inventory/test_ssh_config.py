@@ -54,6 +54,14 @@ def inventory(folder: Path, config: str, hosts: str = "rawat: 1") -> Inventory:
         ("Host db1\n ProxyCommand none\nHost *\n ProxyJump a", "db1", {"proxyjump": "none"}),
         ("Host db1\n ProxyJump none\nHost *\n ProxyJump a", "db1", {"proxyjump": "none"}),
         ("# nothing\n\n", "db1", {}),
+        ("User 'a b'", "db1", {"user": "a b"}),
+        ("User a\"b c\"'d'e", "db1", {"user": "ab cde"}),
+        ("User a\\ b\\c", "db1", {"user": "a b\\c"}),
+        ('User "a\\"b"', "db1", {"user": 'a"b'}),
+        ("User a # it's 5\" long", "db1", {"user": "a"}),
+        ("User a#b\r", "db1", {"user": "a#b"}),
+        ("User a\0b", "db1", {"user": "a"}),
+        *((f"# nothing{end}User evil", "db1", {}) for end in "\x0b\x0c\x1c\x85\u2028\r"),  # no ends of lines
     ],
 )
 def test_values(tmp_path: Path, text: str, name: str, wanted: dict[str, str]) -> None:
@@ -97,6 +105,7 @@ def test_the_inventory_is_stronger_also_in_tokens(tmp_path: Path) -> None:
         ("UserKnownHostsFile /dev/null",
          "ignored: UserKnownHostsFile /dev/null would forget the host keys; they are always checked"),
         ("KexAlgorithms x", "ignored: rawat does not read kexalgorithms"),
+        ("IdentitiesOnly on", "ignored: 'on' is neither yes nor no"),
         ("Port many", "ignored: 'many' is not a port"),
         ("IdentityFile ~/%C", "ignored: '~/%C' has a token that rawat does not know"),
         ("ServerAliveInterval 5", ""),
@@ -120,6 +129,7 @@ def test_match_exec_is_never_run(tmp_path: Path) -> None:
 def test_include_is_read_within_its_block(tmp_path: Path) -> None:
     write(tmp_path, "User inner\nHost web\n Port 1\n", "conf.d/10-a")
     write(tmp_path, "Port 2\n", "conf.d/20-b")
+    write(tmp_path, "Include conf.d/10-a\n", "conf.d/30-c")
     path = write(tmp_path, "Host db1 web\n Include conf.d/*\n HostKeyAlias x\nHost *\n User late\n")
     config = SshConfig(path, home=HOME, user="dewi")
     assert config.lookup("db1").values == {"user": "inner", "port": "2", "hostkeyalias": "x"}
@@ -143,7 +153,9 @@ def test_a_file_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
         SshConfig(path)
 
 
-@pytest.mark.parametrize("line", ['User "a', "User", "???"])
+@pytest.mark.parametrize(
+    "line", ['User "a', "User", "???", "User 'a\"", 'User ""', "User a b", "\u00a0User a", "User\u00a0a"]
+)
 def test_lines_that_are_none(tmp_path: Path, line: str) -> None:
     with pytest.raises(InvalidInput) as raised:
         lookup(tmp_path, f"Host db1\n{line}\n")
