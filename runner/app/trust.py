@@ -33,10 +33,10 @@ def trust_host(
     host = hosts[0]
     if host.transport == "local":
         raise InvalidInput(f"{name} is this machine, worked on without SSH: it has no key to trust")
-    known = file or next(iter(settings.known_hosts), None)
+    transport = SshTransport(known_hosts=settings.known_hosts, connect_timeout_s=settings.connect_timeout_s)
+    known = file or next(iter(transport.route(host)[-1].known_hosts), None)
     if known is None:
         raise InvalidInput("no file of known hosts is set", hint="name one with --known-hosts")
-    transport = SshTransport(known_hosts=settings.known_hosts, connect_timeout_s=settings.connect_timeout_s)
     try:
         key = scan(transport, host)
     finally:

@@ -37,7 +37,9 @@ def hosts(pattern: str, inventory: tuple[str, ...], as_json: bool, config: str |
 @click.option("--fingerprint", default="", metavar="SHA256:...", help="What the host's owner says its key is.")
 @click.option("-i", "--inventory", multiple=True, metavar="FILE", help="Inventory; may be given again.")
 @click.option("--replace", is_flag=True, help="Take the place of a key that is known for this host already.")
-@click.option("--known-hosts", "file", metavar="FILE", help="The file to add to; default: the first of the settings.")
+@click.option(
+    "--known-hosts", "file", metavar="FILE", help="The file to add to; default: the first that holds for the host."
+)
 @setting_options
 def trust(
     host: str,

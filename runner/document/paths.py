@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from runner.errors import InvalidInput
+
+OWN_KNOWN_HOSTS = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
+SYSTEM_KNOWN_HOSTS = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 
 
 def expanded(path: str | Path) -> Path:
@@ -27,3 +31,9 @@ def in_home(path: str) -> Path | None:
         return expanded(path)
     except InvalidInput:
         return None
+
+
+def not_own(files: Iterable[str]) -> tuple[str, ...]:
+    """Files of known hosts without the user's own: as for ssh, these give way to those that ssh_config names."""
+    own = {str(in_home(file)) for file in OWN_KNOWN_HOSTS}
+    return tuple(file for file in files if str(in_home(file)) not in own)

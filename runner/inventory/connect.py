@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from runner.document.paths import expanded
+from runner.document.paths import expanded, not_own
 from runner.document.source import likely
 from runner.errors import InvalidInput, Problem
 from runner.frozen import frozen, replace
@@ -63,10 +63,11 @@ class Connections:
             notes=tuple(dict.fromkeys((*made.notes, *notes))),
         )
 
-    def _own(self, name: str, settings: Values) -> Made:
-        said: dict[str, Any] = {key: written.value for key, written in settings.items()}
+    def _own(self, name: str, settings: Values, **given: Any) -> Made:
+        """A host by itself; `given` is what was written where it is named, and stronger than all else."""
+        said: dict[str, Any] = {key: written.value for key, written in settings.items()} | given
         origins = {key: str(written.mark) for key, written in settings.items()}
-        if said.get("transport", "local" if name == LOCALHOST and not settings else "ssh") == "local":
+        if said.get("transport", "local" if name == LOCALHOST and not said else "ssh") == "local":
             host = Host(name=name, address=str(said.get("address", name)), transport="local")
             return Made(host=host, origins=origins)
         found = self._found(name, said)
@@ -79,12 +80,17 @@ class Connections:
             user=said.get("user") or values.get("user"),
             identity_files=_paths(said.get("identity_file")) or found.files,
             identities_only=values.get("identitiesonly", "no").lower() in YES,
-            known_hosts=_paths(said.get("known_hosts")) or found.known_hosts or self._known_hosts,
+            known_hosts=self._keys(_paths(said.get("known_hosts")), found.known_hosts),
             host_key_alias=said.get("host_key_alias") or values.get("hostkeyalias"),
         )
         if "known_hosts" not in origins and not found.known_hosts:
             kept["known_hosts"] = "settings"
         return Made(host=host, origins={**kept, **origins}, notes=found.notes)
+
+    def _keys(self, said: tuple[str, ...], named: tuple[str, ...]) -> tuple[str, ...]:
+        """Where its key is looked up: `said` by the inventory, else `named` by ssh_config; then what holds for all."""
+        common = not_own(self._known_hosts) if named and not said else self._known_hosts
+        return tuple(dict.fromkeys((*(said or named), *common)))
 
     def _found(self, name: str, said: Mapping[str, Any]) -> Found:
         address, user, port = str(said.get("address", "")), str(said.get("user", "")), said.get("port")
@@ -145,11 +151,11 @@ class Connections:
             known = [*self._entries, *self._aliases]
             hint = likely(name, known) or "; for another one write user@host or host:port"
             raise _wrong(f"there is no host '{name}' to jump over{hint}", place, origin)
-        made = self._own(name, entry.settings if entry else {})
+        given = {key: value for key, value in (("user", found["user"]), ("port", port)) if value}
+        made = self._own(name, entry.settings if entry else {}, **given)
         if made.host.transport == "local":
             raise _wrong(f"'{name}' is this machine; it is no hop on the way to another", place, origin)
-        host = replace(made.host, user=found["user"] or made.host.user, port=port or made.host.port)
-        return replace(made, host=host)
+        return made
 
 
 _NAMES = {

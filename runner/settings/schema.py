@@ -30,7 +30,8 @@ SCHEMA: Mapping[str, Any] = {
         },
         "known_hosts": {
             **_PATHS,
-            "description": "Files of host keys. Default: ~/.ssh/known_hosts and /etc/ssh/ssh_known_hosts.",
+            "description": "Files of host keys. Default: ~/.ssh/known_hosts, /etc/ssh/ssh_known_hosts, and each with "
+            "a 2 behind, as for ssh. The user's own give way to those that ssh_config names for a host.",
         },
         "ssh_config": {
             "type": "string",

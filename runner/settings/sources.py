@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from runner.document.paths import expanded, in_home
+from runner.document.paths import OWN_KNOWN_HOSTS, SYSTEM_KNOWN_HOSTS, expanded, in_home
 from runner.document.schema import check, check_value
 from runner.document.source import At, Document, likely, read_file
 from runner.errors import InvalidInput, Problem
@@ -116,13 +116,13 @@ def _nearest(folder: Path) -> Path | None:
 
 
 def _defaults(root: Path, folder: Path, environment: Mapping[str, str]) -> Iterator[tuple[str, Entry]]:
-    known = in_home("~/.ssh/known_hosts")
+    own = [str(path) for path in map(in_home, OWN_KNOWN_HOSTS) if path]
     beside = next((path for path in (root / "inventory.yml", folder / "inventory.yml") if path.is_file()), None)
     values = {
         "records": root / "records",
         "index": "",
         "inventory": (beside,) if beside else (),
-        "known_hosts": (*([str(known)] if known else []), "/etc/ssh/ssh_known_hosts"),
+        "known_hosts": (*own, *SYSTEM_KNOWN_HOSTS),
         "ssh_config": in_home("~/.ssh/config") or Path("/etc/ssh/ssh_config"),
         "timezone": _system_zone(environment),
         "signing.key": None,

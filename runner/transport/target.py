@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from runner.document.paths import in_home
+from runner.document.paths import OWN_KNOWN_HOSTS, SYSTEM_KNOWN_HOSTS, in_home, not_own
 from runner.errors import LoginRefused, Unreachable
 from runner.frozen import frozen
 from runner.model import Host
 
-KNOWN_HOSTS = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2", "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
+KNOWN_HOSTS = (*OWN_KNOWN_HOSTS, *SYSTEM_KNOWN_HOSTS)
 _KEYS = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
 
 
@@ -44,7 +44,7 @@ class Target:
 
 
 def route(host: Host, *, known_hosts: Sequence[str]) -> tuple[Target, ...]:
-    """The hops in order, the host itself last; `known_hosts` are read after those of the host."""
+    """The hops in order, the host itself last; `known_hosts` are read after those of the host, if it has any."""
     return tuple(_target(each, known_hosts) for each in (*host.jump, host))
 
 
@@ -57,7 +57,8 @@ def _ourselves(host: Host) -> str:
 
 
 def _target(host: Host, known_hosts: Sequence[str]) -> Target:
-    files = (str(Path(file).expanduser()) if file[:1] == "~" else file for file in (*host.known_hosts, *known_hosts))
+    more = not_own(known_hosts) if host.known_hosts else known_hosts  # the inventory has decided about the user's own
+    files = (str(Path(file).expanduser()) if file[:1] == "~" else file for file in (*host.known_hosts, *more))
     return Target(
         name=host.name,
         address=host.address,

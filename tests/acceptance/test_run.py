@@ -139,7 +139,9 @@ def test_zero_hosts_is_an_error(tmp_path: Path) -> None:
 def test_an_unknown_key_is_refused_with_its_fingerprint_and_trust_makes_it_known(project: Project) -> None:
     assert project.sshd is not None
     project.write("empty", "")
-    project.write("rawat.yml", "rawat: 1\nssh_config: /dev/null\nknown_hosts: [empty]\n")
+    project.write("rawat.yml", "rawat: 1\nssh_config: ssh\nknown_hosts: [empty]\n")
+    (project.folder / "ssh").write_text(f"UserKnownHostsFile {project.folder}/customer\n")
+    (project.folder / "ssh").chmod(0o600)
     book = project.playbook(ONE)
     said = project.rawat("run", book)
     assert said.code == 4
@@ -151,8 +153,10 @@ def test_an_unknown_key_is_refused_with_its_fingerprint_and_trust_makes_it_known
     assert f"rawat trust h1 -i inventory.yml --fingerprint {project.sshd.fingerprint}" in shown.out
     wrong = project.rawat("trust", "h1", "--fingerprint", "SHA256:" + "A" * 43)
     assert wrong.code == 4
-    assert (project.folder / "empty").read_text() == ""
+    assert not (project.folder / "customer").exists()
     assert project.rawat("trust", "h1", "--fingerprint", project.sshd.fingerprint).code == 0
+    assert project.sshd.host_key in (project.folder / "customer").read_text()
+    assert (project.folder / "empty").read_text() == ""
     assert project.rawat("run", book).code == 0
 
 

@@ -42,7 +42,8 @@ def test_defaults(tmp_path: Path) -> None:
     assert settings.records == tmp_path / "records"
     assert settings.index == f"sqlite:{tmp_path}/records/index.db"
     assert settings.inventory == ()
-    assert settings.known_hosts == (str(Path.home() / ".ssh/known_hosts"), "/etc/ssh/ssh_known_hosts")
+    own = [str(Path.home() / ".ssh" / name) for name in ("known_hosts", "known_hosts2")]
+    assert settings.known_hosts == (*own, "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
     assert settings.ssh_config == Path.home() / ".ssh/config"
     assert settings.timezone == "Asia/Jakarta"
     assert not settings.ticket_required

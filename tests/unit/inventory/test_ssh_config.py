@@ -177,6 +177,17 @@ def test_a_host_of_the_inventory_gets_the_rest_from_ssh_config(tmp_path: Path) -
     assert found[0].known_hosts == ("/etc/known",)
 
 
+def test_known_hosts_of_ssh_config_take_the_place_of_the_users_own(tmp_path: Path) -> None:
+    """As for ssh: two customers may have one address, and the keys of one are not to vouch for the other's host."""
+    hosts = write(tmp_path, "rawat: 1\nhosts: {a: {}, b: {}, c: {known_hosts: keys}}\n", "inv.yml")
+    config = write(tmp_path, "Host a c\n UserKnownHostsFile /customer/%n\n")
+    found = load([hosts], ssh_config=config, known_hosts=["~/.ssh/known_hosts", "~/.ssh/known_hosts2", "/etc/known"])
+    own = tuple(str(Path.home() / ".ssh" / name) for name in ("known_hosts", "known_hosts2"))
+    assert [host.known_hosts for host in found.hosts] == [
+        ("/customer/a", "/etc/known"), (*own, "/etc/known"), (str(tmp_path / "keys"), *own, "/etc/known"),
+    ]  # fmt: skip
+
+
 def test_names_of_ssh_config_can_be_chosen_but_are_not_in_all(tmp_path: Path) -> None:
     found = inventory(tmp_path, "Host extra\n HostName 10.0.0.7\n ProxyCommand x\n", "rawat: 1\nhosts: {db1: {}}")
     assert [host.name for host in found.select("all").hosts] == ["db1"]
@@ -204,6 +215,14 @@ def test_jumps_of_ssh_config_are_followed(tmp_path: Path) -> None:
     (host,) = inventory(tmp_path, config, "rawat: 1\nhosts: {db1: {}}").hosts
     assert [(hop.name, hop.address, hop.user, hop.port) for hop in host.jump] == [
         ("outer", "outer", "gate", None), ("inner", "10.1.1.1", None, None), ("last", "last", "me", 2200),
+    ]  # fmt: skip
+
+
+def test_what_stands_in_a_jump_counts_in_tokens_and_makes_a_tunnel_of_localhost(tmp_path: Path) -> None:
+    config = "Host *\n User x\n Port 1\n IdentityFile /k/%r-%p\n"
+    (host,) = inventory(tmp_path, config, "rawat: 1\nhosts: {db: {jump: [me@gate:2200, localhost:9]}}").hosts
+    assert [(hop.user, hop.port, hop.identity_files) for hop in host.jump] == [
+        ("me", 2200, ("/k/me-2200",)), ("x", 9, ("/k/x-9",)),
     ]  # fmt: skip
 
 
