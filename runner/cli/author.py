@@ -39,6 +39,7 @@ def check(files: tuple[str, ...]) -> int:
     from runner.app.check import check_playbook, notes_on
     from runner.cli.console import fail
     from runner.errors import InvalidInput
+    from runner.hygiene import visible
     from runner.report.words import amount
 
     problems: list[Any] = []
@@ -50,7 +51,7 @@ def check(files: tuple[str, ...]) -> int:
             problems += error.problems
             continue
         for note in notes_on(playbook):
-            click.echo(note, err=True)
+            click.echo(visible(note), err=True)
         steps = sum(1 for step in playbook.walk() if step.kind != "group")
         items = amount(len(playbook.checklist), "checklist item")
         click.echo(f"{file}: ok ({playbook.name}: {amount(steps, 'step')}, {items} of its own)")

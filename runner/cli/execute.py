@@ -26,6 +26,7 @@ def run(playbook: str | None, plan: str | None, **given: Any) -> int:
     from runner.app.approve import prepare_saved
     from runner.app.prepare import prepare
     from runner.errors import InvalidInput
+    from runner.hygiene import one_line
 
     context = carrying_context(given)
     if plan is None and playbook is not None:
@@ -35,7 +36,7 @@ def run(playbook: str | None, plan: str | None, **given: Any) -> int:
     else:
         raise InvalidInput("say either a playbook, with what selects hosts and steps, or --plan alone")
     for note in prepared.inventory.notes:
-        click.echo(f"note: {note}", err=True)
+        click.echo(f"note: {one_line(note)}", err=True)
     return carry_out_live(prepared, context, reason_of(given), given)
 
 

@@ -17,6 +17,7 @@ from runner.cli.console import context_of, setting_options, show_json
 def hosts(pattern: str, inventory: tuple[str, ...], as_json: bool, config: str | None, records: str | None) -> None:
     """The hosts of the inventory, with every value and where it came from."""
     from runner.app.prepare import inventory_of, settings_of
+    from runner.hygiene import one_line
 
     settings = settings_of(context_of(config, records=records))
     found = inventory_of(settings, inventory)
@@ -27,9 +28,9 @@ def hosts(pattern: str, inventory: tuple[str, ...], as_json: bool, config: str |
     for host in chosen:
         click.echo(host.name)
         for what, value, origin in found.describe(host):
-            click.echo(f"  {what:<16} {value}  ({origin})")
+            click.echo(one_line(f"  {what:<16} {value}  ({origin})"))
     for note in found.notes:
-        click.echo(f"note: {note}", err=True)
+        click.echo(f"note: {one_line(note)}", err=True)
 
 
 @click.command(short_help="Add a host's key, if it is the one you name.")
@@ -52,11 +53,12 @@ def trust(
 ) -> int:
     """Add a host's key to known_hosts, if it is the one with the fingerprint given; the only way to add one."""
     from runner.app.trust import trust_host
+    from runner.hygiene import visible
 
     outcome = trust_host(
         context_of(config, records=records), host, fingerprint, inventory, Path(file) if file else None, replace=replace
     )
-    click.echo(outcome.message)
+    click.echo(visible(outcome.message))
     return 0 if outcome.added else 4
 
 
@@ -66,6 +68,7 @@ def trust(
 def settings(as_json: bool, config: str | None, records: str | None) -> None:
     """Every setting, its value, and where it came from."""
     from runner.app.prepare import settings_of
+    from runner.hygiene import one_line
 
     entries = settings_of(context_of(config, records=records)).entries()
     if as_json:
@@ -73,7 +76,7 @@ def settings(as_json: bool, config: str | None, records: str | None) -> None:
         return
     width = max(len(entry.key) for entry in entries)
     for entry in entries:
-        click.echo(f"{entry.key:<{width}}  {_word(entry.value)}  ({entry.origin})")
+        click.echo(f"{entry.key:<{width}}  {one_line(_word(entry.value))}  ({one_line(entry.origin)})")
 
 
 def _word(value: object) -> str:

@@ -42,7 +42,7 @@ def _lines(plan: dict[str, Any], commands: bool, notes: Sequence[str]) -> Iterat
     for name in plan["unknown"]:
         yield f"  unknown yet {{{name['name']}}} ({name['from']})"
     for note in notes:
-        yield f"  note        {note}"
+        yield f"  note        {one_line(note)}"
     yield f"  next        {plan['next']}"
 
 

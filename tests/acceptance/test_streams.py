@@ -125,3 +125,16 @@ def test_a_folder_that_was_removed_is_told_so(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.stdout.split() == ["2", "2"], done.stderr
     assert done.stderr.count("the folder that you are in was removed") == 2
+
+
+def test_what_an_inventory_and_ssh_config_say_does_nothing_on_the_terminal(tmp_path: Path) -> None:
+    project = Project(tmp_path / "p")
+    book = project.playbook(ONE % "echo")
+    project.write("rawat.yml", "rawat: 1\nssh_config: ssh\n")
+    values = 'vars: {x: "\\e[2J\\u202e"}\nhosts: {h1: {}, h2: {identity_file: "\\e[2J"}}\n'
+    project.write("inventory.yml", f"rawat: 1\n{values}")
+    project.write("ssh", "HostName x\x1b[2J\nUser \x1b[2J\nIdentityFile %C\x1b[2J\nMatch user \x1b[2J\n").chmod(0o600)
+    for words, code in ((("hosts",), 0), (("plan", book), 0), (("run", book), 4)):
+        said, seen = at_a_terminal(project, *words)
+        assert (said, b"the block under 'Match user ^[[2J' is ignored" in seen) == (code, True), seen
+        assert b"\x1b[2J" not in seen and "\u202e".encode() not in seen, seen
