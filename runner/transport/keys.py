@@ -1,8 +1,14 @@
-"""Logging in with keys: identity files first, then what the agent holds. Nothing is ever asked for or forwarded."""
+"""
+Logging in with keys: identity files first, then what else the agent holds. Nothing is ever asked for or forwarded.
+
+As for ssh an identity file may be one that only the agent can use: it has a passphrase, or is the public key.
+"""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -10,8 +16,12 @@ from typing import Any
 import paramiko
 
 from runner.errors import LoginRefused
+from runner.sshwire import Malformed, Wire
 from runner.transport.known_hosts import fingerprint
 from runner.transport.target import Target
+
+_BEGINS = "-----BEGIN OPENSSH PRIVATE KEY-----"
+_MAGIC = b"openssh-key-v1\0"
 
 
 class KeyLogin:
@@ -23,6 +33,7 @@ class KeyLogin:
         self.left_out: list[str] = []
         self.used = ""
         self._holder: paramiko.Agent | None = None
+        self._in_agent: dict[bytes, Any] | None = None
 
     def authenticate(self, transport: paramiko.Transport) -> None:
         """Raises LoginRefused, and says which keys were offered and which could not be."""
@@ -63,34 +74,43 @@ class KeyLogin:
         for file in self._target.identity_files:
             path = Path(file).expanduser()
             found = self._load(path)
-            if found is not None:
+            if isinstance(found, str):
+                blob = _public(path)
+                if blob is None or blob not in self._agent():
+                    self.left_out.append(f"{path} ({found})")
+                    continue
+                key, print_ = self._agent()[blob], f"{fingerprint(blob)}, in the agent"
+            else:
                 key, blob, print_ = found
-                seen.add(blob)
-                yield f"{path} ({print_})", key
+            seen.add(blob)
+            yield f"{path} ({print_})", key
         if self._target.identities_only:
             return
-        for key in self._agent():
-            if key.asbytes() not in seen:
-                yield f"agent: {key.comment or key.get_name()} ({fingerprint(key.asbytes())})", key
+        for blob, key in self._agent().items():
+            if blob not in seen:
+                yield f"agent: {key.comment or key.get_name()} ({fingerprint(blob)})", key
 
-    def _load(self, path: Path) -> tuple[paramiko.PKey, bytes, str] | None:
+    def _load(self, path: Path) -> tuple[Any, bytes, str] | str:
+        """The key with its public part and its fingerprint, or why the file does not give one."""
         try:
             return _loaded(str(path), path.stat().st_mtime_ns)
         except FileNotFoundError:
-            self.left_out.append(f"{path} (not there)")
+            return "not there"
         except TypeError:
-            self.left_out.append(f"{path} (has a passphrase; add it to the agent)")
+            return "has a passphrase; add it to the agent"
         except (OSError, ValueError, paramiko.SSHException) as error:
-            self.left_out.append(f"{path} ({error})")
-        return None
+            return str(error)
 
-    def _agent(self) -> tuple[Any, ...]:
-        try:
-            self._holder = paramiko.Agent()
-            return tuple(self._holder.get_keys())
-        except (OSError, paramiko.SSHException, EOFError) as error:
-            self.left_out.append(f"agent ({error})")
-            return ()
+    def _agent(self) -> dict[bytes, Any]:
+        """What the agent holds, by the public part; it is asked once."""
+        if self._in_agent is None:
+            self._in_agent = {}
+            try:
+                self._holder = paramiko.Agent()
+                self._in_agent = {key.asbytes(): key for key in self._holder.get_keys()}
+            except (OSError, paramiko.SSHException, EOFError) as error:
+                self.left_out.append(f"agent ({error})")
+        return self._in_agent
 
 
 @lru_cache(maxsize=64)
@@ -99,3 +119,25 @@ def _loaded(path: str, _mtime_ns: int) -> tuple[paramiko.PKey, bytes, str]:
     key: paramiko.PKey = paramiko.PKey.from_path(path)
     blob = key.asbytes()
     return key, blob, fingerprint(blob)
+
+
+def _public(path: Path) -> bytes | None:
+    """The public part of an identity file that is no private key we can read: it is in the clear there, or beside."""
+    for file in (path, path.with_name(f"{path.name}.pub")):
+        with suppress(OSError, ValueError, Malformed):
+            lines = file.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            if lines and lines[0] == _BEGINS:
+                return _in_the_clear(base64.b64decode("".join(lines[1:-1])))
+            words = lines[0].split() if lines else []
+            if len(words) > 1:
+                return base64.b64decode(words[1], validate=True)
+    return None
+
+
+def _in_the_clear(data: bytes) -> bytes:
+    """Of a private key in OpenSSH's own form (PROTOCOL.key): behind cipher, kdf, its options and a count of one."""
+    wire = Wire(data.removeprefix(_MAGIC))
+    for _ in range(3):
+        wire.string()
+    wire.uint32()
+    return wire.string()

@@ -320,6 +320,14 @@ def test_keys_of_the_agent_are_not_tried_where_ssh_config_says_so(
                 continue
             with pytest.raises(LoginRefused, match="no key was accepted"):
                 reach(target, sshd.known_hosts)
+        # those that the files name are, though the file alone could not be used
+        for name, text in (("locked", sshd.key.read_text()), ("only.pub", sshd.key.with_suffix(".pub").read_text())):
+            (tmp_path / name).write_text(text)
+            (tmp_path / name).chmod(0o600)
+        run(["ssh-keygen", "-q", "-p", "-N", "secret", "-f", str(tmp_path / "locked")])
+        for file in ("locked", "only.pub", "only"):
+            target = replace(target, identity_files=(str(wrong), str(tmp_path / file)))
+            assert target.identities_only and reach(target, sshd.known_hosts).login.endswith("in the agent)")
     finally:
         agent.terminate()
         agent.wait(5)
