@@ -27,14 +27,18 @@ def _is_string(_: Any, instance: Any) -> bool:
     return isinstance(instance, str | Secret)
 
 
+def _is_integer(_: Any, instance: Any) -> bool:
+    return isinstance(instance, int) and not isinstance(instance, bool)
+
+
 @cache
 def validator() -> Any:
-    """Draft 2020-12, to which a Secret is a text."""
+    """Draft 2020-12, to which a Secret is a text, and 22.0 no whole number: nobody would take it as one."""
     from jsonschema import Draft202012Validator
     from jsonschema.validators import extend
 
-    strings = Draft202012Validator.TYPE_CHECKER.redefine("string", _is_string)
-    return extend(Draft202012Validator, type_checker=strings)  # type: ignore[no-untyped-call]
+    types = Draft202012Validator.TYPE_CHECKER.redefine("string", _is_string).redefine("integer", _is_integer)
+    return extend(Draft202012Validator, type_checker=types)  # type: ignore[no-untyped-call]
 
 
 def check(document: Document, schema: Mapping[str, Any], *, excuse: Excuse = lambda value: False) -> list[Problem]:

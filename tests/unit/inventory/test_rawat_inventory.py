@@ -151,6 +151,8 @@ def test_strength_of_values(tmp_path: Path, said: dict[str, str], wanted: object
         ("rawat: 1\nhosts: {db1: {port: 0}}", ["a.yml:2:21: 0 is less than the minimum of 1"]),
         ("rawat: 1\nhosts: {db1: {port: '22'}}",
          ['a.yml:2:21: expected a whole number, found "22". The port of its sshd.']),
+        ("rawat: 1\nhosts: {db1: {port: 22.0}}",
+         ["a.yml:2:21: expected a whole number, found 22.0. The port of its sshd."]),
         ("rawat: 1\nhosts: {db1: {transport: sssh}}",
          ['a.yml:2:26: "sssh" is not one of ssh, local; did you mean \'ssh\'?']),
         ("rawat: 1\nhosts: {db1: {user: -oProxyCommand=x}}",
