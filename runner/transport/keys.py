@@ -9,11 +9,14 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from contextlib import suppress
+from copy import copy
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import paramiko
+from cryptography.exceptions import UnsupportedAlgorithm
+from paramiko.pkey import UnknownKeyType
 
 from runner.errors import LoginRefused
 from runner.sshwire import Malformed, Wire
@@ -83,6 +86,10 @@ class KeyLogin:
             else:
                 key, blob, print_ = found
             seen.add(blob)
+            if key.public_blob is not None:
+                yield f"{path} ({print_}, with its certificate)", key
+                key = copy(key)  # the server may take the key alone, as where the certificate has expired
+                key.public_blob = None
             yield f"{path} ({print_})", key
         if self._target.identities_only:
             return
@@ -98,8 +105,12 @@ class KeyLogin:
             return "not there"
         except TypeError:
             return "has a passphrase; add it to the agent"
-        except (OSError, ValueError, paramiko.SSHException) as error:
-            return str(error)
+        except OSError as error:
+            return error.strerror or str(error)
+        except (ValueError, paramiko.SSHException) as error:
+            return f"no private key that can be read: {str(error).partition('. See ')[0]}"
+        except (UnsupportedAlgorithm, UnknownKeyType):
+            return "a kind of key that rawat does not use by itself; add it to the agent"
 
     def _agent(self) -> dict[bytes, Any]:
         """What the agent holds, by the public part; it is asked once."""

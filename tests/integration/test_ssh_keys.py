@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
 import signal
@@ -11,12 +12,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from runner.errors import HostKeyRefused, LoginRefused
 from runner.frozen import replace
 from runner.inventory.load import load
 from runner.model import Host, Peer
 from runner.testing import NoPasswords
+from runner.transport.known_hosts import fingerprint
 from runner.transport.ssh import SshTransport
 from runner.transport.trust import scan, trust
 from tests.bed.fixtures import start_sshd
@@ -271,6 +275,32 @@ def test_a_refused_login_says_which_keys_were_tried(start_sshd: Start, tmp_path:
     assert "no key was accepted" in caught.value.message
     assert f"offered: {wrong} (SHA256:" in caught.value.message
     assert f"{locked} (has a passphrase" in caught.value.message and "none (not there)" in caught.value.message
+
+
+def test_the_key_is_offered_where_its_certificate_is_not_taken(start_sshd: Start, tmp_path: Path) -> None:
+    sshd = start_sshd()
+    public = sshd.key.with_suffix(".pub")
+    run(["ssh-keygen", "-q", "-s", str(authority(tmp_path)), "-I", "x", "-V", "-2h:-1h", str(public)])
+    peer = reach(host(sshd), sshd.known_hosts)
+    assert peer.login == f"{sshd.key} ({fingerprint(base64.b64decode(public.read_text().split()[1]))})"
+
+
+def test_keys_that_nobody_here_can_use_are_told(start_sshd: Start, tmp_path: Path) -> None:
+    sshd = start_sshd()
+    odd = {"curve": Ed448PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())}
+    inner = base64.b64decode("".join(sshd.key.read_text().splitlines()[1:-1]))
+    hardware = base64.b64encode(inner.replace(b"ssh-ed25519", b"sk-ed255199")).decode()
+    odd["hardware"] = f"-----BEGIN OPENSSH PRIVATE KEY-----\n{hardware}\n-----END OPENSSH PRIVATE KEY-----\n".encode()
+    odd["empty"] = b""
+    for name, data in odd.items():
+        (tmp_path / name).write_bytes(data)
+    files = tuple(str(tmp_path / name) for name in odd)
+    with pytest.raises(LoginRefused) as caught:
+        reach(replace(host(sshd), identity_files=files, identities_only=True), sshd.known_hosts)
+    said = caught.value.message
+    assert "curve (a kind of key that rawat does not use by itself; add it to the agent)" in said
+    assert "hardware (a kind of key that rawat does not use" in said
+    assert "empty (no private key that can be read: " in said and "https:" not in said
 
 
 def test_no_key_at_all(start_sshd: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
