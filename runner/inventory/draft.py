@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,14 @@ from runner.frozen import frozen
 
 ALL = "all"
 """The group that every host is in."""
+
+
+_SECRET = re.compile(r"ansible_\w*(?:pass|password|passphrase|private_key)(?!\w)")
+
+
+def is_secret(name: str) -> bool:
+    """Whether an Ansible variable holds what must not be shown or kept."""
+    return _SECRET.fullmatch(name) is not None
 
 
 @frozen
@@ -27,7 +36,9 @@ class Mark:
         return f"{self.where.file}:{self.where.line}"
 
     def problem(self, message: str) -> Problem:
-        return Problem(message=message, where=self.where, line=self.line, width=self.width)
+        """Without the line where a secret stands in it."""
+        line = "" if _SECRET.search(self.line) else self.line
+        return Problem(message=message, where=self.where, line=line, width=self.width)
 
 
 def mark(document: Document, at: At, *, on_key: bool = False) -> Mark:
@@ -119,7 +130,7 @@ class Draft:
             if not first.same(written):
                 self.problems.append(
                     written.mark.problem(
-                        f"'{key}' {whose} is {show(written.value)} here, and {show(first.value)} at {first.mark}"
+                        f"'{key}' {whose} is {shown_as(key, written)} here, and {shown_as(key, first)} at {first.mark}"
                     )
                 )
 
@@ -128,6 +139,11 @@ def show(value: Any) -> str:
     """A value in a message, on one line and short."""
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def shown_as(name: str, written: Written) -> str:
+    """The value of a variable in a message; not that of a secret."""
+    return "a secret" if is_secret(name) else show(written.value)
 
 
 def shown(path: Path) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from runner.document.source import likely
 from runner.errors import Problem
-from runner.inventory.draft import ALL, Draft, Written, show
+from runner.inventory.draft import ALL, Draft, Written, shown_as
 
 Sourced = Mapping[str, tuple[Written, str]]
 """Of each variable the value that holds, and the group that gave it ("" for the host itself)."""
@@ -120,7 +120,7 @@ class Membership:
         if not first.same(second):
             self.problems.append(
                 second.mark.problem(
-                    f"'{name}' of host '{host}' is {show(second.value)} by group '{other}' here, and "
-                    f"{show(first.value)} by group '{group}' at {first.mark}; both are equally near"
+                    f"'{name}' of host '{host}' is {shown_as(name, second)} by group '{other}' here, and "
+                    f"{shown_as(name, first)} by group '{group}' at {first.mark}; both are equally near"
                 )
             )

@@ -16,7 +16,7 @@ from functools import lru_cache
 from glob import glob
 from pathlib import Path
 
-from runner.document.paths import in_home
+from runner.document.paths import expanded, in_home
 from runner.errors import InvalidInput, Location, Problem
 from runner.frozen import frozen
 
@@ -172,7 +172,7 @@ class SshConfig:
         return str(self._expand(_replace(text, tokens)))
 
     def _expand(self, text: str) -> Path:
-        return self._home / text[2:] if text.startswith("~/") else Path(text)
+        return self._home / text[2:] if text.startswith("~/") else expanded(text)
 
     def _short(self, path: Path) -> str:
         return f"~/{path.relative_to(self._home)}" if path.is_relative_to(self._home) else str(path)
@@ -201,18 +201,22 @@ class SshConfig:
                 continue
             elif keyword == "include":
                 for word in words:
-                    for found in self._included(word, base):
+                    for found in self._included(word, base, where):
                         yield from self._read(found, base, blocks, depth + 1)
             else:
                 note = _left_out(keyword, words)
                 if note or keyword in _READ or keyword == "proxycommand":
                     yield _Line(keyword=keyword, words=words, where=where, blocks=blocks, note=note)
 
-    def _included(self, word: str, base: Path) -> list[Path]:
+    def _included(self, word: str, base: Path, where: str) -> list[Path]:
         """The files of an Include, in the order of their names; a relative one is beside the first file, as for ssh."""
         if "\0" in word:
             return []
-        found = glob(str(base / self._expand(word)))  # noqa: PTH207 - Path.glob takes no absolute pattern
+        try:
+            path = base / self._expand(word)
+        except InvalidInput as error:
+            raise InvalidInput(f"{where}: {error.message}") from error
+        found = glob(str(path))  # noqa: PTH207 - Path.glob takes no absolute pattern
         return [Path(name) for name in sorted(found) if Path(name).is_file()]
 
 
@@ -297,6 +301,12 @@ def _left_out(keyword: str, words: tuple[str, ...]) -> str:
         return f"ignored: UserKnownHostsFile {value} would forget the host keys; they are always checked"
     if keyword in ("identityfile", "userknownhostsfile") and any(_unknown_token(word) for word in words):
         return f"ignored: '{' '.join(words)}' has a token that rawat does not know"
+    if keyword in ("identityfile", "userknownhostsfile"):
+        for word in words:
+            try:
+                expanded(word)
+            except InvalidInput as error:
+                return f"ignored: {error.message}"
     if keyword == "hostname" and re.sub(r"%[hn%]", "", value).count("%"):
         return f"ignored: '{value}' has a token that rawat does not know"
     if keyword == "identitiesonly" and value.lower() not in (*YES, "no", "false"):

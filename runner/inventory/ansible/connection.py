@@ -9,7 +9,7 @@ from typing import Any
 from runner.document.source import likely
 from runner.errors import Problem
 from runner.frozen import replace
-from runner.inventory.draft import HostEntry, Values, Written, show
+from runner.inventory.draft import HostEntry, Values, Written, is_secret, show
 from runner.inventory.groups import Sourced
 
 _PLAIN = {
@@ -21,18 +21,12 @@ _PLAIN = {
 }  # fmt: skip
 _TRANSPORTS = {"ssh": "ssh", "smart": "ssh", "paramiko": "ssh", "paramiko_ssh": "ssh", "local": "local"}
 _ARGUMENTS = ("ansible_ssh_common_args", "ansible_ssh_extra_args", "ansible_ssh_args")
-_SECRETS = frozenset(
-    {
-        "ansible_password", "ansible_ssh_pass", "ansible_ssh_password", "ansible_become_password",
-        "ansible_become_pass", "ansible_sudo_pass", "ansible_ssh_private_key_passphrase",
-    }
-)  # fmt: skip
 _CHECKING = frozenset({"ansible_host_key_checking", "ansible_ssh_host_key_checking"})
 
 
 def is_connection(name: str) -> bool:
     """Whether a variable is used up here, so that playbooks do not see it."""
-    return name in _PLAIN or name in _ARGUMENTS or name in _SECRETS or name in _CHECKING
+    return name in _PLAIN or name in _ARGUMENTS or is_secret(name) or name in _CHECKING
 
 
 class Translated:
@@ -53,7 +47,7 @@ def translate(entry: HostEntry, variables: Sourced) -> Translated:
     used = {name: pair for name, pair in variables.items() if pair[0].ansible and is_connection(name)}
     done = Translated({name: pair for name, pair in variables.items() if name not in used}, dict(entry.settings))
     for name, (written, group) in used.items():
-        if name in _SECRETS:
+        if is_secret(name):
             done.notes.append(f"{written.mark}: '{name}' is left out; secrets do not belong in an inventory")
         elif name in _CHECKING:
             done.notes.append(f"{written.mark}: '{name}' is ignored; host keys are always checked")
@@ -80,6 +74,8 @@ def _setting(done: Translated, name: str, written: Written) -> Written | None:
     value: Any = written.value
     key = _PLAIN[name]
     wrong = ""
+    if value is None:  # as in Ansible: nothing was said
+        return None
     if key == "port":
         text = str(value)
         wrong = "" if text.isdecimal() and 0 < int(text) < 65536 else f"{show(value)} is no port"
@@ -93,8 +89,9 @@ def _setting(done: Translated, name: str, written: Written) -> Written | None:
         wrong += likely(str(value), _TRANSPORTS) if wrong else ""
         value = _TRANSPORTS.get(value, value) if not wrong else value
     else:
+        odd = isinstance(value, bool) or not isinstance(value, str | int | float)
         value = str(value)
-        bad = not value or value.startswith("-") or (key != "identity_file" and any(c.isspace() for c in value))
+        bad = odd or not value or value.startswith("-") or (key != "identity_file" and any(c.isspace() for c in value))
         wrong = f"{show(value)} cannot be" if bad or not value.isprintable() else ""
         value = [value] if key == "identity_file" else value
     if wrong:

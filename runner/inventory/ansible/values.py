@@ -8,7 +8,7 @@ from typing import Any
 
 from runner.document.source import scalar
 from runner.inventory.ansible.connection import is_connection
-from runner.inventory.draft import ALL, Draft, GroupEntry, HostEntry, Mark, Values, Written, show
+from runner.inventory.draft import ALL, Draft, GroupEntry, HostEntry, Mark, Values, Written, shown_as
 from runner.inventory.names import normal, wrong_name, wrong_variable
 
 _BOOLEANS_OF_OLD = frozenset({"yes", "no", "on", "off"})
@@ -50,7 +50,9 @@ def put(draft: Draft, values: Values, name: str, value: Any, at: Mark) -> None:
             draft.notes.append(f"{at}: '{name}' is the text '{value}'; write true or false for a truth value")
     first = values.setdefault(name, written)
     if not first.same(written):
-        draft.problems.append(at.problem(f"'{name}' is {show(value)} here, and {show(first.value)} at {first.mark}"))
+        draft.problems.append(
+            at.problem(f"'{name}' is {shown_as(name, written)} here, and {shown_as(name, first)} at {first.mark}")
+        )
 
 
 def literal(text: str) -> Any:

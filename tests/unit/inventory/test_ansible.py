@@ -161,11 +161,34 @@ def test_connection_fields(tmp_path: Path) -> None:
     assert (host.identity_files, host.transport, host.vars) == (("/k",), "ssh", {"ansible_become_user": "root"})
 
 
+def test_what_is_none_was_not_said(tmp_path: Path) -> None:
+    host = one(tmp_path, "ansible_host=None ansible_port=None ansible_user=None")
+    assert (host.address, host.port, host.user) == ("db1", None, None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[g]\ndb1 ansible_password=hunter2\ndb1 ansible_password=hunter3",
+        "[g]\ndb1 ansible_become_pass='hunter2",
+        "[g]\ndb1 ansible_ssh_pass=hunter2 junk",
+        "[g]\ndb1\n[h]\ndb1\n[g:vars]\nansible_paramiko_pass=hunter2\n[h:vars]\nansible_paramiko_pass=hunter3",
+    ],
+)
+def test_a_mistake_shows_no_secret(tmp_path: Path, text: str) -> None:
+    with pytest.raises(InvalidInput) as raised:
+        read(tmp_path, text)
+    assert "hunter" not in str(raised.value)
+    assert "hosts:" in str(raised.value)
+
+
 @pytest.mark.parametrize(
     ("values", "note"),
     [
         ("ansible_password=hunter2", "'ansible_password' is left out; secrets do not belong in an inventory"),
         ("ansible_become_pass=x", "'ansible_become_pass' is left out; secrets do not belong in an inventory"),
+        ("ansible_winrm_password=hunter2",
+         "'ansible_winrm_password' is left out; secrets do not belong in an inventory"),
         ("ansible_host_key_checking=False", "'ansible_host_key_checking' is ignored; host keys are always checked"),
         ("ansible_ssh_common_args='-o StrictHostKeyChecking=no'",
          "the ssh argument '-o StrictHostKeyChecking=no' is ignored"),
@@ -187,6 +210,8 @@ def test_notes(tmp_path: Path, values: str, note: str) -> None:
          ["hosts:1:5: error: 'ansible_connection': \"docker\" is no connection that rawat has: ssh, local"]),
         ("db1 ansible_port=many", ["hosts:1:5: error: 'ansible_port': \"many\" is no port"]),
         ("db1 ansible_user=-oX", ["hosts:1:5: error: 'ansible_user': \"-oX\" cannot be"]),
+        ("db1 ansible_user=True", ["hosts:1:5: error: 'ansible_user': \"True\" cannot be"]),
+        ("db1 ansible_host=[]", ["hosts:1:5: error: 'ansible_host': \"[]\" cannot be"]),
         ("db1 ansible_ssh_common_args='-o ProxyCommand=\"ssh -W %h:%p b\"'",
          ["hosts:1:5: error: ProxyCommand would run a local command; name the jump host: -J user@host"]),
         ("db1 x", ["hosts:1:5: error: 'x' is no name=value"]),

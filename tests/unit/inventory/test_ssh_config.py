@@ -106,6 +106,8 @@ def test_the_inventory_is_stronger_also_in_tokens(tmp_path: Path) -> None:
          "ignored: UserKnownHostsFile /dev/null would forget the host keys; they are always checked"),
         ("KexAlgorithms x", "ignored: rawat does not read kexalgorithms"),
         ("IdentitiesOnly on", "ignored: 'on' is neither yes nor no"),
+        ("UserKnownHostsFile ~nobody-here/k", "ignored: ~nobody-here/k: there is no user 'nobody-here' here"),
+        ("IdentityFile ~nobody-here/k", "ignored: ~nobody-here/k: there is no user 'nobody-here' here"),
         ("Port many", "ignored: 'many' is not a port"),
         ("IdentityFile ~/%C", "ignored: '~/%C' has a token that rawat does not know"),
         ("ServerAliveInterval 5", ""),
@@ -140,6 +142,11 @@ def test_include_is_read_within_its_block(tmp_path: Path) -> None:
 def test_include_of_itself_ends(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="Include is nested deeper than 16 files"):
         lookup(tmp_path, "Include config\n")
+
+
+def test_an_include_from_the_home_of_nobody_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="config:1: ~nobody-here/x: there is no user 'nobody-here' here"):
+        lookup(tmp_path, "Include ~nobody-here/x\n")
 
 
 def test_an_include_with_a_nul_in_it_names_no_file(tmp_path: Path) -> None:
