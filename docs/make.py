@@ -44,7 +44,9 @@ them; so are the names in `~/.ssh/config`.
 INVENTORY_RULES = """## Which value holds
 
 The host's own, then its nearest group's, a farther group's, `vars`, the playbook's; `-e` is above them all. Two groups
-equally near that differ are a mistake that names both places.
+equally near that differ are a mistake that names both places, where the host itself does not say. Ansible lets the
+deepest group win, and all of `group_vars` over what the inventory itself says of groups: where that is another value,
+it is a mistake, too.
 
 ## Patterns
 

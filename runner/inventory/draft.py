@@ -49,11 +49,16 @@ def mark(document: Document, at: At, *, on_key: bool = False) -> Mark:
 
 @frozen
 class Written:
-    """A value and where it stands. `ansible`: the variable comes from an Ansible file, so `ansible_*` has a meaning."""
+    """
+    A value and where it stands. `ansible`: the variable comes from an Ansible file, so `ansible_*` has a meaning.
+
+    `beside`: from a folder of variables beside the inventory, which for Ansible is stronger than all groups in it.
+    """
 
     value: Any
     mark: Mark
     ansible: bool = False
+    beside: bool = False
 
     def same(self, other: Written) -> bool:
         return other is self or _canonical(self.value) == _canonical(other.value)

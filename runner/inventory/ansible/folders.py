@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from runner.errors import InvalidInput
+from runner.frozen import replace
 from runner.inventory.ansible.values import put
 from runner.inventory.ansible.vault import read_yaml
 from runner.inventory.draft import ALL, Draft, Values, mark, shown
@@ -31,7 +32,7 @@ def read_folders(draft: Draft, folder: Path) -> None:
             else:
                 draft.notes.append(f"{shown(path)}: not read; there is no {where[:-5]} '{name}'")
         for name, values in found.items():
-            owners[name].update(values)
+            owners[name].update({key: replace(written, beside=True) for key, written in values.items()})
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:

@@ -7,8 +7,9 @@ import shlex
 
 from runner.document.source import likely
 from runner.errors import Location
+from runner.inventory.ansible.connection import is_connection
 from runner.inventory.ansible.ranges import expand
-from runner.inventory.ansible.values import group, host, literal, put
+from runner.inventory.ansible.values import group, host, literal, otherwise, put
 from runner.inventory.draft import ALL, Draft, HostEntry, Mark, Values
 from runner.inventory.names import normal
 
@@ -79,7 +80,13 @@ class _Reader:
             return
         entry = group(self._draft, self._section, self._given[self._section])
         values: Values = self._draft.vars if entry is None else entry.vars
-        put(self._draft, values, name, literal(value), self._at(name))
+        self._put(values, name, value)
+
+    def _put(self, values: Values, name: str, text: str) -> None:
+        value, place = literal(text), self._at(name)
+        if isinstance(value, str) and not is_connection(name) and (words := otherwise(text)):
+            self._draft.notes.append(f"{place}: '{name}' is the text '{text}'; {words}")
+        put(self._draft, values, name, value, place)
 
     def _child(self, text: str) -> None:
         words = text.split("#")[0].split()
@@ -118,4 +125,4 @@ class _Reader:
             if not equals:
                 self._wrong(word, f"'{word}' is no name=value")
                 continue
-            put(self._draft, entry.vars, name, literal(value), self._at(name))
+            self._put(entry.vars, name, value)

@@ -8,7 +8,7 @@ from typing import Any
 
 from runner.document.source import scalar
 from runner.inventory.ansible.connection import is_connection
-from runner.inventory.draft import ALL, Draft, GroupEntry, HostEntry, Mark, Values, Written, shown_as
+from runner.inventory.draft import ALL, Draft, GroupEntry, HostEntry, Mark, Values, Written, show, shown_as
 from runner.inventory.names import normal, wrong_name, wrong_variable
 
 _BOOLEANS_OF_OLD = frozenset({"yes", "no", "on", "off"})
@@ -60,20 +60,33 @@ def literal(text: str) -> Any:
     The value of a text in an INI file.
 
     As in Ansible, `True`, `False`, `None`, numbers, and what is written as a Python text, list or mapping get their
-    type, all else is text. Unlike there a number is one only where it writes back as the same text: `0644`, `1e3`,
-    `0x10` and `1_000` stay text. Tuples and sets come out as lists.
+    type, a comment of Python's behind them or not; all else is text. Unlike there a number is one only where it writes
+    back as the same text: `0644`, `1e3`, `0x10` and `1_000` stay text. Tuples and sets come out as lists.
     """
-    if text in _LITERALS:
-        return _LITERALS[text]
+    bare = text.partition("#")[0].rstrip()
+    if bare in _LITERALS:
+        return _LITERALS[bare]
     if text[:1] in "'\"[({" and text and len(text) <= _LONGEST:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # Python's own words on what only looks like Python, as in '\\d'
-                return _plain(ast.literal_eval(text))
-        except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
-            return text
-    value = scalar(text)
+        return _python(text)
+    value = scalar(bare)
     return value if isinstance(value, int | float) and not isinstance(value, bool) else text
+
+
+def otherwise(text: str) -> str:
+    """What Ansible makes of a text that `literal` leaves one, in words; an empty text where it is one there, too."""
+    if not text[:1].isdigit() and text[:1] not in ("+", "-", "."):
+        return ""
+    value = _python(text)
+    return "" if isinstance(value, str) else f"to Ansible it is {show(value)}"
+
+
+def _python(text: str) -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python's own words on what only looks like Python, as in '\\d'
+            return _plain(ast.literal_eval(text))
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        return text
 
 
 def _plain(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,39 @@ def test_folders_of_variables(tmp_path: Path) -> None:
     assert inventory.notes == (f"{tmp_path}/host_vars/gone.yml: not read; there is no host 'gone'",)
 
 
+LEVELS = "[a]\nh\n[b]\nh\n[mid:children]\nb\n[top:children]\nmid\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "beside", "wanted"),
+    [
+        (LEVELS + "[a:vars]\nx=1\n[mid:vars]\nx=2", {}, "x is 2 by mid:12, 1 by a:10"),  # Ansible goes by depth
+        (LEVELS + "[a:vars]\nx=1\n[mid:vars]\nx=1", {}, 1),
+        (LEVELS + "[b:vars]\nx=1\n[top:vars]\nx=2", {}, 1),
+        (LEVELS + "[b:vars]\nx=1", {"all": 2}, "x is 2 by all:1, 1 by b:10"),
+        (LEVELS + "[b:vars]\nx=1", {"top": 2}, "x is 2 by top:1, 1 by b:10"),
+        (LEVELS + "[all:vars]\nx=1", {"top": 2, "b": 3}, 3),
+        (LEVELS.replace("h", "h x=5", 1) + "[b:vars]\nx=1", {"all": 2, "a": 3}, 5),
+    ],
+)
+def test_where_ansible_would_take_another_groups_value(
+    tmp_path: Path, text: str, beside: dict[str, int], wanted: int | str
+) -> None:
+    for group, value in beside.items():
+        write(tmp_path, f"x: {value}\n", f"group_vars/{group}")
+    if isinstance(wanted, int):
+        assert read(tmp_path, text).hosts[0].vars == {"x": wanted}
+        return
+    with pytest.raises(InvalidInput, match="Ansible takes the former; say it for the host itself") as raised:
+        read(tmp_path, text)
+    (problem,) = raised.value.problems
+    assert problem.where is not None
+    found = re.findall(r"(\d) by group '(\w+)'", problem.message)
+    at = (problem.where.line, problem.message.partition("hosts:")[2].partition(";")[0])
+    told = ", ".join(f"{value} by {group}:{line}" for (value, group), line in zip(found, at, strict=True))
+    assert f"x is {told}" == wanted
+
+
 def test_folders_do_not_belong_to_a_rawat_inventory(tmp_path: Path) -> None:
     write(tmp_path, "x: folder", "group_vars/all.yml")
     assert read(tmp_path, "rawat: 1\nhosts: {db1: {}}", "inventory.yml").hosts[0].vars == {}
@@ -192,6 +226,8 @@ def test_a_mistake_shows_no_secret(tmp_path: Path, text: str) -> None:
         ("ansible_host_key_checking=False", "'ansible_host_key_checking' is ignored; host keys are always checked"),
         ("ansible_ssh_common_args='-o StrictHostKeyChecking=no'",
          "the ssh argument '-o StrictHostKeyChecking=no' is ignored"),
+        ("x=1,2", "'x' is the text '1,2'; to Ansible it is [1, 2]"),
+        ("x=0x10", "'x' is the text '0x10'; to Ansible it is 16"),
         ("x='{{ y }}'", "'x' holds a template; it is taken as text and never rendered"),
     ],
 )  # fmt: skip
@@ -273,6 +309,7 @@ def test_old_booleans_are_noted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
+        ("5432 # main", 5432), ("True #", True), ("a # b", "a # b"), ("5 6 # x", "5 6 # x"), ("0644 # x", "0644 # x"),
         ("5", 5), ("-3", -3), ("1.5", 1.5), ("True", True), ("False", False), ("None", None),
         ("true", "true"), ("yes", "yes"), ("0644", "0644"), ("1_000", "1_000"), ("0x10", "0x10"), ("1e3", "1e3"),
         ("3.10", "3.10"), ("", ""), ("a b", "a b"), ("'5'", "5"), ("[1, 'a', (2,)]", [1, "a", [2]]),

@@ -122,7 +122,7 @@ def groups(**vars_of: str) -> str:
         ({"top": "x: 2", "low": "x: 3"}, 3),
         ({"top": "x: 2", "mid": "x: 3"}, 3),  # inside is stronger than near
         ({"mid": "x: 2", "beside": "x: 3"}, 3),
-        ({"low": "x: 2", "beside": "x: 3", "host": "x: 4"}, "both"),
+        ({"low": "x: 2", "beside": "x: 3", "host": "x: 4"}, 4),
         ({"low": "x: 2", "beside": "x: 3"}, "both"),
         ({"low": "x: 2", "beside": "x: 2"}, 2),
         ({"low": "x: 1", "beside": "x: true"}, "both"),
