@@ -110,6 +110,10 @@ class SshConfig:
         self._user = user or _local_user()
         found = [path for path in map(self._expand, map(str, paths)) if path.is_file()]
         self._lines = tuple(line for path in found for line in self._read(path, path.parent, (), 0))
+        self._blocks: list[list[_Line]] = []
+        self._named: dict[str, list[int]] = {}
+        self._others: list[int] = []
+        self._arrange()
 
     def aliases(self) -> tuple[str, ...]:
         """The names that stand under `Host` without a wildcard."""
@@ -150,14 +154,27 @@ class SshConfig:
         )
 
     def _applying(self, name: str, other: str) -> Iterator[_Line]:
+        """The lines that hold for a host, in their order."""
+        for number in sorted({*self._others, *self._named.get(name, ()), *self._named.get(other, ())}):
+            block = self._blocks[number]
+            if all(_matcher(patterns)(name, other) for patterns in block[0].blocks):
+                yield from (line for line in block if line.keyword != "host")
+
+    def _arrange(self) -> None:
+        """Lines by their blocks, and blocks by the names they are for: each host of a fleet has one of its own."""
         blocks: tuple[tuple[str, ...], ...] | None = None
-        applies = False
         for line in self._lines:
-            if line.blocks is not blocks:
-                blocks = line.blocks
-                applies = all(_matcher(patterns)(name, other) for patterns in blocks)
-            if applies and line.keyword != "host":
-                yield line
+            if line.blocks is blocks:
+                self._blocks[-1].append(line)
+                continue
+            blocks = line.blocks
+            words = blocks[-1] if blocks else ("*",)
+            if any(_WILD.search(word) for word in words):
+                self._others.append(len(self._blocks))
+            else:
+                for word in words:
+                    self._named.setdefault(word, []).append(len(self._blocks))
+            self._blocks.append([line])
 
     def _tokens(
         self, name: str, values: dict[str, str], *, address: str, user: str, port: int | None
