@@ -58,10 +58,18 @@ class SudoPasswords:
 
 
 def find_sudo_password(environment: Mapping[str, str], ask: Ask | None) -> Secret | None:
-    """`ask` is None where nobody wants to be asked; an empty variable is one that a pipeline does not have."""
-    name = "sudo_password"
-    if password := environment.get("RAWAT_SUDO_PASSWORD"):
-        return Secret(name, password)
-    if file := environment.get("RAWAT_SUDO_PASSWORD_FILE"):
-        return Secret(name, _from_file(expanded(file)))
-    return Secret(name, ask("Password for sudo: ")) if ask is not None else None
+    """
+    `ask` is None where nobody wants to be asked; an empty variable is one that a pipeline does not have.
+
+    Raises InvalidInput for what sudo could not take as one line.
+    """
+    if not (password := environment.get("RAWAT_SUDO_PASSWORD")):
+        if file := environment.get("RAWAT_SUDO_PASSWORD_FILE"):
+            password = _from_file(expanded(file))
+        elif ask is not None:
+            password = ask("Password for sudo: ")
+        else:
+            return None
+    if any(end in password for end in "\n\r\0"):  # what follows would be read by the shell that sudo starts
+        raise InvalidInput("the password for sudo has more than one line", hint="give it alone")
+    return Secret("sudo_password", password)
