@@ -64,13 +64,14 @@ class KeyLogin:
                 raise self._refused(f"the key {label} was accepted, but the server asks for {', '.join(more)} too")
             self.used = label
             return
-        raise self._refused("no key was accepted" if self.tried else "there is no key to log in with")
+        hint = "put a public key there with ssh-copy-id, or name another user, or another key with identity_file"
+        raise self._refused("no key was accepted" if self.tried else "there is no key to log in with", hint)
 
-    def _refused(self, why: str) -> LoginRefused:
+    def _refused(self, why: str, hint: str = "") -> LoginRefused:
         user, name = self._target.user, self._target.name
         offered = f"; offered: {', '.join(self.tried)}" if self.tried else ""
         skipped = f"; not usable: {', '.join(self.left_out)}" if self.left_out else ""
-        return LoginRefused(f"{self._target}: login as {user}: {why}{offered}{skipped}", host=name)
+        return LoginRefused(f"{self._target}: login as {user}: {why}{offered}{skipped}", host=name, hint=hint)
 
     def _keys(self) -> Iterator[tuple[str, Any]]:
         seen: set[bytes] = set()

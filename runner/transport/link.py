@@ -35,6 +35,8 @@ _PACKET_BYTES = 1 << 17
 """Twice and four times what paramiko asks for: outputs of many megabytes take a tenth less time."""
 _NO_GREETING = "Error reading SSH protocol banner"
 """paramiko has no class of its own for it."""
+_GREETING_S = 5.0
+"""So much later than the time to connect is over, or a server that says nothing would pass for one that hangs up."""
 _FABRIC_LOCK = threading.Lock()
 
 
@@ -224,7 +226,7 @@ def _connection(
     """
     options: dict[str, Any] = {
         "auth_strategy": login,
-        "banner_timeout": limits.connect_s,
+        "banner_timeout": limits.connect_s + _GREETING_S,
         "auth_timeout": limits.login_s,
         "channel_timeout": limits.channel_s,
         "transport_factory": lambda sock, **_: made(sock, policy, limits),
@@ -273,7 +275,8 @@ def translated(target: Target, doing: str, timeout_s: float) -> Iterator[None]:
         message = f"{target}: the jump host cannot reach it: {error.text or error}"
         raise Unreachable(message, host=name) from error
     except TimeoutError as error:
-        raise Unreachable(f"{target}: no answer within {timeout_s:g} s while {doing}", host=name) from error
+        message = f"{target}: no answer within {timeout_s:g} s while {doing}; is that an SSH server?"
+        raise Unreachable(message, host=name) from error
     except IncompatiblePeer as error:
         message = f"{target}: no common algorithm: {error}; SHA-1 and older ciphers are off"
         raise ProtocolError(message, host=name) from error

@@ -176,6 +176,12 @@ class LinkTransport(paramiko.Transport):
         """Somebody has read what came, and waits for more instead of answering."""
         self._packets.acknowledge()
 
+    def start_client(self, event: threading.Event | None = None, timeout: float | None = None) -> None:
+        """Raises TimeoutError where the server has not shown its key by then; paramiko's own returns all the same."""
+        super().start_client(event, timeout)
+        if event is None and not cast(Any, self).initial_kex_done:
+            raise TimeoutError
+
     def auth_publickey(self, username: str, key: paramiko.PKey, event: threading.Event | None = None) -> list[str]:
         event = event or threading.Event()
         login: Any = _PromptLogin(self)

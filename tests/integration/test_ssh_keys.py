@@ -272,7 +272,7 @@ def test_a_refused_login_says_which_keys_were_tried(start_sshd: Start, tmp_path:
     )  # fmt: skip
     with pytest.raises(LoginRefused) as caught:
         reach(target, sshd.known_hosts)
-    assert "no key was accepted" in caught.value.message
+    assert "no key was accepted" in caught.value.message and "ssh-copy-id" in caught.value.hint
     assert f"offered: {wrong} (SHA256:" in caught.value.message
     assert f"{locked} (has a passphrase" in caught.value.message and "none (not there)" in caught.value.message
 
