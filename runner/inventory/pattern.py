@@ -18,6 +18,7 @@ from runner.inventory.names import normal
 
 _TERM = re.compile(r"(?:\[[^\]]*\]|[^,:\[])+|\[")
 _FROM_TO = re.compile(r"\[[^\]]*:[^\]]*\]")
+_PLACE = re.compile(r"(.+)\[-?[0-9]+\]")
 _GLOB = re.compile(r"[*?\[]")
 
 
@@ -61,7 +62,7 @@ def match(
 def _hosts(word: str, members: Mapping[str, tuple[str, ...]]) -> set[str] | None:
     if word in members:
         return set(members[word])
-    if _FROM_TO.search(word):
+    if _FROM_TO.search(word) or _by_place(word, members):
         return None
     if not _GLOB.search(word):
         return {word} if word in members[ALL] else None
@@ -71,11 +72,20 @@ def _hosts(word: str, members: Mapping[str, tuple[str, ...]]) -> set[str] | None
     return found if found or groups or word == "*" else None
 
 
+def _by_place(word: str, members: Mapping[str, tuple[str, ...]]) -> str:
+    """The group of which the word is one host by its place, to Ansible; as a glob it could mean another one."""
+    found = _PLACE.fullmatch(word)
+    return found[1] if found and found[1] in members else ""
+
+
 def _nothing(word: str, members: Mapping[str, tuple[str, ...]]) -> str:
     if word.startswith("~"):
         return f"'{word}': regular expressions are not patterns; write a glob such as app*"
     if _FROM_TO.search(word):
         return f"'{word}': a pattern has no [from:to]; write [0-9] for one of these characters"
+    if group := _by_place(word, members):
+        place = f"'{word}': to Ansible that is a host of '{group}' by its place"
+        return f"{place}; name the host, or write {group}? for a glob"
     if _GLOB.search(word):
         return f"'{word}' matches no host and no group"
     known = [*members, *members[ALL]]

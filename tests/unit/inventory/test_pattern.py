@@ -35,6 +35,7 @@ MEMBERS = {
         ("db:apps:&eu:!db1", "app1"),
         ("db[1-2]", "db1 db2"),
         ("db[!1]", "db2 db3"),
+        ("app[1]", "app1"),
         ("!db", "app1 app2 web-eu lone"),
         ("&eu", "db1 app1 web-eu"),
         ("db:&eu:&apps", ""),
@@ -54,13 +55,18 @@ def test_examples(pattern: str, wanted: str) -> None:
         ("db:!db33", "'db33' is no host and no group; did you mean 'db3'?"),
         ("zz*", "'zz*' matches no host and no group"),
         ("db[1:2]", "'db[1:2]': a pattern has no [from:to]; write [0-9] for one of these characters"),
+        *(
+            (f"db[{place}]",
+             f"'db[{place}]': to Ansible that is a host of 'db' by its place; name the host, or write db? for a glob")
+            for place in ("1", "-1", "12")
+        ),
         ("~web", "'~web': regular expressions are not patterns; write a glob such as app*"),
         ("", "the pattern '' names no host; 'all' means every one"),
         (",", "the pattern ',' names no host; 'all' means every one"),
         ("DB1", "'DB1' is no host and no group"),
         ("!", "'' is no host and no group"),
     ],
-)
+)  # fmt: skip
 def test_what_means_nothing_is_refused(pattern: str, wanted: str) -> None:
     with pytest.raises(InvalidInput) as raised:
         match(pattern, MEMBERS)
