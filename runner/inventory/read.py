@@ -40,11 +40,11 @@ def read(path: Path) -> Read:
 
 
 def _text(path: Path) -> str:
-    if path.is_dir():
-        raise InvalidInput(f"{shown(path)} is a folder; name each inventory in it with -i")
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
+    except IsADirectoryError as error:
+        raise InvalidInput(f"{shown(path)} is a folder; name each inventory in it with -i") from error
     except OSError as error:
         raise InvalidInput(f"{shown(path)}: cannot be read: {error.strerror or error}") from error
     if raw.startswith(b"#!") or path.suffix in _PROGRAMS:

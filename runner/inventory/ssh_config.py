@@ -12,6 +12,7 @@ import pwd
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field
+from fnmatch import translate
 from functools import lru_cache
 from glob import glob
 from pathlib import Path
@@ -23,7 +24,8 @@ from runner.frozen import frozen
 MAX_DEPTH = 16
 _WILD = re.compile(r"[*?!]")
 _KEYWORD = re.compile(r"([A-Za-z0-9]+)(?:[ \t\r]*=[ \t\r]*|[ \t\r]+|\Z)(.*)", re.DOTALL)
-_ESCAPED = re.compile(r"\\['\"\\]")
+_PIECES = re.compile(r"""\\['"\\ ]|\\|['"]|[ \t]+|[^\\'" \t]+""")
+"""An escape, a lone backslash, a quote, blanks, and what means itself."""
 _READ = frozenset(
     {"hostname", "user", "port", "identityfile", "proxyjump", "userknownhostsfile", "hostkeyalias", "identitiesonly"}
 )
@@ -83,8 +85,8 @@ def _matcher(patterns: tuple[str, ...]) -> Callable[[str, str], bool]:
 
 
 def _any_of(words: Iterable[str]) -> re.Pattern[str] | None:
-    found = [re.escape(word).replace(r"\*", ".*").replace(r"\?", ".") for word in words]
-    return re.compile(f"(?s:{'|'.join(found)})\\Z") if found else None
+    found = [translate(word.replace("[", "[[]")) for word in words]  # brackets are no character class for ssh
+    return re.compile("|".join(found)) if found else None
 
 
 @frozen
@@ -108,7 +110,7 @@ class SshConfig:
     def __init__(self, *paths: Path, home: Path | None = None, user: str = "") -> None:
         self._home = home or in_home("~") or Path("/")
         self._user = user or _local_user()
-        found = [path for path in map(self._expand, map(str, paths)) if path.is_file()]
+        found = [path for path in map(self._expand, map(str, paths)) if _there(path)]
         self._lines = tuple(line for path in found for line in self._read(path, path.parent, (), 0))
         self._blocks: list[list[_Line]] = []
         self._named: dict[str, list[int]] = {}
@@ -234,7 +236,7 @@ class SshConfig:
         except InvalidInput as error:
             raise InvalidInput(f"{where}: {error.message}") from error
         found = glob(str(path))  # noqa: PTH207 - Path.glob takes no absolute pattern
-        return [Path(name) for name in sorted(found) if Path(name).is_file()]
+        return [Path(name) for name in sorted(found) if _there(Path(name))]
 
 
 def _local_user() -> str:
@@ -242,6 +244,14 @@ def _local_user() -> str:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
         return str(os.getuid())
+
+
+def _there(path: Path) -> bool:
+    """Whether there is a file; also where nobody lets us know, so that it is not passed over."""
+    try:
+        return path.is_file()
+    except OSError:
+        return True
 
 
 def _text(path: Path, shown: str) -> str:
@@ -288,23 +298,23 @@ def _words(text: str) -> list[str] | None:
     outside of quotes; what begins with # is a comment.
     """
     words: list[str] = []
-    rest = text.lstrip(" \t")
-    while rest and not rest.startswith("#"):
-        word, quote = "", ""
-        while rest and (quote or rest[0] not in " \t"):
-            if _ESCAPED.match(rest) or (not quote and rest.startswith("\\ ")):
-                word, rest = word + rest[1], rest[2:]
-                continue
-            char, rest = rest[0], rest[1:]
-            if char in ("'", '"') and quote in ("", char):
-                quote = "" if quote else char
-            else:
-                word += char
-        if quote:
-            return None
-        words.append(word)
-        rest = rest.lstrip(" \t")
-    return words
+    word: str | None = None
+    quote = ""
+    for piece in _PIECES.findall(text):
+        blank = not piece.strip(" \t")
+        if word is None and not blank and piece[0] == "#":
+            break
+        if blank and not quote:
+            words += [word] if word is not None else []
+            word = None
+        elif piece in ("'", '"') and quote in ("", piece):
+            quote, word = "" if quote else piece, word or ""
+        else:
+            escaped = piece[0] == "\\" and len(piece) == 2 and (piece[1] != " " or not quote)
+            word = (word or "") + (piece[1] if escaped else piece)
+    if quote:
+        return None
+    return [*words, word] if word is not None else words
 
 
 def _left_out(keyword: str, words: tuple[str, ...]) -> str:

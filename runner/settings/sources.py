@@ -235,7 +235,11 @@ def _path(value: Any, base: Path) -> Path:
 
 def _file(value: Any, base: Path) -> Path:
     path = _path(value, base)
-    if not path.exists() or path.is_dir():
+    try:
+        there = path.exists() and not path.is_dir()
+    except OSError as error:
+        raise InvalidInput(f"{path}: cannot be read: {error.strerror or error}") from error
+    if not there:
         raise InvalidInput(f"there is no file {path}")
     return path
 

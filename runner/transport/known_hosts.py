@@ -13,6 +13,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Sequence
+from fnmatch import translate
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -34,8 +35,7 @@ def fingerprint(blob: bytes) -> str:
 
 def pattern(text: str) -> re.Pattern[str]:
     """A pattern of OpenSSH, where * and ? are all that is special; without regard to case."""
-    parts = (".*" if char == "*" else "." if char == "?" else re.escape(char) for char in text)
-    return re.compile("".join(parts), re.IGNORECASE | re.DOTALL)
+    return re.compile(translate(text.replace("[", "[[]")), re.IGNORECASE)
 
 
 def host_name(host: str, port: int) -> str:

@@ -64,11 +64,19 @@ def _target(host: Host, known_hosts: Sequence[str]) -> Target:
         address=host.address,
         port=host.port or 22,
         user=host.user or _ourselves(host),
-        identity_files=host.identity_files or tuple(key for key in _KEYS if (path := in_home(key)) and path.exists()),
+        identity_files=host.identity_files or tuple(key for key in _KEYS if _there(in_home(key))),
         known_hosts=tuple(dict.fromkeys(files)),
         alias=host.host_key_alias,
         identities_only=host.identities_only,
     )
+
+
+def _there(path: Path | None) -> bool:
+    """Whether there is a key; also where the folder is closed to us, so that it is told why it is not used."""
+    try:
+        return path is not None and path.exists()
+    except OSError:
+        return True
 
 
 class PromptSocket(socket.socket):

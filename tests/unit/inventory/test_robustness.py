@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from runner.inventory.draft import Draft, Mark, Written
 from runner.inventory.groups import Membership, check_groups
 from runner.inventory.load import load
 from runner.playbook import evaluation
+from tests.users import ordinary_user
 
 NAMES = st.sampled_from(["a", "b", "db1", "all", "x y", "-o", "d\u0430ta", "w[1:3]", "me@gate:22", "{{ x }}", ""])
 KEYS = st.sampled_from(
@@ -167,3 +169,29 @@ def test_a_plan_for_many_hosts_reads_each_line_and_each_template_once(tmp_path: 
     assert len(described["hosts"]) == 300
     assert source._lines.cache_info().misses <= 3
     assert evaluation.names_in.cache_info().misses < 30
+
+
+def test_what_is_closed_to_us_is_told_and_not_passed_over() -> None:
+    """A folder of variables that cannot be listed may hold some; and nothing of it is a traceback."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        closed = folder / "closed"
+        (folder / "hosts").write_text("[db]\nh\n")
+        assert load([folder / "hosts"], ssh_config=None).hosts  # what reads it is imported now
+        for at, inner in ((closed, closed / "x"), (folder / "host_vars/h", folder / "host_vars/h/x")):
+            at.mkdir(parents=True)
+            inner.write_text("x: 1\n")
+            at.chmod(0)
+        tries: tuple[tuple[Path, Path | None], ...] = (
+            (folder / "hosts", None), (closed / "x", None), (folder / "none", closed / "x"),
+        )  # fmt: skip
+        with ordinary_user():
+            for hosts, config in tries:
+                paths = [hosts] if hosts.name != "none" else []
+                with pytest.raises(InvalidInput, match="cannot be read: Permission denied"):
+                    load(paths, ssh_config=config)
+        (folder / "host_vars/h").chmod(0o700)
+        closed.chmod(0o700)
+    with pytest.raises(InvalidInput, match="File name too long"):
+        load([Path("x" * 5000)], ssh_config=None)
