@@ -18,7 +18,7 @@ from runner.model import Host
 MAX_HOPS = 8
 LOCALHOST = "localhost"
 _HOP = re.compile(
-    r"(?:ssh://)?(?:(?P<user>[^@\s]+)@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:@/\[\]]+)(?::(?P<port>[0-9]{1,5}))?/?\Z"
+    r"(?:ssh://)?(?:(?P<user>\S+)@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:@/\[\]]+)(?::(?P<port>[0-9]{1,5}))?/?\Z"
 )
 
 
@@ -125,7 +125,9 @@ class Connections:
         notes: list[str] = []
         for number, word in enumerate(words):
             made = self._hop(word, place, origin, strict=strict)
-            if made.host.name in (*chain, *(hop.name for hop in hops)):
+            if made.host.name in (hop.name for hop in hops):
+                raise _wrong(f"'{made.host.name}' is a jump host twice", place, origin)
+            if made.host.name in chain:
                 raise _wrong(f"jump hosts go round in a circle: {' > '.join((*chain, made.host.name))}", place, origin)
             if len(chain) > MAX_HOPS or len(hops) >= MAX_HOPS:
                 raise _wrong(f"more than {MAX_HOPS} jump hosts, one behind the other", place, origin)

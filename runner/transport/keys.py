@@ -16,6 +16,9 @@ from typing import Any
 
 import paramiko
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from paramiko.pkey import UnknownKeyType
 
 from runner.errors import LoginRefused
@@ -128,9 +131,23 @@ class KeyLogin:
 @lru_cache(maxsize=64)
 def _loaded(path: str, _mtime_ns: int) -> tuple[paramiko.PKey, bytes, str]:
     """The key, its public part, its fingerprint. Fifty hosts share one: it is parsed once, with its certificate."""
-    key: paramiko.PKey = paramiko.PKey.from_path(path)
+    key: paramiko.PKey
+    try:
+        key = paramiko.PKey.from_path(path)
+    except paramiko.SSHException:
+        key = _pkcs8(Path(path).read_bytes())
     blob = key.asbytes()
     return key, blob, fingerprint(blob)
+
+
+def _pkcs8(data: bytes) -> paramiko.PKey:
+    """A key as OpenSSL writes it, which ssh reads and paramiko's classes do not. Raises as they do."""
+    found = load_pem_private_key(data, None)
+    if isinstance(found, RSAPrivateKey):
+        return paramiko.RSAKey(key=found)
+    if isinstance(found, EllipticCurvePrivateKey):
+        return paramiko.ECDSAKey(vals=(found, found.public_key()))
+    raise UnknownKeyType(type(found).__name__)
 
 
 def _public(path: Path) -> bytes | None:

@@ -285,6 +285,16 @@ def test_the_key_is_offered_where_its_certificate_is_not_taken(start_sshd: Start
     assert peer.login == f"{sshd.key} ({fingerprint(base64.b64decode(public.read_text().split()[1]))})"
 
 
+@pytest.mark.parametrize("kind", ["rsa", "ecdsa"])
+def test_a_key_as_openssl_writes_it(start_sshd: Start, tmp_path: Path, kind: str) -> None:
+    sshd = start_sshd()
+    key = tmp_path / "key"
+    run(["ssh-keygen", "-q", "-t", kind, "-m", "PKCS8", "-N", "", "-f", str(key)])
+    assert key.read_text().startswith("-----BEGIN PRIVATE KEY-----")
+    sshd.key.with_suffix(".pub").write_text(key.with_suffix(".pub").read_text())
+    assert reach(replace(host(sshd), identity_files=(str(key),)), sshd.known_hosts).login.startswith(str(key))
+
+
 def test_keys_that_nobody_here_can_use_are_told(start_sshd: Start, tmp_path: Path) -> None:
     sshd = start_sshd()
     odd = {"curve": Ed448PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())}

@@ -233,6 +233,11 @@ def test_what_stands_in_a_jump_counts_in_tokens_and_makes_a_tunnel_of_localhost(
     ]  # fmt: skip
 
 
+def test_the_user_in_a_jump_may_have_an_at_sign(tmp_path: Path) -> None:
+    (host,) = inventory(tmp_path, "", "rawat: 1\nhosts: {db: {jump: [me@corp@gate:2200]}}").hosts
+    assert [(hop.name, hop.user, hop.port) for hop in host.jump] == [("gate", "me@corp", 2200)]
+
+
 def test_jumps_of_the_inventory_are_stronger(tmp_path: Path) -> None:
     hosts = "rawat: 1\nhosts: {a: {jump: []}, b: {jump: gate}, c: {}, gate: {jump: []}}"
     found = inventory(tmp_path, "Host *\n ProxyJump elsewhere\nHost elsewhere\n User x\n", hosts.replace("c: {}, ", ""))
