@@ -56,12 +56,17 @@ class KeyLogin:
                 more = transport.auth_publickey(self._target.user, key)
             except paramiko.BadAuthenticationType as error:
                 ways = ", ".join(error.allowed_types)
-                raise self._refused(f"the server takes no keys for this user, only {ways}") from error
+                hint = "rawat logs in by key alone; let the server take one for this user (PubkeyAuthentication)"
+                raise self._refused(f"the server takes no keys for this user, only {ways}", hint) from error
             except paramiko.AuthenticationException as error:
                 if "timeout" in str(error):
                     raise self._refused("no answer in time; does the key wait for a touch?") from error
                 if not transport.is_active():
-                    raise self._refused("the server ended the connection") from error
+                    hint = (
+                        "it may take fewer keys than were offered (MaxAuthTries): name the right one with "
+                        "identity_file, or say IdentitiesOnly yes in ssh_config"
+                    )
+                    raise self._refused("the server ended the connection", hint) from error
                 continue
             if more:
                 raise self._refused(f"the key {label} was accepted, but the server asks for {', '.join(more)} too")

@@ -277,6 +277,14 @@ def test_a_refused_login_says_which_keys_were_tried(start_sshd: Start, tmp_path:
     assert f"{locked} (has a passphrase" in caught.value.message and "none (not there)" in caught.value.message
 
 
+def test_a_server_that_takes_fewer_keys_than_were_offered(start_sshd: Start, tmp_path: Path) -> None:
+    sshd = start_sshd(options=("MaxAuthTries 1",))
+    files = (str(authority(tmp_path, "wrong")), str(sshd.key))
+    with pytest.raises(LoginRefused, match=r"the server ended the connection; offered: .*wrong") as caught:
+        reach(replace(host(sshd), identity_files=files), sshd.known_hosts)
+    assert "MaxAuthTries" in caught.value.hint
+
+
 def test_the_key_is_offered_where_its_certificate_is_not_taken(start_sshd: Start, tmp_path: Path) -> None:
     sshd = start_sshd()
     public = sshd.key.with_suffix(".pub")
