@@ -115,7 +115,7 @@ class Connections:
         text = found.values.get("proxyjump", "none")
         if text.lower() == "none":
             return (), "", ()
-        words = tuple(word.strip() for word in text.split(",") if word.strip())
+        words = tuple(word.strip() for word in text.split(","))
         return self._chain(words, chain, place=None, origin=found.origins["proxyjump"], strict=False)
 
     def _chain(

@@ -7,6 +7,7 @@ import unicodedata
 
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
 
+_PORT = re.compile(r"[0-9]{1,10}\Z")
 _ASCII = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
 _WRITTEN_TOGETHER = (
     frozenset({"LATIN", "CJK", "HIRAGANA", "KATAKANA"}),
@@ -39,6 +40,12 @@ def wrong_name(name: str) -> str:
         if len(scripts) > 1 and not any(scripts <= together for together in _WRITTEN_TOGETHER):
             return f"'{label}' mixes {' and '.join(sorted(scripts)).lower()} letters, which look alike"
     return ""
+
+
+def port_of(text: str) -> int | None:
+    """The port that a text names, or None. Python alone would take foreign digits, and raise for very many."""
+    found = _PORT.match(text)
+    return int(text) if found and 0 < int(text) < 65536 else None
 
 
 def wrong_variable(name: str) -> str:

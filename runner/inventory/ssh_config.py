@@ -20,6 +20,7 @@ from pathlib import Path
 from runner.document.paths import expanded, in_home
 from runner.errors import InvalidInput, Location, Problem
 from runner.frozen import frozen
+from runner.inventory.names import port_of
 
 MAX_DEPTH = 16
 _WILD = re.compile(r"[*?!]")
@@ -338,7 +339,7 @@ def _left_out(keyword: str, words: tuple[str, ...]) -> str:
         return f"ignored: '{value}' has a token that rawat does not know"
     if keyword == "identitiesonly" and value.lower() not in (*YES, "no", "false"):
         return f"ignored: '{value}' is neither yes nor no"
-    if keyword == "port" and not (value.isdecimal() and 0 < int(value) < 65536):
+    if keyword == "port" and port_of(value) is None:
         return f"ignored: '{value}' is not a port"
     if keyword in _READ:
         return ""

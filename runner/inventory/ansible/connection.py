@@ -11,6 +11,7 @@ from runner.errors import Problem
 from runner.frozen import replace
 from runner.inventory.draft import HostEntry, Values, Written, is_secret, show
 from runner.inventory.groups import Sourced
+from runner.inventory.names import port_of
 
 _PLAIN = {
     "ansible_host": "address", "ansible_ssh_host": "address",
@@ -77,9 +78,9 @@ def _setting(done: Translated, name: str, written: Written) -> Written | None:
     if value is None:  # as in Ansible: nothing was said
         return None
     if key == "port":
-        text = str(value)
-        wrong = "" if text.isdecimal() and 0 < int(text) < 65536 else f"{show(value)} is no port"
-        value = int(text) if not wrong else value
+        port = port_of(str(value))
+        wrong = "" if port else f"{show(value)} is no port"
+        value = port or value
     elif key == "transport":
         wrong = (
             ""

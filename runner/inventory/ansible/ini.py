@@ -14,7 +14,7 @@ from runner.inventory.draft import ALL, Draft, HostEntry, Mark, Values
 from runner.inventory.names import normal
 
 _SECTION = re.compile(r"\[(?P<name>[^:\]\s]+)(?::(?P<part>[^\]\s]*))?\]\s*(?:[#;].*)?\Z")
-_PORT = re.compile(r"(?P<name>.*[^:\[]):(?P<port>[0-9]+)\Z")
+_PORT = re.compile(r"(?P<name>.*[^:\[]):(?P<port>[0-9]{1,10})\Z")
 _PARTS = ("children", "vars")
 
 

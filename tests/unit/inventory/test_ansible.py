@@ -246,6 +246,8 @@ def test_notes(tmp_path: Path, values: str, note: str) -> None:
          ["hosts:1:5: error: 'ansible_connection': \"docker\" is no connection that rawat has: ssh, local"]),
         ("db1 ansible_port=many", ["hosts:1:5: error: 'ansible_port': \"many\" is no port"]),
         ("db1 ansible_user=-oX", ["hosts:1:5: error: 'ansible_user': \"-oX\" cannot be"]),
+        (f"db1 ansible_port={'1' * 5000}", [f"hosts:1:5: error: 'ansible_port': \"{'1' * 58}\u2026 is no port"]),
+        (f"db1:{'1' * 5000}", ["hosts:1:1: error: a name has at most 253 characters"]),
         ("db1 ansible_user=True", ["hosts:1:5: error: 'ansible_user': \"True\" cannot be"]),
         ("db1 ansible_host=[]", ["hosts:1:5: error: 'ansible_host': \"[]\" cannot be"]),
         ("db1 ansible_ssh_common_args='-o ProxyCommand=\"ssh -W %h:%p b\"'",

@@ -108,6 +108,8 @@ def test_the_inventory_is_stronger_also_in_tokens(tmp_path: Path) -> None:
         ("IdentitiesOnly on", "ignored: 'on' is neither yes nor no"),
         ("UserKnownHostsFile ~nobody-here/k", "ignored: ~nobody-here/k: there is no user 'nobody-here' here"),
         ("IdentityFile ~nobody-here/k", "ignored: ~nobody-here/k: there is no user 'nobody-here' here"),
+        ("Port \uff12\uff12", "ignored: '\uff12\uff12' is not a port"),
+        (f"Port {'1' * 5000}", f"ignored: '{'1' * 5000}' is not a port"),
         ("Port many", "ignored: 'many' is not a port"),
         ("IdentityFile ~/%C", "ignored: '~/%C' has a token that rawat does not know"),
         ("ServerAliveInterval 5", ""),
@@ -242,6 +244,11 @@ def test_jumps_of_the_inventory_are_stronger(tmp_path: Path) -> None:
     hosts = "rawat: 1\nhosts: {a: {jump: []}, b: {jump: gate}, c: {}, gate: {jump: []}}"
     found = inventory(tmp_path, "Host *\n ProxyJump elsewhere\nHost elsewhere\n User x\n", hosts.replace("c: {}, ", ""))
     assert [[hop.name for hop in host.jump] for host in found.hosts] == [[], ["gate"], []]
+
+
+def test_a_jump_over_nobody_is_no_direct_connection(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="config:1: '' is no jump host"):
+        inventory(tmp_path, "ProxyJump ,\n", "rawat: 1\nhosts: {db1: {}}")
 
 
 def test_jumps_in_a_circle(tmp_path: Path) -> None:
