@@ -233,9 +233,9 @@ def _misplaced(text: str) -> list[str]:
                 joined += HOLE
                 raw.append(isinstance(node, nodes.Filter) and node.name == "raw")
     found = []
-    for inside, is_raw in zip(holes(joined), raw, strict=False):
-        if inside.endswith("quotes") and inside != "backquotes" and not is_raw:
-            found.append(f"a {{{{ value }}}} inside {inside}: it is quoted already; take the quotes away")
-        elif inside and not is_raw:
-            found.append(f"a {{{{ value }}}} inside {inside}: quoting cannot make it safe there; give it through 'env'")
+    for where, is_raw in zip(holes(joined), raw, strict=False):
+        if where.endswith(" quotes") and not is_raw:
+            found.append(f"a {{{{ value }}}} {where}: it is quoted already; take the quotes away")
+        elif where and not is_raw:
+            found.append(f"a {{{{ value }}}} {where}: quoting cannot make it safe there; give it through 'env'")
     return found
