@@ -161,10 +161,6 @@ def scalar(text: str) -> Any:
     return text
 
 
-def _as_tuple(value: Any) -> tuple[Any, ...]:
-    return value if isinstance(value, tuple) else (value,)
-
-
 class _Builder:
     """Builds data and places from YAML events in one pass, and stops at the first excess of size or depth."""
 
@@ -173,7 +169,9 @@ class _Builder:
         self.lines = text.splitlines()
         self.problems: list[Problem] = []
         self.places: dict[At, Place] = {}
-        self._anchors: dict[str, tuple[Any, At, int]] = {}
+        self._order: list[At] = []
+        """The paths in the order of the text: what stands under an anchor is one part of it."""
+        self._anchors: dict[str, tuple[Any, At, Sequence[At], int]] = {}
         self._nodes = 0
 
     def document(self, events: Iterator[Any]) -> Any:
@@ -206,9 +204,10 @@ class _Builder:
     def _node(self, event: Any, events: Iterator[Any], at: At, depth: int, key: Any) -> Any:
         before = self._nodes
         self._count(event, 1, depth)
-        if getattr(event, "tag", None) and not any(_as_tuple(event.implicit)):
+        if getattr(event, "tag", None):
             self._wrong(event, f"the tag {event.tag} is not part of the language")
-        self.places[at] = self._place(event, key)
+        self._put(at, self._place(event, key))
+        under = len(self._order)
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event, at)
         if isinstance(event, yaml.ScalarEvent):
@@ -220,19 +219,22 @@ class _Builder:
         else:
             data = self._mapping(events, at, depth)
         if getattr(event, "anchor", None):
-            self._anchors[event.anchor] = (data, at, self._nodes - before)
+            self._anchors[event.anchor] = (data, at, tuple(self._order[under:]), self._nodes - before)
         return data
 
     def _alias(self, event: Any, at: At) -> Any:
         if event.anchor not in self._anchors:
             self._wrong(event, f"the anchor '{event.anchor}' is not defined above")
             return None
-        data, origin, nodes = self._anchors[event.anchor]
-        self._count(event, nodes, 0)
-        for path, place in list(self.places.items()):
-            if len(path) > len(origin) and path[: len(origin)] == origin:
-                self.places[at + path[len(origin) :]] = place
+        data, origin, under, nodes = self._anchors[event.anchor]
+        self._count(event, nodes, len(at) + max((len(path) - len(origin) for path in under), default=0))
+        for path in under:
+            self._put(at + path[len(origin) :], self.places[path])
         return data
+
+    def _put(self, at: At, place: Place) -> None:
+        self.places[at] = place
+        self._order.append(at)
 
     def _sequence(self, events: Iterator[Any], at: At, depth: int) -> list[Any]:
         items: list[Any] = []

@@ -173,8 +173,8 @@ def _variables(playbook: Playbook, hosts: Sequence[Host], choice: Choice) -> dic
 
 def _skip(playbook: Playbook, choice: Choice) -> dict[str, str]:
     """Steps that a person leaves out, with the reason; groups stand for their steps."""
-    phases = [step for step in _forward(playbook) if step.phase != FINALLY]
-    known = {step.id for step in _forward(playbook)}
+    order = [step.id for step in _forward(playbook)]
+    known = set(order)
     problems = [
         Problem(message=f"there is no step '{name}' in {playbook.name}{likely(name, known)}")
         for name in (*choice.only, *choice.skip, *([choice.start_at] if choice.start_at else []))
@@ -183,11 +183,12 @@ def _skip(playbook: Playbook, choice: Choice) -> dict[str, str]:
     if problems:
         raise InvalidInput(problems=tuple(problems))
     skip: dict[str, str] = {}
-    wanted = {inner.id for step in phases if step.id in choice.only for inner in _inside(step)}
-    for step in phases:
-        if step.kind == "group":
+    wanted = {inner.id for step in _forward(playbook) if step.id in choice.only for inner in _inside(step)}
+    start = order.index(choice.start_at) if choice.start_at else 0
+    for number, step in enumerate(_forward(playbook)):
+        if step.kind == "group" or step.phase == FINALLY:
             continue
-        if choice.start_at and _before(phases, step.id, choice.start_at):
+        if number < start:
             skip[step.id] = f"--from {choice.start_at}"
         elif choice.only and step.id not in wanted:
             skip[step.id] = f"--only {', '.join(choice.only)}"
@@ -195,11 +196,6 @@ def _skip(playbook: Playbook, choice: Choice) -> dict[str, str]:
         if step.id in choice.skip:
             skip |= {inner.id: f"--skip {step.id}" for inner in _inside(step) if inner.kind != "group"}
     return skip
-
-
-def _before(steps: Sequence[Step], name: str, start: str) -> bool:
-    order = [step.id for step in steps]
-    return order.index(name) < order.index(start)
 
 
 def _forward(playbook: Playbook) -> Iterable[Step]:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, Undefined, meta, nodes
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, Undefined, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from runner.document.source import likely
@@ -21,13 +21,53 @@ from runner.playbook.quoting import HOLE, holes
 from runner.playbook.template import Raw, TemplateFailed, text_of
 from runner.redact import Secret
 
+DEEPEST = 100
+"""Operations within each other in one template: Python's own reader takes 200."""
+LONGEST = 1 << 24
+"""Characters or items that one `*` or `**` may make, and bits of a number."""
+_FAILS = (
+    *(TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError),
+    *(RecursionError, MemoryError, SyntaxError),
+)
+"""What a template that is no good may raise: filters take whatever they are given, and raise what comes of it."""
+
 
 class _Sandbox(ImmutableSandboxedEnvironment):
+    intercepted_binops = frozenset({"*", "**"})
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        """Nobody waits for a number of a million digits, or has room for a text of as many times another."""
+        if _size(operator, left, right) > LONGEST:
+            raise OverflowError(f"the result of '{operator}' is too large")
+        return super().call_binop(context, operator, left, right)
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        try:
+            tree = super()._parse(source, name, filename)
+        except RecursionError:
+            raise TemplateSyntaxError("it is nested too deeply", 1) from None
+        level: list[nodes.Node] = [tree]
+        for _ in range(DEEPEST):
+            level = [child for node in level for child in node.iter_child_nodes()]
+        if level:
+            raise TemplateSyntaxError("it is nested too deeply", 1)
+        return tree
+
     def getattr(self, obj: Any, attribute: str) -> Any:
         """A key of a mapping comes before a method of the same name: `result.values`, `row.count`."""
         if isinstance(obj, Mapping):
             return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
         return super().getattr(obj, attribute)
+
+
+def _size(operator: str, left: Any, right: Any) -> int:
+    """How large the result would be, in bits, characters or items; 0 where that is of no interest."""
+    if operator == "**":
+        return left.bit_length() * right if isinstance(left, int) and isinstance(right, int) else 0
+    for one, other in ((left, right), (right, left)):
+        if isinstance(one, str | list | tuple) and isinstance(other, int):
+            return len(one) * other
+    return left.bit_length() + right.bit_length() if isinstance(left, int) and isinstance(right, int) else 0
 
 
 def _word(value: Any) -> Any:
@@ -69,21 +109,37 @@ def evaluate(expression: str, names: Mapping[str, Any]) -> Any:
     """The value of a bare expression, as under `when`. Raises TemplateFailed."""
     try:
         value = _expression(expression)(**names)
-    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
-        raise TemplateFailed(f"{expression!r}: {error}") from error
-    if isinstance(value, Undefined):
-        raise TemplateFailed(f"{expression!r}: {_undefined(value)}")
+    except _FAILS as error:
+        raise TemplateFailed(f"{expression!r}: {_said(error)}") from error
+    lost = _lost(value)
+    if lost is not None:
+        raise TemplateFailed(f"{expression!r}: {_undefined(lost)}")
     return value
+
+
+def _said(error: BaseException) -> str:
+    return str(error) or "there is no memory for it"
+
+
+def _lost(value: Any) -> Undefined | None:
+    """What has no value, itself or within."""
+    if isinstance(value, Undefined):
+        return value
+    if isinstance(value, Mapping):
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return None
+    return next(filter(lambda found: found is not None, map(_lost, value)), None)
 
 
 def render_text(source: str, names: Mapping[str, Any], *, name: str) -> str:
     """A template file's text, with statements and loops; nothing is quoted. Raises TemplateFailed."""
     try:
         return _FILE.from_string(source).render(**names)
-    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+    except _FAILS as error:
         number = getattr(error, "lineno", None)
         line = f":{number}" if number else ""
-        raise TemplateFailed(f"{name}{line}: {error}") from error
+        raise TemplateFailed(f"{name}{line}: {_said(error)}") from error
 
 
 def missing(why: str) -> Any:
@@ -185,8 +241,8 @@ def filled(text: str, names: Mapping[str, Any], *, shell: bool = False) -> Any:
             value = evaluate(whole, names)
         else:
             value = _compiled(text, shell).render(**names)
-    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
-        raise TemplateFailed(f"{text.strip()!r}: {error}") from error
+    except _FAILS as error:
+        raise TemplateFailed(f"{text.strip()!r}: {_said(error)}") from error
     return Secret("+".join(sorted(secrets)), text_of(value)) if secrets else value
 
 

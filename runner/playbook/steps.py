@@ -14,6 +14,8 @@ from runner.playbook.template import is_template
 from runner.registry import Registry
 from runner.units import duration_s, size_bytes
 
+GROUP_KEYS = frozenset({"id", "title", "when", "on_failure", "undo", "steps"})
+
 
 class Files(Protocol):
     kinds: Registry[type[Any]]
@@ -66,6 +68,7 @@ class StepReader:
         self.origins[name] = (document, at)
         if kind is None:
             return ()
+        self._of_the_kind(document, at, item, kind)
         step = Step(
             id=name,
             title=str(item.get("title", name)),
@@ -96,6 +99,16 @@ class StepReader:
             message = f"this step says nothing to do; it needs one of: {', '.join(kinds.names())}"
             self.problems.append(document.problem((*at, "id"), message, on_key=True))
         return None
+
+    def _of_the_kind(self, document: Document, at: At, item: dict[str, Any], kind: str) -> None:
+        """What a group does not have is not left unheeded; what `with` may be is not only a matter of its type."""
+        for key in sorted(item.keys() & (STEP_KEYS.keys() - GROUP_KEYS) if kind == "group" else ()):
+            message = f"'{key}' is not for a group: say it at each of its steps"
+            self.problems.append(document.problem((*at, key), message, on_key=True))
+        loop = item.get("with")
+        if isinstance(loop, str) and not is_template(loop):
+            message = f"'with' is a list, or a {{{{ template }}}} that gives one; found {loop!r}"
+            self.problems.append(document.problem((*at, "with"), message))
 
     def _include(
         self, document: Document, at: At, item: dict[str, Any], phase: str, chain: tuple[str, ...]

@@ -565,6 +565,8 @@ def test_selection_is_on_record_as_a_deviation(tmp_path: Path) -> None:
     assert {left["step"] for left in ended.record.left_out} == {"one", "three"}
     only = run(tmp_path, text, choice=Choice(variables={}, only=("three",)))
     assert only.steps() == {"one": "skipped", "two": "skipped", "three": "ok"}
+    last = run(tmp_path, text + "finally: [{id: end, command: x}]\n", choice=Choice(variables={}, start_at="end"))
+    assert last.steps() == {"one": "skipped", "two": "skipped", "three": "skipped", "end": "ok"}
 
 
 def test_stop_begins_nothing_new_and_seals(tmp_path: Path) -> None:

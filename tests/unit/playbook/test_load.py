@@ -91,6 +91,14 @@ finally:
         (one("{id: a, command: ls, zzz: 1}"), " more"),
         (one("{id: a, command: 'ls {{ host.name | uper }}'}"), "7:24 there is no filter 'uper'; did you mean 'upper'?"),
         (one("{id: a, command: ls, when: host.name is strin}"), "there is no test 'strin'; did you mean 'string'?"),
+        (one("{id: a, become: root, steps: [{id: b, command: ls}]}"), "7:15 'become' is not for a group"),
+        (one("{id: a, with: [1], steps: [{id: b, command: ls}]}"), "7:15 'with' is not for a group"),
+        (
+            one("{id: a, requires: [c], steps: [{id: b, command: ls}]}")
+            + "checklist: [{id: c, phase: test, text: x, by: hand}]\n",
+            "7:15 'requires' is not for a group",
+        ),
+        (one("{id: a, command: ls, with: abc}"), "7:34 'with' is a list, or a {{ template }}"),
         (one("{id: a, note: '{{ facts is definde }}'}"), "there is no test 'definde'; did you mean 'defined'?"),
         (
             one("{id: a, command: ls}\n    - {id: b, command: 'echo {{ a.stdout }}'}"),

@@ -44,6 +44,8 @@ def test_every_value_knows_where_it_stands() -> None:
         ("a: 1\nb: 2\na: 3\n", "f:3:1: error: 'a' is here twice; the first is at 1:1"),
         ("a: !!python/object:os.system x\n", "f:1:4: error: the tag"),
         ("a: !mine x\n", "f:1:4: error: the tag"),
+        ("a: ! 7\n", "f:1:4: error: the tag !"),
+        ("a:\n- &a0 [x]\n" + "".join(f"- &a{n} [*a{n - 1}]\n" for n in range(1, 60)), "nested deeper than 50 levels"),
         ("a:\n\tb: 1\n", "f:2:1: error: not valid YAML: a tab where YAML wants spaces"),
         ("a: *nope\n", "f:1:4: error: the anchor 'nope' is not defined above"),
         ("a: [1\n", "error: not valid YAML"),
@@ -97,3 +99,10 @@ def test_files_that_are_no_text_are_refused(tmp_path: Path, raw: bytes, said: st
 def test_a_mark_at_the_beginning_and_windows_line_ends_are_taken(tmp_path: Path) -> None:
     (tmp_path / "f.yml").write_bytes(b"\xef\xbb\xbfa: |\r\n  x\r\n  y\r\n")
     assert read_file(tmp_path / "f.yml").data == {"a": "x\ny\n"}
+
+
+def test_a_value_that_is_used_very_often_costs_no_more_than_one_that_is_written_as_often() -> None:
+    began = time.process_time()
+    data = parse("a: &a {b: 1}\nc:\n" + "- *a\n" * 30_000, name="f").data
+    assert data["c"] == [{"b": 1}] * 30_000
+    assert time.process_time() - began < 5

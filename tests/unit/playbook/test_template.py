@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.playbook.evaluation import evaluate, names_in, paths_in, problems, raw_uses, render_text
+from runner.playbook.evaluation import evaluate, expression_problem, names_in, paths_in, problems, raw_uses, render_text
 from runner.playbook.template import TemplateFailed, render
 from runner.redact import Secret
 
@@ -123,10 +123,24 @@ def test_where_a_word_may_stand_a_value_may(line: str) -> None:
     assert problems(line, shell=True) == []
 
 
-@pytest.mark.parametrize("expression", ["nope", "row.nope", "1/0", "name.__class__", "name.format('x')[99]"])
+@pytest.mark.parametrize(
+    "expression",
+    [
+        *("nope", "row.nope", "1/0", "name.__class__", "name.format('x')[99]", "[number, {'a': [row.nope]}]"),
+        *("number | dictsort", "number | xmlattr", "[number] | groupby('x')", "name | center(99999999999999)"),
+        *("name * 99999999999", "[1] * 99999999999", "9 ** 99999999", "1" + "+1" * 300),
+    ],
+)
 def test_what_has_no_value_is_an_error(expression: str) -> None:
     with pytest.raises(TemplateFailed):
         evaluate(expression, NAMES)
+
+
+@pytest.mark.parametrize("expression", ["(" * 3000 + "1" + ")" * 3000, "1" + "+1" * 3000, "1" + "|string" * 3000])
+def test_what_is_nested_too_deeply_is_a_mistake_of_the_text(expression: str) -> None:
+    assert problems("{{ " + expression + " }}") == ["not a valid template: it is nested too deeply"]
+    assert expression_problem(expression) == "not a valid expression: it is nested too deeply"
+    assert names_in(expression, expression=True) == paths_in(expression, expression=True) == frozenset()
 
 
 def test_names_and_paths() -> None:
