@@ -1,16 +1,16 @@
 """
 Secret values, and the filter that takes them out of everything that is shown or kept.
 
-A secret is found as it is, line by line, percent-encoded, as JSON and unicode escapes, shell-quoted, as hex, and as
-base64 and base64url at any alignment, wrapped or not. What a program reverses, encrypts or splits by itself is not
-found: that is what `no_output` is for.
+A secret is found as it is, line by line, percent-encoded, as JSON and unicode escapes, quoted for shells, SQL and HTML,
+as hex, and as base64 and base64url at any alignment; wrapped or not, and with backslashes wherever a program puts them.
+What a program reverses, encrypts or splits by itself is not found: that is what `no_output` is for.
 """
 
 from __future__ import annotations
 
 import base64
+import html
 import json
-import shlex
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -21,6 +21,13 @@ from runner.errors import InvalidInput
 
 SHORTEST = 6
 """Shorter secrets are refused: taking them out would take half of the text with them."""
+
+CUT = "…"
+"""Stands where the rest of a text was left out."""
+SHOWING = 4
+"""So many characters of a secret, or more, are taken out where a text is cut within it."""
+_BETWEEN = b"\\\r\n"
+"""What may stand between any two bytes of a secret: line ends where it is wrapped, backslashes where it is quoted."""
 
 Span = tuple[int, int, str]
 
@@ -58,6 +65,7 @@ class Redactor:
     def __init__(self, secrets: Iterable[Secret] = ()) -> None:
         self._literal: dict[bytes, str] = {}
         self._joined: dict[bytes, str] = {}
+        longest = 1
         for secret in secrets:
             if len(secret) < SHORTEST:
                 raise InvalidInput(
@@ -65,24 +73,24 @@ class Redactor:
                     "taken out of outputs without taking out ordinary words",
                     hint="use a longer secret",
                 )
-            for needle in _literals(secret.reveal()):
-                self._literal.setdefault(needle, secret.name)
-            for needle in _base64s(secret.reveal().encode()):
-                self._joined.setdefault(needle, secret.name)
-        # A wrapped base64 needle has at most one line end per 60 characters, of two bytes, and one more.
-        longest = [len(needle) for needle in self._literal]
-        longest += [len(needle) + 2 * (len(needle) // 60 + 2) for needle in self._joined]
-        self.hold = max(longest, default=1) - 1
+            for needle in _forms(secret.reveal()):
+                longest = max(longest, len(needle))
+                joined = needle.translate(None, _BETWEEN)
+                (self._joined if len(joined) >= SHORTEST else self._literal).setdefault(
+                    joined if len(joined) >= SHORTEST else needle, secret.name
+                )
+        self._longest = longest
+        self.hold = longest - 1 + len(CUT.encode()) if self._literal or self._joined else 0
 
     def __bool__(self) -> bool:
-        return bool(self._literal)
+        return bool(self._literal or self._joined)
 
     def stream(self) -> RedactingStream:
         return RedactingStream(self)
 
     def text(self, text: str) -> str:
         """`text` without secrets; the same object where there is none."""
-        if not self._literal:
+        if not self:
             return text
         raw = text.encode("utf-8", "surrogatepass")
         if not self.spans(raw):
@@ -109,12 +117,26 @@ class Redactor:
     def spans(self, raw: bytes) -> list[Span]:
         """Where secrets stand: (start, end, name), overlapping ones joined, in order."""
         found = [(at, at + len(needle), name) for needle, name in self._literal.items() for at in _all(raw, needle)]
-        joined = raw.replace(b"\r", b"").replace(b"\n", b"") if self._joined else b""
+        joined = raw.translate(None, _BETWEEN)
         hits = [(at, at + len(needle), name) for needle, name in self._joined.items() for at in _all(joined, needle)]
+        for end in _all(joined, CUT.encode()):
+            hits += self._cut(joined, end)
         if hits:
-            kept = _kept(raw)
-            found += [(kept(start), kept(end - 1) + 1, name) for start, end, name in hits]
+            kept = _kept(raw) if len(joined) < len(raw) else int
+            spans = ((kept(start), kept(end - 1) + 1, name) for start, end, name in hits)
+            # a longer one could not be found in a stream, whatever is held back
+            found += [span for span in spans if span[1] - span[0] <= self._longest]
         return _merge(found)
+
+    def _cut(self, joined: bytes, end: int) -> Iterable[Span]:
+        """The beginnings of secrets right before `end`."""
+        for needle, name in self._joined.items():
+            start = joined.find(needle[:SHOWING], max(0, end - len(needle) + 1), end)
+            while start >= 0:
+                if needle.startswith(joined[start:end]):
+                    yield start, end, name
+                    break
+                start = joined.find(needle[:SHOWING], start + 1, end)
 
 
 class RedactingStream:
@@ -179,25 +201,42 @@ def _merge(spans: list[Span]) -> list[Span]:
 
 
 def _kept(raw: bytes) -> Any:
-    """A function from places in `raw` without line ends to places in `raw`."""
-    ends = [at for at, byte in enumerate(raw) if byte in b"\r\n"]
-    shifted = [at - number for number, at in enumerate(ends)]
+    """A function from places in `raw` without what may stand between, to places in `raw`."""
+    between = [at for at, byte in enumerate(raw) if byte in _BETWEEN]
+    shifted = [at - number for number, at in enumerate(between)]
     return lambda at: at + bisect_right(shifted, at)
 
 
+def cut(text: str, most: int) -> str:
+    """At most `most` characters of a text, the last of them a mark where it had more: a secret may be cut there."""
+    return text if len(text) <= most else f"{text[: most - 1]}{CUT}"
+
+
 @lru_cache(maxsize=256)
-def _literals(value: str) -> frozenset[bytes]:
-    raw = value.encode()
+def _forms(value: str) -> frozenset[bytes]:
+    """What to look for; whatever differs by backslashes and line ends only is there once or more."""
     texts = {value, *(line for line in value.splitlines() if len(line) >= SHORTEST)}
     forms: set[str] = set()
+    found: set[bytes] = set()
     for text in texts:
-        encoded = {quote(text, safe=""), quote(text), quote_plus(text)}
+        raw = text.encode("utf-8", "surrogateescape")
+        encoded = {quote(raw, safe=""), quote(raw), quote_plus(raw)}
         forms |= {text, *encoded, *(_lower_percent(form) for form in encoded)}
-        forms |= {json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
-        forms |= {"".join(f"\\u{ord(char):04x}" for char in text), "".join(f"\\x{byte:02x}" for byte in text.encode())}
-        forms |= {shlex.quote(text), text.replace("'", "'\\''")}
-    found = {form.encode() for form in forms if len(form) >= SHORTEST}
-    return frozenset(found | {raw.hex().encode(), raw.hex().upper().encode()})
+        for escaped in (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]):
+            forms |= {escaped, *(_as_codes(escaped, digits) for digits in ("02x", "02X"))}
+        forms |= {"".join(f"\\u{ord(char):04x}" for char in text), "".join(f"\\x{byte:02x}" for byte in raw)}
+        forms |= {text.replace("'", other) for other in ("'\\''", "'\"'\"'", "''")} | {text.replace('"', '""')}
+        quoted = html.escape(text)
+        decimal = quoted.replace("&#x27;", "&#39;")
+        forms |= {quoted, decimal, decimal.replace("&quot;", "&#34;"), html.escape(text, quote=False)}
+        forms |= {raw.hex(), raw.hex().upper()}
+        found |= _base64s(raw)
+    return frozenset(found | {form.encode("utf-8", "surrogateescape") for form in forms if len(form) >= SHORTEST})
+
+
+def _as_codes(text: str, digits: str) -> str:
+    """As JSON is written for pages: what HTML has a meaning for, by number."""
+    return "".join(f"\\u00{ord(char):{digits}}" if char in "<>&'" else char for char in text)
 
 
 def _lower_percent(text: str) -> str:
@@ -205,7 +244,6 @@ def _lower_percent(text: str) -> str:
     return "%".join([parts[0], *(part[:2].lower() + part[2:] for part in parts[1:])])
 
 
-@lru_cache(maxsize=256)
 def _base64s(raw: bytes) -> frozenset[bytes]:
     """The characters that base64 gives these bytes whatever stands before and behind them, at three alignments."""
     found = set()

@@ -11,7 +11,7 @@ from runner.document.forms import WORDS
 from runner.document.quick import certainly_valid
 from runner.document.source import At, Document, likely
 from runner.errors import Problem
-from runner.redact import Secret
+from runner.redact import Secret, cut
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -215,4 +215,4 @@ def _show(value: Any) -> str:
 
 
 def _shorten(text: str, most: int = 120) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+    return cut(text, most)

@@ -10,6 +10,7 @@ from runner.engine.errand import DEFAULT_TIMEOUT_S, Task
 from runner.engine.surroundings import Surroundings
 from runner.errors import LockBusy
 from runner.events import Waited
+from runner.redact import cut
 
 T = TypeVar("T")
 FIRST_PAUSE_S = 0.2
@@ -38,7 +39,7 @@ def held(around: Surroundings, take: Callable[[], T], *, host: str, step: str, w
     finally:
         if busy:
             took_ms = int((around.clock.monotonic() - began) * 1000)
-            around.bus.emit(Waited(host=host, step=step, cause="lock", took_ms=took_ms, detail=busy[:200]))
+            around.bus.emit(Waited(host=host, step=step, cause="lock", took_ms=took_ms, detail=cut(busy, 200)))
 
 
 @contextmanager

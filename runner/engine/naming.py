@@ -7,7 +7,7 @@ from typing import Any
 
 from runner.model import Host, Playbook, Step
 from runner.playbook.template import render
-from runner.redact import Secret
+from runner.redact import Secret, cut
 from runner.seams import Completed, Verdict
 
 LONGEST = 65536
@@ -64,14 +64,14 @@ def result_values(verdict: Verdict, done: Completed) -> dict[str, Any]:
 
 def kept_values(values: Mapping[str, Any]) -> dict[str, Any]:
     """Registered values as the journal keeps them."""
-    return {key: value[:LONGEST] if isinstance(value, str) else value for key, value in values.items()}
+    return {key: cut(value, LONGEST) if isinstance(value, str) else value for key, value in values.items()}
 
 
 def found_text(values: Mapping[str, Any]) -> str:
     """A result in a few words, for the message that something else was expected."""
     parts = [f"exit {values['exit']}"]
     if values.get("stdout"):
-        parts.append(f"stdout {str(values['stdout'])[:80]!r}")
+        parts.append(f"stdout {cut(str(values['stdout']), 80)!r}")
     own = [(key, value) for key, value in values.items() if key not in ("ok", "changed", "exit", "stdout", "stderr")]
     parts += [f"{key} {value!r}" for key, value in own if not isinstance(value, list | dict)]
-    return ", ".join(parts)[:300]
+    return cut(", ".join(parts), 300)

@@ -14,6 +14,7 @@ from runner.errors import LinkLost, LockBusy, TransportError
 from runner.events import LinkDropped, Waited
 from runner.frozen import replace
 from runner.model import Exit
+from runner.redact import cut
 from runner.seams import KEEP_BYTES, Completed, Launch, OnOutput, Session, Settled, Stream
 
 T = TypeVar("T")
@@ -190,7 +191,7 @@ def _reconnect(
             around.clock.wait(around.stop.leave, min(left, pause_s * random.uniform(0.75, 1.25)))
             pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
     took_ms = int((around.clock.monotonic() - began) * 1000)
-    detail = "" if session else why[:200]
+    detail = "" if session else cut(why, 200)
     around.bus.emit(Waited(host=link.host.name, step=instance, cause="link", took_ms=took_ms, detail=detail))
     return session, "" if session else why.partition("\n")[0]
 

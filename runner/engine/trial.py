@@ -19,6 +19,7 @@ from runner.errors import InvalidInput, JournalError, TransportError
 from runner.events import StepFinished, StepStarted, Waited
 from runner.model import Exit, Host, Outcome, Step
 from runner.playbook.template import TemplateFailed, render
+from runner.redact import cut
 from runner.seams import Check, Completed, Script, Wish
 from runner.units import duration_s
 
@@ -160,7 +161,7 @@ class Trial:
         verdict = self.kind.read(wish, done, found)
         for cause, took_ms, detail in verdict.waits:
             self.around.bus.emit(
-                Waited(host=wish.host.name, step=wish.step, cause=cause, took_ms=took_ms, detail=detail[:200])
+                Waited(host=wish.host.name, step=wish.step, cause=cause, took_ms=took_ms, detail=cut(detail, 200))
             )
         return judged(self.step, wish.names, verdict, done)
 
@@ -215,5 +216,5 @@ def wait(around: Surroundings, host: str, instance: str, cause: str, seconds: fl
     began = around.clock.monotonic()
     stopped = around.clock.wait(around.stop.event, seconds)
     took_ms = int((around.clock.monotonic() - began) * 1000)
-    around.bus.emit(Waited(host=host, step=instance, cause=cause, took_ms=took_ms, detail=detail[:200]))
+    around.bus.emit(Waited(host=host, step=instance, cause=cause, took_ms=took_ms, detail=cut(detail, 200)))
     return stopped

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from runner.redact import Secret
+from runner.redact import Secret, cut
 from runner.seams import Check, Completed, Script, Verdict, Wish
 from runner.steps.parts import schema as part
 from runner.steps.parts.answers import Answers, failure
@@ -143,7 +143,7 @@ def _wrong(params: Mapping[str, Any], values: Mapping[str, Any]) -> list[str]:
     if values["status"] not in expected:
         words = " or ".join(str(status) for status in expected)
         wrong.append(f"{url}: expected status {words}, found {values['status']}")
-    start = " ".join(body.split())[:80]
+    start = cut(" ".join(body.split()), 80)
     if "body" in params and params["body"] not in body:
         wrong.append(f"{url}: expected {params['body']!r} in the body, found {start!r}")
     if "matches" in params and not re.search(params["matches"], body):

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from xml.etree.ElementTree import ParseError
 
+from runner.redact import cut
 from runner.seams import Check, Completed, Script, Verdict, Wish
 from runner.steps.dialects.databases import CONNECTION, ENGINE, dialect, shown
 from runner.steps.parts import schema as part
@@ -142,5 +143,5 @@ def _problem(params: Mapping[str, Any], done: Completed) -> str:
 
 def _summary(rows: Sequence[Mapping[str, Any]], count: int) -> str:
     if len(rows) == 1:
-        return ", ".join(f"{name} {value}" for name, value in rows[0].items())[:200]
+        return cut(", ".join(f"{name} {value}" for name, value in rows[0].items()), 200)
     return f"{count} rows"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from runner.redact import cut
 from runner.seams import Check, Completed, Script, Verdict, Wish
 from runner.steps import baseline as base
 from runner.steps.parts import schema as part
@@ -199,7 +200,7 @@ def _all(problems: Sequence[str]) -> str:
 
 def _short(values: Mapping[str, Any]) -> dict[str, Any]:
     """Values without the rest of long texts: those of a single probe are not what a step is registered for."""
-    return {key: value[:4096] if isinstance(value, str) else value for key, value in values.items()}
+    return {key: cut(value, 4096) if isinstance(value, str) else value for key, value in values.items()}
 
 
 def _told(tried: int, told: Sequence[tuple[str, str]], wish: Wish) -> str:

@@ -1,20 +1,27 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import random
+from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner.engine.naming import LONGEST, found_text, kept_values
 from runner.errors import InvalidInput
-from runner.redact import Redactor, Secret, mask
+from runner.redact import Redactor, Secret, cut, mask
 
 VALUE = "p@ss wörd/+'\"42"
 SECRET = Secret("db_password", VALUE)
 REDACTOR = Redactor([SECRET, Secret("token", "aaaaaaa")])
+
+
+CUT = "…".encode()
+PARTS = (VALUE.encode(), VALUE.encode()[:7])
 
 
 def _through(chunks: list[bytes]) -> bytes:
@@ -34,6 +41,15 @@ def _through(chunks: list[bytes]) -> bytes:
         VALUE.encode().hex().upper(),
         "".join(f"\\u{ord(c):04x}" for c in VALUE),
         VALUE.replace("'", "'\\''"),
+        VALUE.replace("'", "'\"'\"'"),
+        VALUE.replace("'", "''"),
+        repr(VALUE)[1:-1],
+        repr(f"x{json.dumps(VALUE)}"),
+        "".join(c if c.isalnum() else f"\\{c}" for c in VALUE),
+        html.escape(VALUE),
+        json.dumps(VALUE + "&").replace("&", "\\u0026").replace("'", "\\u0027"),
+        "\n".join(VALUE[at : at + 3] for at in range(0, len(VALUE), 3)),
+        "\r\n".join(VALUE),
     ],
 )
 def test_every_form_of_a_secret_is_taken_out(form: str) -> None:
@@ -56,8 +72,7 @@ def test_base64_is_found_at_every_alignment_wrapped_or_not() -> None:
             assert b"[redacted:db_password]" in _through([encoded])
 
 
-@given(st.lists(st.sampled_from([VALUE.encode(), b"aaaaaaa", b"aa", b"x", b"\n", VALUE.encode()[:7]]), max_size=12),
-       st.integers(1, 7))  # fmt: skip
+@given(st.lists(st.sampled_from([*PARTS, b"aaaaaaa", b"aa", b"x", b"\n", b"\\", CUT]), max_size=12), st.integers(1, 7))
 def test_however_the_stream_is_cut_the_result_is_that_of_the_whole(parts: list[bytes], size: int) -> None:
     whole = b"".join(parts)
     chunks = [whole[at : at + size] for at in range(0, len(whole), size)]
@@ -67,6 +82,26 @@ def test_however_the_stream_is_cut_the_result_is_that_of_the_whole(parts: list[b
 
 def test_overlapping_secrets_leave_no_tail() -> None:
     assert _through([b"a" * 1000]) == mask("token").encode()
+
+
+@pytest.mark.parametrize("shown", [str, repr])
+def test_a_text_that_is_cut_within_a_secret_shows_no_part_of_it(shown: Callable[[str], str]) -> None:
+    for most in range(7, len(VALUE) + 8):
+        text = REDACTOR.text(shown(cut(f"it is {VALUE} and more of it", most)))
+        assert VALUE[:4] not in text, most
+
+
+def test_what_a_record_keeps_of_a_result_is_cut_so() -> None:
+    values = {"exit": 1, "stdout": " " * 70 + VALUE}
+    assert VALUE[:4] not in REDACTOR.text(found_text(values))
+    values = {"exit": 1, "stdout": " " * (LONGEST - 8) + VALUE}
+    assert VALUE[:4] not in REDACTOR.value(kept_values(values))["stdout"]
+
+
+def test_a_secret_of_other_bytes_than_text_and_one_of_backslashes_only() -> None:
+    odd = Redactor([Secret("odd", b"\xff\xfe123456".decode("utf-8", "surrogateescape")), Secret("even", "\\" * 6)])
+    stream = odd.stream()
+    assert stream.feed(b"a\xff\xfe123456b \\\\\\\\\\\\ c") + stream.end() == b"a[redacted:odd]b [redacted:even] c"
 
 
 def test_values_are_redacted_through_and_through() -> None:
