@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from runner.errors import InvalidInput
+
 _SAFE = re.compile(r"[A-Za-z0-9_@%+:,./-]+")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RESERVED = frozenset(
@@ -17,12 +19,12 @@ def quote(word: str | object) -> str:
     `word` as one word of a POSIX shell line, as it is, whatever is in it.
 
     Unlike shlex.quote, `a=b` and reserved words are quoted too, so that they stay words in front of a command.
-    Raises TypeError for anything but text (a Secret above all), ValueError for a NUL, which no argument can hold.
+    Raises TypeError for anything but text (a Secret above all), InvalidInput for a NUL, which no argument can hold.
     """
     if not isinstance(word, str):
         raise TypeError(f"a shell word must be text, not {type(word).__name__}; a secret travels in the environment")
     if "\0" in word:
-        raise ValueError("a shell word cannot hold a NUL character")
+        raise InvalidInput("a value holds a NUL character, which no shell word can")
     if _SAFE.fullmatch(word) and word not in _RESERVED:
         return word
     return "'" + word.replace("'", "'\"'\"'") + "'"

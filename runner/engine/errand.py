@@ -16,6 +16,7 @@ from runner.events import CommandSent, StepFinished, StepRecalled, StepStarted
 from runner.frozen import frozen, replace
 from runner.model import Facts, Host, Step
 from runner.playbook.template import TemplateFailed
+from runner.redact import Secret
 from runner.seams import Completed, Launch, OutputFile, Script, Stream, Wish
 from runner.units import text_of_duration
 
@@ -166,6 +167,9 @@ class Errand:
 
     def made(self, wish: Wish, script: Script, *, read_only: bool) -> Launch:
         """The launch as the host gets it, with its deadline there."""
+        for what, value in (("the script", script.text), *((f"'{key}'", value) for key, value in script.env.items())):
+            if "\0" in (value.reveal() if isinstance(value, Secret) else value):
+                raise InvalidInput(f"{what} holds a NUL character, which no shell can carry")
         limit_s = self.limit_s
         if limit_s < (self.step.timeout_s or DEFAULT_TIMEOUT_S):
             self._note(f"its time was cut to the {text_of_duration(limit_s)} that were left of the whole run's")

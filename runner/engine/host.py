@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from runner.engine.errand import Task
@@ -73,6 +73,8 @@ class HostRun:
         self._undo: list[Undo] = []
         self._outcomes: dict[str, Outcome] = {}
         self._worst = Outcome.OK
+        self._touched = 0
+        """Steps that did something, or may have."""
         self._timed = True
 
     def run(self) -> Outcome:
@@ -120,10 +122,10 @@ class HostRun:
         self._names["facts"] = _plain(facts)
         self._names["run"] = {**self._names["run"], "began": self._past.began or facts.clock}
 
-    def _steps(self, steps: Iterable[Step]) -> None:
+    def _steps(self, steps: Iterable[Step], suffix: str = "") -> None:
         for step in steps:
-            self._may_begin(step.id)
-            self._step(step)
+            self._may_begin(f"{step.id}{suffix}")
+            self._step(step, suffix)
 
     def _may_begin(self, name: str) -> None:
         """Raises _Halt where the run was asked to stop, or its time is over."""
@@ -132,31 +134,34 @@ class HostRun:
         if self._timed and self._around.late:
             raise _Halt(f"{self._around.late}; not begun: {name}", Outcome.FAILED)
 
-    def _step(self, step: Step) -> None:
+    def _step(self, step: Step, suffix: str = "") -> None:
+        """`suffix` tells what takes back one item of a list from what takes back the next."""
         if step.id in self._selection.skip:
             self._skip(step, step.id, self._selection.skip[step.id])
             return
         if not self._wanted(step, self._names):
             return
         if step.kind == "group":
-            self._group(step)
-        elif step.once:
+            self._group(step, suffix)
+        elif step.once and not suffix:
             self._once_only(step)
         elif step.loop is None:
-            self._do(step, step.id, {})
+            self._do(step, f"{step.id}{suffix}", {})
         else:
-            self._each(step)
+            self._each(step, suffix)
 
-    def _group(self, step: Step) -> None:
-        if step.undo:
-            self._undo.append(Undo(steps=step.undo, suffix="", item={}))
+    def _group(self, step: Step, suffix: str) -> None:
+        behind, touched = len(self._undo), self._touched
         try:
-            self._steps(step.steps)
+            self._steps(step.steps, suffix)
         except _Halt as halt:
             if halt.outcome is not Outcome.FAILED or step.on_failure is OnFailure.STOP:
                 raise
             if step.on_failure is OnFailure.ROLLBACK:
                 raise _Halt(halt.because, halt.outcome, rollback=True) from halt
+        finally:
+            if step.undo and self._touched > touched:
+                self._undo.insert(behind, Undo(steps=step.undo, suffix=suffix, item={}))
 
     def _once_only(self, step: Step) -> None:
         clock = self._around.clock
@@ -180,7 +185,7 @@ class HostRun:
             raise _Halt(f"{step.id} (once) {result.outcome} on {owner}", Outcome.CANCELLED)
         self._register(step, result.values, from_record=self._once.from_record(step.id))
 
-    def _each(self, step: Step) -> None:
+    def _each(self, step: Step, suffix: str) -> None:
         """One instance per item, `<id>.<n>`; `register` gets the list of their results."""
         try:
             items = render(step.loop, self._names)
@@ -192,14 +197,16 @@ class HostRun:
             return
         if not items:
             self._skip(step, step.id, "with: the list is empty")
-        instances = tuple(f"{step.id}.{number}" for number in range(1, len(items) + 1))
+        instances = tuple(f"{step.id}{suffix}.{number}" for number in range(1, len(items) + 1))
         self._settle_gone(
-            name for name in self._past.in_doubt if name.partition(".")[0] == step.id and name not in instances
+            name
+            for name in self._past.in_doubt
+            if name.rpartition(".")[0] == step.id + suffix and name not in instances
         )
         results = []
         for number, item in enumerate(items, 1):
-            self._may_begin(f"{step.id}.{number}")
-            results.append(self._do(step, f"{step.id}.{number}", {"item": item}).values)
+            self._may_begin(instances[number - 1])
+            results.append(self._do(step, instances[number - 1], {"item": item}).values)
         self._register(step, results, from_record=any(self._kept(step, self._past.step(name)) for name in instances))
 
     def _do(self, step: Step, instance: str, item: Mapping[str, Any], *, raising: bool = True) -> StepResult:
@@ -218,7 +225,9 @@ class HostRun:
             except LockBusy as error:
                 return self._fail(step, instance, error.message)
         self._outcomes[instance] = result.outcome
-        if step.undo and (result.outcome is not Outcome.OK or result.changed is not False):
+        did = result.outcome is not Outcome.OK or result.changed is not False
+        self._touched += did
+        if step.undo and did:
             self._undo.append(Undo(steps=step.undo, suffix=instance.removeprefix(step.id), item=item))
         if not item:
             self._register(step, result.values, from_record=kept)
@@ -272,7 +281,7 @@ class HostRun:
 
     def _no_doubt(self, step: Step) -> None:
         """Raises _Halt where it, or a step in it, was begun in an earlier sitting and nobody knows how it ended."""
-        inside = {step.id, *(inner.id for inner in step.steps)}
+        inside = set(_ids(step))
         for name in self._past.in_doubt:
             if name.partition(".")[0] in inside and self._past.step(name).word is None:
                 because = f"{name} is in doubt, and its `when` does not hold any more ({step.when}); "
@@ -329,24 +338,22 @@ class HostRun:
             self._link.spare()
             self._names |= item
             try:
-                self._side_step(step, suffix)
+                self._step(step, suffix)
             except _Halt as halt:
                 self._worst = self._worse(halt.outcome)
             finally:
                 self._names.pop("item", None)
 
-    def _side_step(self, step: Step, suffix: str) -> None:
-        if step.id in self._selection.skip:
-            self._skip(step, step.id, self._selection.skip[step.id])
-        elif suffix and step.kind != "group" and step.loop is None and self._wanted(step, self._names):
-            self._do(step, f"{step.id}{suffix}", {})
-        elif not suffix or step.kind == "group" or step.loop is not None:
-            self._step(step)
-
     def _worse(self, outcome: Outcome) -> Outcome:
         order = (Outcome.OK, Outcome.SKIPPED, Outcome.CANCELLED, Outcome.REFUSED, Outcome.UNREACHABLE, Outcome.FAILED,
                  Outcome.UNKNOWN)  # fmt: skip
         return max(self._worst, outcome, key=order.index)
+
+
+def _ids(step: Step) -> Iterator[str]:
+    yield step.id
+    for inner in step.steps:
+        yield from _ids(inner)
 
 
 def _missing(why: str) -> Any:

@@ -8,7 +8,6 @@ who needs this only for some playbooks imports it then.
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -20,6 +19,7 @@ from runner.document.source import likely
 from runner.playbook.quoting import HOLE, holes
 from runner.playbook.template import Raw, TemplateFailed, text_of
 from runner.redact import Secret
+from runner.shell import quote
 
 DEEPEST = 100
 """Operations within each other in one template: Python's own reader takes 200."""
@@ -75,8 +75,8 @@ def _word(value: Any) -> Any:
     if isinstance(value, Undefined | Raw):
         return value
     if isinstance(value, list | tuple):
-        return " ".join(shlex.quote(text_of(item)) for item in value)
-    return shlex.quote(text_of(value))
+        return " ".join(quote(text_of(item)) for item in value)
+    return quote(text_of(value))
 
 
 def _plain(value: Any) -> Any:

@@ -80,7 +80,7 @@ class _Names:
         if step.register:
             self.registered.add(step.register)
         for inner in step.steps:
-            yield from self._tree(inner, item=False)
+            yield from self._tree(inner, item=item)
         for inner in step.undo:
             yield from self._tree(inner, item=item)
 

@@ -55,7 +55,12 @@ DOUBT = Past(steps={"two": Before(state="doubt", attempts=1)})
 
 
 @pytest.mark.parametrize(
-    "steps", ["{id: two, command: two, when: 1 > 2}", "{id: some, when: 1 > 2, steps: [{id: two, command: two}]}"]
+    "steps",
+    [
+        "{id: two, command: two, when: 1 > 2}",
+        "{id: some, when: 1 > 2, steps: [{id: two, command: two}]}",
+        "{id: some, when: 1 > 2, steps: [{id: inner, steps: [{id: two, command: two}]}]}",
+    ],
 )
 def test_a_step_in_doubt_is_not_skipped_because_its_condition_does_not_hold_any_more(
     tmp_path: Path, steps: str

@@ -407,6 +407,47 @@ phases:
     assert list(ended.steps()) == ["each.1", "each.2", "bad", "back.2", "back.1"]
 
 
+def test_what_takes_back_each_item_of_a_list_may_be_a_group_or_a_list_itself(tmp_path: Path) -> None:
+    text = """
+phases:
+  implement:
+    - id: each
+      with: [a, b]
+      command: "make {{ item }}"
+      undo:
+        - {id: both, steps: [{id: back, command: "drop {{ item }}"}]}
+        - {id: twice, with: [1, 2], command: "wipe {{ item }}"}
+    - {id: bad, command: bad, on_failure: rollback}
+"""
+    fake = FakeHost(answers={"bad": done(code=1)})
+    undone = list(run(tmp_path, text, {"a": fake}).steps())[3:]
+    assert undone == ["back.2", "twice.2.1", "twice.2.2", "back.1", "twice.1.1", "twice.1.2"]
+    ran = [launch.script.text.strip().splitlines()[-1] for launch in fake.launches]
+    assert [line for line in ran if "drop" in line] == ["drop b", "drop a"]
+
+
+@pytest.mark.parametrize(("wanted", "undone"), [("true", ["back"]), ("false", [])])
+def test_a_group_in_which_nothing_was_done_has_nothing_to_undo(tmp_path: Path, wanted: str, undone: list[str]) -> None:
+    text = f"""
+phases:
+  implement:
+    - {{id: some, steps: [{{id: one, command: one, when: {wanted}}}], undo: [{{id: back, command: back}}]}}
+    - {{id: bad, command: bad, on_failure: rollback}}
+"""
+    ended = run(tmp_path, text, {"a": FakeHost(answers={"bad": done(code=1)})})
+    assert [name for name in ended.steps() if name == "back"] == undone
+
+
+def test_a_value_with_a_nul_fails_the_step_that_would_send_it(tmp_path: Path) -> None:
+    """It is no fault of the host, which answers."""
+    for second in ('"x {{ said.stdout }}"', '[x, "{{ said.stdout }}"]', '{line: x, env: {V: "{{ said.stdout }}"}}'):
+        text = f"phases: {{implement: [{{id: one, command: one, register: said}}, {{id: two, command: {second}}}]}}\n"
+        ended = run(tmp_path, text, {"a": FakeHost(answers={"one": done("a\0b")})})
+        step = ended.record.hosts["a"].failed_step
+        assert ended.code == 1 and step is not None
+        assert "NUL" in step.attempts[-1].problem and "fault" not in step.attempts[-1].problem
+
+
 def test_a_group_has_a_condition_and_an_undo_of_its_own(tmp_path: Path) -> None:
     text = """
 vars: {wanted: true}

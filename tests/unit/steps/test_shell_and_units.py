@@ -55,7 +55,7 @@ def test_a_first_word_is_a_command_and_nothing_else(word: str) -> None:
 def test_a_secret_and_a_nul_are_refused() -> None:
     with pytest.raises(TypeError, match="secret"):
         shell.quote(Secret("password", "hunter2"))
-    with pytest.raises(ValueError, match="NUL"):
+    with pytest.raises(InvalidInput, match="NUL"):
         shell.quote("a\0b")
 
 
