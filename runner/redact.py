@@ -65,7 +65,8 @@ class Redactor:
     def __init__(self, secrets: Iterable[Secret] = ()) -> None:
         self._literal: dict[bytes, str] = {}
         self._joined: dict[bytes, str] = {}
-        longest = 1
+        self._longest = 1
+        self.hold = 0
         for secret in secrets:
             if len(secret) < SHORTEST:
                 raise InvalidInput(
@@ -73,14 +74,25 @@ class Redactor:
                     "taken out of outputs without taking out ordinary words",
                     hint="use a longer secret",
                 )
-            for needle in _forms(secret.reveal()):
-                longest = max(longest, len(needle))
-                joined = needle.translate(None, _BETWEEN)
-                (self._joined if len(joined) >= SHORTEST else self._literal).setdefault(
-                    joined if len(joined) >= SHORTEST else needle, secret.name
-                )
-        self._longest = longest
-        self.hold = longest - 1 + len(CUT.encode()) if self._literal or self._joined else 0
+            self._know(secret)
+
+    def learn(self, secret: Secret) -> None:
+        """What a template made of a secret, such as all its letters large, is one as well."""
+        if len(secret) >= SHORTEST and self.text(secret.reveal()) == secret.reveal():
+            self._know(secret)
+
+    def _know(self, secret: Secret) -> None:
+        literal, joined = dict(self._literal), dict(self._joined)
+        for needle in _forms(secret.reveal()):
+            self._longest = max(self._longest, len(needle))
+            bare = needle.translate(None, _BETWEEN)
+            if len(bare) >= SHORTEST:
+                joined.setdefault(bare, secret.name)
+            else:
+                literal.setdefault(needle, secret.name)
+        self.hold = self._longest - 1 + len(CUT.encode())
+        # other threads look for secrets meanwhile
+        self._literal, self._joined = literal, joined
 
     def __bool__(self) -> bool:
         return bool(self._literal or self._joined)
@@ -102,8 +114,10 @@ class Redactor:
         """A JSON value without secrets, keys included; a Secret becomes its mask."""
         if isinstance(value, str):
             return self.text(value)
-        if value is None or isinstance(value, (int, float)):
+        if value is None or isinstance(value, bool):
             return value
+        if isinstance(value, int | float):
+            return self._number(value)
         if isinstance(value, Secret):
             return mask(value.name)
         if isinstance(value, dict | Mapping):
@@ -113,6 +127,14 @@ class Redactor:
         if isinstance(value, list):
             return [self.value(item) for item in value]
         return value
+
+    def _number(self, value: int | float) -> Any:
+        """A secret of digits alone may come back as a number."""
+        text = str(int(abs(value)) if isinstance(value, int) or value.is_integer() else abs(value))
+        if len(text) < SHORTEST or not self:
+            return value
+        found = self.spans(text.encode())
+        return mask(found[0][2]) if found and found[0][:2] == (0, len(text)) else value
 
     def spans(self, raw: bytes) -> list[Span]:
         """Where secrets stand: (start, end, name), overlapping ones joined, in order."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from runner.document.schema import check_value
 from runner.engine.link import Link
-from runner.engine.naming import kept_values, render_params, user_of
+from runner.engine.naming import kept_values, render_params, secrets_in, user_of
 from runner.engine.recovery import launch_through
 from runner.engine.result import StepResult
 from runner.engine.surroundings import Surroundings
@@ -78,6 +78,8 @@ class Errand:
     def wish(self, facts: Facts | None) -> Wish:
         """The step with its names filled in. Raises TemplateFailed, and InvalidInput where the schema says no."""
         params = render_params(self.kind, self.step.params, self.names)
+        for secret in secrets_in(params):
+            self.around.bus.redactor.learn(secret)
         wrong = [] if params is self.step.params else check_value(params, self.kind.schema)
         if wrong:
             raise InvalidInput(f"{self.step.kind}: " + "; ".join(wrong))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from runner.model import Host, Playbook, Step
@@ -29,6 +29,14 @@ def render_params(kind: Any, params: Any, names: Mapping[str, Any]) -> Any:
             for key, value in params.items()
         }
     return params if rendered == params else rendered
+
+
+def secrets_in(value: Any) -> Iterator[Secret]:
+    if isinstance(value, Secret):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from secrets_in(item)
 
 
 def user_of(step: Step, playbook: Playbook, names: Mapping[str, Any]) -> str | None:

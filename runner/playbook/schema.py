@@ -7,6 +7,7 @@ from typing import Any
 
 from runner.document.forms import ID, NAME, PART, TIME
 from runner.model import KINDS_OF_PLAYBOOK, PHASES, OnFailure
+from runner.units import SIZE
 
 DURATION = {
     "type": ["string", "number"],
@@ -35,6 +36,7 @@ STEP_KEYS: Mapping[str, Any] = {
     "retries": {
         "type": ["object", "integer"],
         "minimum": 1,
+        "maximum": 100,
         "additionalProperties": False,
         "properties": {
             "attempts": {"type": "integer", "minimum": 1, "maximum": 100, "description": "Attempts in all."},
@@ -62,7 +64,12 @@ STEP_KEYS: Mapping[str, Any] = {
         "pattern": ID,
         "description": "A named resource that one step at a time may use, across hosts and runs of one records folder.",
     },
-    "output_limit": {"type": ["integer", "string"], "description": "The step fails once it wrote more than this."},
+    "output_limit": {
+        "type": ["integer", "string"],
+        "minimum": 0,
+        "pattern": SIZE,
+        "description": "The step fails once it wrote more than this.",
+    },
     "requires": {
         "type": "array",
         "items": {

@@ -110,6 +110,20 @@ def test_values_are_redacted_through_and_through() -> None:
     assert REDACTOR.value(SECRET) == mask("db_password")
 
 
+def test_a_secret_of_digits_is_taken_out_where_it_is_a_number() -> None:
+    pin = Redactor([Secret("pin", "83746512")])
+    found = {"a": [83746512, -83746512, 83746512.0, 837465120, 3.5, True]}
+    assert pin.value(found) == {"a": ["[redacted:pin]"] * 3 + [837465120, 3.5, True]}
+
+
+def test_what_is_made_of_a_secret_is_learnt_as_one() -> None:
+    redactor = Redactor([Secret("word", "hunter-two")])
+    redactor.learn(Secret("word", "HUNTER-TWO"))
+    redactor.learn(Secret("word", "pre hunter-two"))
+    redactor.learn(Secret("word", "hun"))
+    assert redactor.text("HUNTER-TWO pre hunter-two hun") == "[redacted:word] pre [redacted:word] hun"
+
+
 def test_a_short_secret_is_refused() -> None:
     with pytest.raises(InvalidInput, match="5 characters"):
         Redactor([Secret("pin", "12345")])

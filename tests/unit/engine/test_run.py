@@ -716,17 +716,18 @@ def test_what_runs_is_ended_though_its_link_was_lost_when_that_was_asked(tmp_pat
 
 def test_secrets_are_in_no_event_and_go_by_the_environment(tmp_path: Path) -> None:
     secret = Secret("password", "hunter2-hunter2")
-    fake = FakeHost(answers={"login": done("said hunter2-hunter2\n", code=1, stderr="hunter2-hunter2 refused\n")})
+    fake = FakeHost(answers={"login": done("said hunter2-hunter2\n", code=1, stderr="HUNTER2-HUNTER2 refused\n")})
     ended = run(
         tmp_path,
-        "secrets: [password]\nphases: {implement: [{id: one, command: {line: login, env: {PW: '{{ password }}'}}}]}\n",
+        "secrets: [password]\nphases: {implement: [{id: one, command: {line: login, env: {PW: '{{ password }}', "
+        "OLD: '{{ password | upper }}'}}}]}\n",
         {"a": fake},
         secrets=[secret],
     )
     assert ended.code == 1
     value = fake.launches[0].script.env["PW"]
     assert isinstance(value, Secret) and value.reveal() == "hunter2-hunter2"
-    assert "hunter2" not in str(ended.journal.lines)
+    assert "hunter2" not in str(ended.journal.lines).lower()
     assert "[redacted:password]" in str(ended.journal.lines)
     assert "hunter2" not in "".join(path.read_text() for path in tmp_path.rglob("*.log"))
     assert "hunter2" not in str(ended.watcher.outputs)

@@ -98,6 +98,10 @@ finally:
             + "checklist: [{id: c, phase: test, text: x, by: hand}]\n",
             "7:15 'requires' is not for a group",
         ),
+        (one("{id: a, command: ls, timeout: 0s}"), "such as 30s, 10m, 2h; more than 0"),
+        (one("{id: a, command: ls, output_limit: 5%}"), "a number of bytes, or a text such as 500MB"),
+        (one("{id: a, command: ls, output_limit: -5}"), "-5 is less than the minimum of 0"),
+        (one("{id: a, command: ls, retries: 101}"), "101 is greater than the maximum of 100"),
         (one("{id: a, command: ls, with: abc}"), "7:34 'with' is a list, or a {{ template }}"),
         (one("{id: a, note: '{{ facts is definde }}'}"), "there is no test 'definde'; did you mean 'defined'?"),
         (
