@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,19 @@ class TestCommand:
 
 
 class TestCopy:
+    def test_what_is_no_plain_file_is_left_as_it_is(self, hand: Hand, tmp_path: Path) -> None:
+        """A pipe here, a device elsewhere: put in its place, a file would be what all others write to."""
+        there = tmp_path / "pipe"
+        os.mkfifo(there)
+        ran = hand.do("copy", {"content": "x", "to": str(there)})
+        assert not ran.verdict.ok and f"{there} is there, and is no plain file" in ran.problem
+        assert there.is_fifo()
+
+    def test_a_link_that_leads_nowhere_is_named(self, hand: Hand, tmp_path: Path) -> None:
+        (tmp_path / "link").symlink_to(tmp_path / "no" / "such")
+        ran = hand.do("copy", {"content": "x", "to": str(tmp_path / "link")})
+        assert not ran.verdict.ok and f"{tmp_path}/link is a link that leads nowhere" in ran.problem
+
     def test_it_is_private_until_it_has_its_permissions_and_then_in_place(self, hand: Hand, tmp_path: Path) -> None:
         to = tmp_path / WEIRD
         params = {"content": Secret("key", "hunter2"), "to": str(to), "mode": "0640"}
@@ -169,6 +183,13 @@ class TestFile:
     def test_parameters_that_mean_nothing_are_refused(self, tmp_path: Path, more: dict[str, Any]) -> None:
         with pytest.raises(InvalidInput, match="means nothing with state"):
             Hand(root=tmp_path).do("file", {"path": "/srv/app/x", **more})
+
+    @pytest.mark.skipif(not ROOT, reason="needs root: a device is made")
+    def test_a_device_is_not_removed(self, hand: Hand, tmp_path: Path) -> None:
+        os.mknod(tmp_path / "null", 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+        ran = hand.do("file", {"path": str(tmp_path / "null"), "state": "absent"})
+        assert "null is a device: it is not removed" in ran.problem
+        assert (tmp_path / "null").is_char_device()
 
     @pytest.mark.skipif(not ROOT, reason="needs root: owners are changed")
     def test_owners(self, hand: Hand, tmp_path: Path) -> None:

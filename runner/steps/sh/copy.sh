@@ -1,5 +1,9 @@
-if [ -L "$to" ]; then to=$(readlink -f -- "$to") || fail "$to is a link that leads nowhere"; fi
+if [ -L "$to" ]; then
+	real=$(readlink -f -- "$to") || fail "$to is a link that leads nowhere"
+	to=$real
+fi
 if [ -d "$to" ]; then fail "$to is a folder: name the file"; fi
+if [ -e "$to" ] && [ ! -f "$to" ]; then fail "$to is there, and is no plain file"; fi
 folder=$(dirname -- "$to")
 [ -d "$folder" ] || fail "the folder $folder is not there"
 [ -w "$folder" ] || fail "$(id -un) may not write in $folder"

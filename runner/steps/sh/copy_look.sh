@@ -1,4 +1,7 @@
-if [ -L "$to" ]; then to=$(readlink -f -- "$to") || fail "$to is a link that leads nowhere"; fi
+if [ -L "$to" ]; then
+	real=$(readlink -f -- "$to") || fail "$to is a link that leads nowhere"
+	to=$real
+fi
 if [ -d "$to" ]; then fail "$to is a folder: name the file"; fi
 if [ -e "$to" ]; then
 	[ -f "$to" ] || fail "$to is not a plain file"

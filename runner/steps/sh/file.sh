@@ -29,6 +29,7 @@ absent)
 				;;
 			esac
 		fi
+		if [ ! -L "$real" ] && { [ -b "$real" ] || [ -c "$real" ]; }; then fail "$real is a device: it is not removed"; fi
 		[ "$real" != "$HOME" ] || fail "$real is the home of $(id -un): it is not removed"
 		if [ -d "$real" ] && [ ! -L "$real" ]; then
 			[ "$(stat -c %d -- "$real")" = "$(stat -c %d -- "$above")" ] || fail "$real is a mount point: it is not removed"
