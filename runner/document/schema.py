@@ -164,11 +164,21 @@ def _messages(error: ValidationError) -> Iterator[tuple[At, bool, str]]:
             form = WORDS.get(rule) or schema.get("description") or f"it must match {rule}"
             yield at, False, f"{_show(instance)} does not have the form that is wanted here: {form}"
         case "anyOf" | "oneOf":
-            yield at, False, f"{_show(instance)} is none of the forms that are allowed here"
+            yield at, False, _either(error) or f"{_show(instance)} is none of the forms that are allowed here"
         case "minItems" | "minProperties":
             yield at, False, "this is empty"
         case _:
             yield at, False, _shorten(error.message)
+
+
+def _either(error: ValidationError) -> str:
+    """Where more than one of several keys is there, of which each excludes the others."""
+    rules: Any = error.validator_value
+    keys = [rule["required"][0] for rule in rules if set(rule) == {"required"} and len(rule["required"]) == 1]
+    if error.validator != "oneOf" or error.context or len(keys) < len(rules):
+        return ""
+    *most, last = [f"'{key}'" for key in keys]
+    return f"either {', '.join(most)} or {last} is wanted here, and not {'both' if len(keys) == 2 else 'several'}"
 
 
 def _wanted(error: ValidationError) -> list[str]:

@@ -172,6 +172,11 @@ class Errand:
         for what, value in (("the script", script.text), *((f"'{key}'", value) for key, value in script.env.items())):
             if "\0" in (value.reveal() if isinstance(value, Secret) else value):
                 raise InvalidInput(f"{what} holds a NUL character, which no shell can carry")
+        if script.save_to is not None:
+            try:
+                script.save_to.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except OSError as error:
+                raise InvalidInput(f"the folder {error.filename} cannot be made: {error.strerror}") from error
         limit_s = self.limit_s
         if limit_s < (self.step.timeout_s or DEFAULT_TIMEOUT_S):
             self._note(f"its time was cut to the {text_of_duration(limit_s)} that were left of the whole run's")

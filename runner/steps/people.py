@@ -33,6 +33,7 @@ class Assert(ControllerStep):
             "that": part.one_or_more(
                 {"type": "string", "minLength": 1},
                 "One expression, or a list of them; each must be true. Without `{{ }}`.",
+                least=1,
                 examples=["size.row.loans > 0", ["facts.cpus >= 2", "engine in ['postgresql', 'mariadb']"]],
             ),
             "message": part.text("What to tell people where one does not hold."),

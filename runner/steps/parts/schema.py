@@ -67,8 +67,9 @@ def owner(description: str) -> Schema:
     return {"type": "string", "pattern": "^[A-Za-z0-9_.][A-Za-z0-9_.@-]*\\$?$", "description": description}
 
 
-def one_or_more(item: Schema, description: str, **more: Any) -> Schema:
-    return {"anyOf": [item, {"type": "array", "items": item}], "description": description, **more}
+def one_or_more(item: Schema, description: str, *, least: int = 0, **more: Any) -> Schema:
+    several = {"type": "array", "items": item, **({"minItems": least} if least else {})}
+    return {"anyOf": [item, several], "description": description, **more}
 
 
 def strings(description: str, **more: Any) -> Schema:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -446,6 +447,19 @@ def test_a_value_with_a_nul_fails_the_step_that_would_send_it(tmp_path: Path) ->
         step = ended.record.hosts["a"].failed_step
         assert ended.code == 1 and step is not None
         assert "NUL" in step.attempts[-1].problem and "fault" not in step.attempts[-1].problem
+
+
+def test_the_folder_that_a_file_is_brought_to_is_made(tmp_path: Path) -> None:
+    text = "phases: {implement: [{id: get, fetch: {src: /var/log/app.log, to: got/here}}]}\n"
+    said = f"rawat:sha256={hashlib.sha256(b'data').hexdigest()}\n"
+    ended = run(tmp_path, text, {"a": FakeHost(answers=lambda launch: done("data", stderr=said))})
+    assert (ended.code, ended.record.hosts["a"].failed_step) == (0, None)
+    (kept,) = tmp_path.rglob("app.log")
+    assert kept.read_bytes() == b"data" and kept.parent.stat().st_mode & 0o077 == 0
+    kept.unlink()
+    kept.parent.rmdir()
+    kept.parent.write_text("in the way")
+    assert run(tmp_path, text).code == 1
 
 
 def test_a_group_has_a_condition_and_an_undo_of_its_own(tmp_path: Path) -> None:

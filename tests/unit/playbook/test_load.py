@@ -98,6 +98,8 @@ finally:
             + "checklist: [{id: c, phase: test, text: x, by: hand}]\n",
             "7:15 'requires' is not for a group",
         ),
+        (one("{id: a, assert: {that: []}}"), "7:30 this is empty"),
+        (one("{id: a, copy: {src: a, content: b, to: /c}}"), "either 'src' or 'content' is wanted here, and not both"),
         (one("{id: a, command: ls, timeout: 0s}"), "such as 30s, 10m, 2h; more than 0"),
         (one("{id: a, command: ls, output_limit: 5%}"), "a number of bytes, or a text such as 500MB"),
         (one("{id: a, command: ls, output_limit: -5}"), "-5 is less than the minimum of 0"),
