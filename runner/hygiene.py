@@ -1,4 +1,4 @@
-"""Text of hosts made harmless for a terminal: what would act is shown, not done."""
+"""Text of hosts made harmless for a terminal and the log of a pipeline: what would act is shown, not done."""
 
 from __future__ import annotations
 
@@ -12,9 +12,16 @@ def visible(text: str) -> str:
     """
     `text` with control characters as `^[`, C1 as `<U+009B>`, direction marks as `<U+202E>`; line ends and tabs stay.
 
-    A carriage return before a line end is dropped, alone it is shown: it could write over a line.
+    A carriage return before a line end is dropped, alone it is shown: it could write over a line. `##[` anywhere is a
+    command to runners of pipelines, and gets a space.
     """
-    return _ACTING.sub(_shown, text.replace("\r\n", "\n")) if _ACTING.search(text) else text
+    shown = _ACTING.sub(_shown, text.replace("\r\n", "\n")) if _ACTING.search(text) else text
+    return shown.replace("##[", "## [")
+
+
+def no_command(line: str) -> str:
+    """A line that nothing of ours stands before: `::` at its beginning, blanks or not, would be such a command, too."""
+    return line.replace("::", ": :", 1) if line.lstrip().startswith("::") else line
 
 
 def one_line(text: str) -> str:

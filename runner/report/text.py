@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from runner.hygiene import one_line, visible
+from runner.hygiene import no_command, one_line, visible
 from runner.model import PHASES, Outcome
 from runner.record import (
     HostRecord,
@@ -53,15 +53,20 @@ def summary(
     more = len(failed) - SHOWN_FAILURES
     if more > 0:
         parts.append(f"✗ {amount(more, 'more host')}: {_names(host.name for host in failed[SHOWN_FAILURES:])}\n")
-    if not running and (left := "\n".join(_left(record, told=bool(failed)))):
+    if not running and (left := _lines(_left(record, told=bool(failed)))):
         parts.append(left + "\n")
-    parts.append("\n".join(_end(record, records, seals, running=running)))
+    parts.append(_lines(_end(record, records, seals, running=running)))
     return "\n".join(parts)
 
 
 def failure(record: RunRecord, host: HostRecord) -> str:
     """One host's failure: host, step, cause, last lines of output, what was done before, and what to type next."""
-    return "\n".join(_failure(record, host)) + "\n"
+    return _lines(_failure(record, host)) + "\n"
+
+
+def _lines(said: Iterable[str]) -> str:
+    """Lines of ours, whatever stands in them of hosts and people."""
+    return "\n".join(no_command(one_line(line)) for line in said)
 
 
 def headline(record: RunRecord) -> str:
@@ -99,7 +104,7 @@ def _failure(record: RunRecord, host: HostRecord) -> Iterator[str]:
         if last.output:
             yield f"  Full output   rawat logs {record.run} {name} {step.id}"
     yield f"  Go on         rawat resume {record.run}"
-    yield f"                ({_go_on(host, step)})"
+    yield from f"                ({_go_on(host, step)})".split("\n")
 
 
 def _go_on(host: HostRecord, step: StepRecord | None) -> str:

@@ -15,6 +15,7 @@ from runner.hygiene import one_line, visible
         ("\x9b31m", "<U+009B>31m"),
         ("\x00\x7f", "^@^?"),
         ("plain é 漢", "plain é 漢"),
+        ("a ##[error]b", "a ## [error]b"),
     ],
 )
 def test_what_would_act_is_shown(hostile: str, shown: str) -> None:

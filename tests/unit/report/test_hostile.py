@@ -18,6 +18,7 @@ from runner.report.html import HERE, Html
 from runner.report.junit import Junit
 from runner.report.markdown import Markdown
 from runner.report.table import Csv
+from runner.report.text import summary
 from tests.unit.report.hostile import CORPUS, night_of, reading_of
 from tests.unit.report.samples import bad_night, reading
 
@@ -135,6 +136,13 @@ def test_junit_can_be_read_and_no_line_is_a_command(text: str) -> None:
     assert len(root.findall("testsuite")) == 7
     assert not ACTING.search(xml)
     assert "::" not in xml and "##[" not in xml
+
+
+@TEXT
+def test_what_is_said_at_the_end_has_no_line_that_is_a_command(text: str) -> None:
+    written = summary(night_of(text))
+    assert not [line for line in written.splitlines() if line.lstrip().startswith("::") or "##[" in line]
+    assert not ACTING.search(written)
 
 
 @TEXT
