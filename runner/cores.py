@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -18,9 +19,14 @@ _PROCESSOR = 36
 """The field of /proc/<pid>/stat behind its name that says on which core it ran last (proc(5), field 39)."""
 
 
+_ASKING = threading.Lock()
+"""Threads that ask at once would each be told another core: the first thread moves on meanwhile."""
+
+
 def gather() -> None:
     """This thread stays on the core that the process's first thread was on when this was first asked for."""
-    core = _core()
+    with _ASKING:
+        core = _core()
     if core is not None:
         _stay(0, {core})
 

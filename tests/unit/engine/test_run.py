@@ -747,6 +747,15 @@ def test_secrets_are_in_no_event_and_go_by_the_environment(tmp_path: Path) -> No
     assert "hunter2" not in str(ended.watcher.outputs)
 
 
+def test_a_time_that_is_by_chance_a_secret_of_digits_stays_a_number(tmp_path: Path) -> None:
+    journal = MemoryJournal(tmp_path, Redactor())
+    bus = Bus(journal, Redactor([Secret("pin", "123456")]), FakeClock())
+    values = {"asked": 123456}
+    bus.emit(StepFinished(host="a", step="s", phase="test", outcome="ok", took_ms=123456, attempt=1, values=values))
+    bus.close()
+    assert (journal.lines[0]["took_ms"], journal.lines[0]["values"]) == (123456, {"asked": "[redacted:pin]"})
+
+
 def test_a_person_is_asked_and_the_wait_is_not_work(tmp_path: Path) -> None:
     text = "phases: {plan: [{id: ask, confirm: {question: Ready?}}], implement: [{id: one, command: one}]}\n"
     ended = run(tmp_path, text)
