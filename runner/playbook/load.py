@@ -104,7 +104,7 @@ class _Loader:
         message = ""
         if Path(wanted).is_absolute() or not path.is_relative_to(self.root):
             message = f"'{wanted}' is outside the project's root {self.root.name}/"
-        elif wanted in chain:
+        elif self._shown(path) in chain:
             message = f"'{wanted}' includes itself"
         elif len(chain) >= 16:
             message = "more than 16 includes within each other"
@@ -114,7 +114,7 @@ class _Loader:
             self.problems.append(document.problem(at, message))
             return None
         try:
-            included = self.read(path, wanted)
+            included = self.read(path, self._shown(path))
         except InvalidInput as error:
             self.problems += error.problems
             return None
@@ -125,6 +125,10 @@ class _Loader:
         found = check(included, schema, excuse=is_template)
         self.problems += found
         return replace(included, data=without_misfits(included, schema, excuse=is_template)[0]) if found else included
+
+    def _shown(self, path: Path) -> str:
+        """One name for an included file, however it was written: of two, each would go round by the other."""
+        return str(path.relative_to(self.root))
 
     def _schemas(self, data: Any) -> dict[str, Mapping[str, Any]]:
         """

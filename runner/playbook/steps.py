@@ -120,7 +120,7 @@ class StepReader:
         included = self.files.include(document, (*at, "include"), wanted, chain)
         if included is None:
             return ()
-        steps = self.list(included, (), phase, (*chain, wanted))
+        steps = self.list(included, (), phase, (*chain, included.name))
         when = item.get("when")
         if when is None:
             return steps

@@ -224,6 +224,13 @@ def test_an_include_that_includes_itself_is_refused(tmp_path: Path) -> None:
     assert "includes itself" in " ".join(refused(tmp_path, one("{include: more.yml}")))
 
 
+def test_a_file_that_includes_itself_by_other_names_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "down").symlink_to(".")
+    names = ("./a.yml", "down/a.yml", "down/down/a.yml", "none/../a.yml")
+    (tmp_path / "a.yml").write_text("".join(f"- {{include: {name}}}\n" for name in names), encoding="utf-8")
+    assert [problem[-15:] for problem in refused(tmp_path, one("{include: a.yml}"))] == ["includes itself"] * 4
+
+
 def test_an_include_may_not_lead_out_by_a_link(tmp_path: Path) -> None:
     outside = tmp_path / "outside.yml"
     outside.write_text("- {id: b, command: x}\n")
