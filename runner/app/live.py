@@ -18,7 +18,7 @@ from runner.errors import RawatError, TransportError
 from runner.frozen import frozen
 from runner.journal.folder import new_run_id
 from runner.model import Host, Step
-from runner.playbook.evaluation import evaluate, names_in
+from runner.playbook.evaluation import holds, names_in
 from runner.playbook.template import TemplateFailed, render
 from runner.seams import Launch, Passwords, Script, Session, StepKind, Stream, Wish
 
@@ -94,7 +94,7 @@ class _Looker:
         if step.id in self.plan.skip:
             return {step.id: f"{NOTHING}: left out by {self.plan.skip[step.id]}"}
         try:
-            if step.when is not None and not evaluate(step.when, self.names):
+            if step.when is not None and not holds(step.when, self.names):
                 return {inner.id: f"{NOTHING}: not when {step.when}" for inner in step.walk() if inner.kind != "group"}
         except TemplateFailed:
             return {inner.id: f"{CANNOT}: depends on {self._waits(step.when or '')}" for inner in step.steps or (step,)}

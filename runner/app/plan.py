@@ -17,7 +17,7 @@ from runner.engine.clock import SystemClock
 from runner.engine.naming import host_names, render_params, user_of
 from runner.engine.plan import Plan
 from runner.model import Facts, Host, Step
-from runner.playbook.evaluation import evaluate, names_in, paths_in
+from runner.playbook.evaluation import holds, names_in, paths_in
 from runner.playbook.template import TemplateFailed
 from runner.redact import Secret
 from runner.seams import Wish
@@ -188,7 +188,7 @@ def _never(step: Step, names: Mapping[str, Any]) -> bool:
     if step.when is None or not all(name in names for name in names_in(step.when, expression=True)):
         return False
     try:
-        return not evaluate(step.when, names)
+        return not holds(step.when, names)
     except TemplateFailed:
         return False
 

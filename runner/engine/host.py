@@ -267,10 +267,10 @@ class HostRun:
     def _wanted(self, step: Step, names: Mapping[str, Any]) -> bool:
         if step.when is None:
             return True
-        from runner.playbook.evaluation import evaluate
+        from runner.playbook.evaluation import holds
 
         try:
-            wanted = bool(evaluate(step.when, names))
+            wanted = holds(step.when, names)
         except TemplateFailed as error:
             self._fail(step, step.id, f"when: {error.message}")
             return False

@@ -12,6 +12,7 @@ from runner.document.source import likely
 from runner.errors import InvalidInput, Problem
 from runner.frozen import frozen
 from runner.model import FINALLY, Host, Playbook, Rollout, Step
+from runner.redact import cut
 
 
 @frozen
@@ -69,6 +70,8 @@ def make_plan(
         )
     skip = _skip(playbook, choice)
     variables = _variables(playbook, hosts, choice)
+    if problems := list(dict.fromkeys(_texts_for_conditions(playbook, variables, skip))):
+        raise InvalidInput(problems=tuple(problems))
     batches = make_batches([host.name for host in hosts], playbook.rollout)
     limits = limits or {}
     content = _content(playbook, hosts, batches, variables, skip, limits)
@@ -169,6 +172,25 @@ def _variables(playbook: Playbook, hosts: Sequence[Host], choice: Choice) -> dic
     if problems:
         raise InvalidInput(problems=tuple(dict.fromkeys(problems)))
     return found
+
+
+def _texts_for_conditions(
+    playbook: Playbook, variables: Mapping[str, Mapping[str, Any]], skip: Mapping[str, str]
+) -> Iterable[Problem]:
+    """Variables that decide a `when` by themselves and are texts: "no" from -e or an inventory would be true."""
+    conditions = [step for step in playbook.walk() if step.when is not None and step.id not in skip]
+    if not conditions:
+        return
+    from runner.playbook.evaluation import taken_as_true
+
+    for step in conditions:
+        names = taken_as_true(step.when or "")
+        for host, values in variables.items():
+            for name in sorted(names & values.keys()):
+                if isinstance(values[name], str):
+                    value = cut(repr(values[name]), 60)
+                    message = f"'{name}' of {host} is a text, {value}; 'when: {step.when}' wants true or false of it"
+                    yield Problem(message=message, where=step.location)
 
 
 def _skip(playbook: Playbook, choice: Choice) -> dict[str, str]:

@@ -41,9 +41,9 @@ def judged(step: Step, names: Mapping[str, Any], verdict: Verdict, done: Complet
     if step.register:
         names[step.register] = values
     if step.expect is not None and (ok or step.kind in ("command", "script")):
-        ok = bool(_evaluated(step.expect, names))
+        ok = _holds(step.expect, names)
         problem = "" if ok else f"expected {step.expect}; found {found_text(values)}"
-    if ok and step.until is not None and not _evaluated(step.until, names):
+    if ok and step.until is not None and not _holds(step.until, names):
         ok, problem = False, f"not yet: {step.until}; found {found_text(values)}"
     return StepResult(
         outcome=Outcome.OK if ok else Outcome.FAILED,
@@ -67,10 +67,10 @@ def of_all(last: StepResult, whole: Verdict) -> StepResult:
     )
 
 
-def _evaluated(expression: str, names: Mapping[str, Any]) -> Any:
-    from runner.playbook.evaluation import evaluate
+def _holds(expression: str, names: Mapping[str, Any]) -> bool:
+    from runner.playbook.evaluation import holds
 
-    return evaluate(expression, names)
+    return holds(expression, names)
 
 
 def ended_otherwise(done: Completed, *, repeatable: bool, reads_only: bool = False) -> StepResult | None:

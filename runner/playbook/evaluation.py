@@ -18,7 +18,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from runner.document.source import likely
 from runner.playbook.quoting import HOLE, holes
 from runner.playbook.template import Raw, TemplateFailed, text_of
-from runner.redact import Secret
+from runner.redact import Secret, cut
 from runner.shell import quote
 
 DEEPEST = 100
@@ -60,6 +60,31 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         return super().getattr(obj, attribute)
 
 
+class _ShellSandbox(_Sandbox):
+    """Values are words; where something stands right beside one, it is to be one word."""
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        tree = super()._parse(source, name, filename)
+        for output in tree.find_all(nodes.Output):
+            sides = ["", *(node.data if isinstance(node, nodes.TemplateData) else HOLE for node in output.nodes), ""]
+            for number, node in enumerate(output.nodes):
+                before, after = sides[number][-1:], sides[number + 2][:1]
+                if not isinstance(node, nodes.TemplateData) and not _APART.issuperset((before, after)):
+                    output.nodes[number] = nodes.Filter(node, "one_word", [], [], None, None, lineno=node.lineno)
+        return tree
+
+
+_APART = frozenset({"", *" \t\n;&|()<>"})
+
+
+def _one_word(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        raise TypeError(
+            "a list is several words, and here something stands right beside it; write it apart, or join it"
+        )
+    return value
+
+
 def _size(operator: str, left: Any, right: Any) -> int:
     """How large the result would be, in bits, characters or items; 0 where that is of no interest."""
     if operator == "**":
@@ -83,7 +108,9 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, Undefined) else text_of(value)
 
 
-def _environment(*, finalize: Any, statements: bool) -> ImmutableSandboxedEnvironment:
+def _environment(
+    sandbox: type[_Sandbox] = _Sandbox, *, finalize: Any, statements: bool
+) -> ImmutableSandboxedEnvironment:
     marks: dict[str, Any] = {}
     if not statements:
         marks = {
@@ -92,7 +119,7 @@ def _environment(*, finalize: Any, statements: bool) -> ImmutableSandboxedEnviro
             "comment_start_string": "{###rawat",
             "comment_end_string": "rawat###}",
         }
-    environment = _Sandbox(undefined=StrictUndefined, finalize=finalize, keep_trailing_newline=True, **marks)
+    environment = sandbox(undefined=StrictUndefined, finalize=finalize, keep_trailing_newline=True, **marks)
     environment.globals = {"range": environment.globals["range"], "dict": dict}
     environment.filters["raw"] = lambda value: Raw(text_of(value))
     environment.filters["quote"] = lambda value: Raw(_word(value))
@@ -101,7 +128,8 @@ def _environment(*, finalize: Any, statements: bool) -> ImmutableSandboxedEnviro
 
 _INF = float("inf")
 _PLAIN = _environment(finalize=_plain, statements=False)
-_SHELL = _environment(finalize=_word, statements=False)
+_SHELL = _environment(_ShellSandbox, finalize=_word, statements=False)
+_SHELL.filters["one_word"] = _one_word
 _FILE = _environment(finalize=_plain, statements=True)
 
 
@@ -115,6 +143,32 @@ def evaluate(expression: str, names: Mapping[str, Any]) -> Any:
     if lost is not None:
         raise TemplateFailed(f"{expression!r}: {_undefined(lost)}")
     return value
+
+
+def holds(expression: str, names: Mapping[str, Any]) -> bool:
+    """Whether a condition does. Raises TemplateFailed, for a text too: as such "no" and "false" would be true."""
+    value = evaluate(expression, names)
+    if isinstance(value, str):
+        words = f"{expression!r} is a text, {cut(value, 40)!r}, which is neither true nor false"
+        raise TemplateFailed(f"{words}; compare it: {expression} != ''")
+    return bool(value)
+
+
+def taken_as_true(expression: str) -> frozenset[str]:
+    """The names whose own value decides a condition, as `a` and `b` do in `a and not b and c == 1`."""
+    try:
+        (output,) = _PLAIN.parse("{{ " + expression + " }}").body
+    except (TemplateError, ValueError):
+        return frozenset()
+    return frozenset(_deciding(output.nodes[0])) if isinstance(output, nodes.Output) else frozenset()
+
+
+def _deciding(node: nodes.Node) -> Iterator[str]:
+    if isinstance(node, nodes.Name):
+        yield node.name
+    elif isinstance(node, nodes.And | nodes.Or | nodes.Not | nodes.CondExpr):
+        for inner in node.iter_child_nodes():
+            yield from _deciding(inner)
 
 
 def _said(error: BaseException) -> str:

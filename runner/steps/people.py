@@ -131,10 +131,10 @@ class Confirm(ControllerStep):
 
 def _broken(claim: str, names: Mapping[str, Any]) -> str:
     """What is wrong with a claim, or an empty text where it holds."""
-    from runner.playbook.evaluation import evaluate
+    from runner.playbook.evaluation import holds
 
     try:
-        value = evaluate(claim, names)
+        value = holds(claim, names)
     except RawatError as error:
         return error.message
     return "" if value else f"{claim} does not hold"

@@ -125,10 +125,10 @@ def mistakes(given: Any) -> Iterator[Mistake]:
 
 def _unmet(claim: str, names: Mapping[str, Any], values: Mapping[str, Any]) -> str:
     """Why an expression over the result does not hold; an empty text where it does."""
-    from runner.playbook.evaluation import evaluate
+    from runner.playbook.evaluation import holds
 
     try:
-        if evaluate(claim, {**names, "result": values}):
+        if holds(claim, {**names, "result": values}):
             return ""
     except RawatError as error:
         return error.message

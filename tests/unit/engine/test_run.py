@@ -747,6 +747,19 @@ def test_secrets_are_in_no_event_and_go_by_the_environment(tmp_path: Path) -> No
     assert "hunter2" not in str(ended.watcher.outputs)
 
 
+def test_a_variable_that_is_a_text_decides_no_condition(tmp_path: Path) -> None:
+    """`-e flag=no` is a text, and as one it would be true."""
+    text = "vars: {flag: true, name: x}\nphases: {test: [{id: one, command: one, when: WHEN}]}\n"
+    no = Choice(variables={"flag": "no"})
+    for when in ("flag", "not flag", "name == 'x' and flag"):
+        with pytest.raises(InvalidInput) as refused:
+            run(tmp_path, text.replace("WHEN", when), choice=no)
+        assert f"'flag' of a is a text, 'no'; 'when: {when}' wants true or false of it" in str(refused.value)
+    assert run(tmp_path, text.replace("WHEN", "flag == 'no'"), choice=no).code == 0
+    late = run(tmp_path, text.replace("WHEN", "name | upper"))
+    assert late.code == 1 and "neither true nor false" in str(late.record.hosts["a"].because)
+
+
 def test_a_time_that_is_by_chance_a_secret_of_digits_stays_a_number(tmp_path: Path) -> None:
     journal = MemoryJournal(tmp_path, Redactor())
     bus = Bus(journal, Redactor([Secret("pin", "123456")]), FakeClock())

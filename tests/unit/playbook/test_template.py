@@ -7,7 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.playbook.evaluation import evaluate, expression_problem, names_in, paths_in, problems, raw_uses, render_text
+from runner.playbook.evaluation import (
+    evaluate,
+    expression_problem,
+    filled,
+    holds,
+    names_in,
+    paths_in,
+    problems,
+    raw_uses,
+    render_text,
+    taken_as_true,
+)
 from runner.playbook.template import TemplateFailed, render
 from runner.redact import Secret
 
@@ -134,6 +145,25 @@ def test_where_a_word_may_stand_a_value_may(line: str) -> None:
 def test_what_has_no_value_is_an_error(expression: str) -> None:
     with pytest.raises(TemplateFailed):
         evaluate(expression, NAMES)
+
+
+def test_a_text_is_no_condition() -> None:
+    """It is true as Python has it, whatever it says."""
+    assert holds("number", NAMES) and not holds("not number or row == {}", NAMES)
+    with pytest.raises(TemplateFailed, match=r"is a text, .*, which is neither true nor false; compare it: name != ''"):
+        holds("name", NAMES)
+    assert taken_as_true("a and not (b or c == 1) and d.e and f(g) and h in i") == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    "line", ["x={{ words }}", "ls {{ words }}.log", "ls {{ name }}{{ words }}", "{{ words }}{{ words }}"]
+)
+def test_a_list_stands_alone_or_its_second_word_would_begin_anew(line: str) -> None:
+    names = {**NAMES, "words": ["a", "touch x"]}
+    with pytest.raises(TemplateFailed, match="a list is several words"):
+        filled(line, names, shell=True)
+    assert filled("for i in {{ words }};do", names, shell=True) == "for i in a 'touch x';do"
+    assert filled("x={{ words | join(' ') }}", names, shell=True) == "x='a touch x'"
 
 
 @pytest.mark.parametrize("expression", ["(" * 3000 + "1" + ")" * 3000, "1" + "+1" * 3000, "1" + "|string" * 3000])
