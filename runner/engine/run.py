@@ -227,4 +227,5 @@ class Run:
 
     def _limit_words(self) -> str:
         limit = self.plan.playbook.rollout.stop_when_failed
-        return f"{len(self._failed)} hosts failed; the rollout stops at {limit}"
+        failed = len(self._failed)
+        return f"{failed} host{'' if failed == 1 else 's'} failed; the rollout stops at {limit}"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from runner.hygiene import no_command, one_line, visible
-from runner.model import PHASES, Outcome
+from runner.model import PHASES, UNDO, Outcome
 from runner.record import (
     HostRecord,
     ItemRecord,
@@ -20,6 +20,7 @@ from runner.record import (
     outcome,
     review,
 )
+from runner.redact import cut
 from runner.report.words import amount, clock_face, grouped_left_out, signed_word, spoken
 
 MARKS = {"pass": "☑", "waived": "☑", "na": "☑", "open": "☐", "fail": "☒", "not used": "-"}
@@ -84,7 +85,8 @@ def _failed(record: RunRecord) -> list[HostRecord]:
 def _failure(record: RunRecord, host: HostRecord) -> Iterator[str]:
     step = host.failed_step
     name = one_line(host.name)
-    done = ", ".join(f"{other.phase}/{other.id}" for other in host.steps.values() if other.outcome == Outcome.OK)
+    well = [other for other in host.steps.values() if other.outcome == Outcome.OK]
+    done = ", ".join(f"{other.phase}/{other.id}" for other in well if other.phase != UNDO)
     if step is None or not step.attempts:
         what = "refused" if host.refused else host.outcome
         yield f"✗ {name} {what}{f' ({host.refused})' if host.refused else ''}"
@@ -101,10 +103,20 @@ def _failure(record: RunRecord, host: HostRecord) -> Iterator[str]:
             yield from _indent(last.tail, "    ")
         yield ""
         yield f"  Done on it: {done or 'nothing'}."
+        if back := ", ".join(other.id for other in well if other.phase == UNDO):
+            yield f"  Taken back by: {back}."
+        yield from (f"  Failed too: {line}" for line in _failed_too(host, step))
         if last.output:
             yield f"  Full output   rawat logs {record.run} {name} {step.id}"
     yield f"  Go on         rawat resume {record.run}"
     yield from f"                ({_go_on(host, step)})".split("\n")
+
+
+def _failed_too(host: HostRecord, told: StepRecord) -> Iterator[str]:
+    """What failed besides the step that is told at length: of what takes back, and of what runs at the end."""
+    for step in host.steps.values():
+        if step is not told and step.attempts and step.outcome in (Outcome.FAILED, Outcome.UNKNOWN):
+            yield f"{step.phase}/{step.id}: {cut(one_line(step.attempts[-1].problem), 200)}"
 
 
 def _go_on(host: HostRecord, step: StepRecord | None) -> str:
@@ -113,7 +125,9 @@ def _go_on(host: HostRecord, step: StepRecord | None) -> str:
         return f"tries {one_line(host.name)} again; what is done stays done"
     if step.outcome == Outcome.UNKNOWN:
         return f"asks the host how {step.id} ended; or, by your own word:\n{'':17}--settle {step.id}=done --reason ..."
-    return f"tries {step.phase}/{step.id} again; what is done stays done"
+    back = any(other.phase == UNDO and other.outcome == Outcome.OK for other in host.steps.values())
+    rest = "what was taken back is done again" if back else "what is done stays done"
+    return f"tries {step.phase}/{step.id} again; {rest}"
 
 
 def _left(record: RunRecord, *, told: bool) -> Iterator[str]:

@@ -39,6 +39,28 @@ def test_what_was_done_on_a_host_that_was_stopped_is_told() -> None:
     assert "Nothing was done" not in said
 
 
+def test_what_was_taken_back_and_what_failed_besides_is_told() -> None:
+    made = night("a")
+    made.add(HostStarted(host="a", batch=1), 10)
+    for at, (step, phase, problem) in enumerate(
+        [
+            ("who", "identify", ""),
+            ("work", "implement", "exit 1"),
+            ("back", "undo", ""),
+            ("tidy", "finally", "exit 2: gone"),
+        ]
+    ):
+        made.add(StepStarted(host="a", step=step, phase=phase, kind="command", title="", command="c"), 20 + 10 * at)
+        made.finish(
+            "a", step, phase, 25 + 10 * at, 5, outcome="failed" if problem else "ok", problem=problem, exit={"code": 1}
+        )
+    made.add(HostFinished(host="a", outcome="failed", because="work: exit 1"), 70)
+    said = summary(made.end(1))
+    assert "✗ a failed at implement/work after" in said
+    assert "  Done on it: identify/who.\n  Taken back by: back.\n  Failed too: finally/tidy: exit 2: gone\n" in said
+    assert "(tries implement/work again; what was taken back is done again)" in said
+
+
 def test_what_was_left_running_is_named_with_the_next_command() -> None:
     record = cancelled()
     alone = replace(record, hosts={"b": record.hosts["b"]})
