@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
@@ -37,26 +38,39 @@ class Fetch(HostKind):
         return True
 
     def act(self, wish: Wish, found: Check | None) -> Script:
-        return Script(text=script(("fetch",), paths={"src": wish.params["src"]}), save_to=_target(wish))
+        return Script(text=script(("fetch",), paths={"src": wish.params["src"]}), save_to=_incoming(_target(wish)))
 
     def read(self, wish: Wish, done: Completed, found: Check | None) -> Verdict:
-        if not done.exit.ok:
-            return Verdict(ok=False, changed=False, problem=failure(done))
         target, said = _target(wish), Answers(done.stderr)
+        incoming = _incoming(target)
         try:
-            with target.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            problem = _broken(incoming, said.text("sha256")) if done.exit.ok else failure(done)
+            if not problem:
+                incoming.replace(target)
         except OSError as error:
-            return Verdict(ok=False, changed=False, problem=f"{target} was not kept: {error}")
-        if digest != said.text("sha256"):
-            problem = f"{target} is not what the host sent: expected sha256 {said.text('sha256')}, found {digest}"
+            problem = f"{target} was not kept: {error}"
+        if problem:
+            with suppress(OSError):
+                incoming.unlink()
             return Verdict(ok=False, changed=False, problem=problem)
         size = target.stat().st_size
-        values = {"path": str(target), "sha256": digest, "bytes": size}
+        values = {"path": str(target), "sha256": said.text("sha256"), "bytes": size}
         return Verdict(ok=True, changed=False, values=values, summary=f"{text_of_size(size)} kept in {target}")
 
     def preview(self, wish: Wish) -> Sequence[str]:
         return [f"{wish.params['src']} -> {_target(wish).relative_to(wish.root.resolve())}"]
+
+
+def _incoming(target: Path) -> Path:
+    """Beside the file until all of it is there: one that was fetched before stays until then."""
+    return target.with_name(f".{hashlib.sha256(target.name.encode()).hexdigest()[:16]}.part")
+
+
+def _broken(file: Path, wanted: str) -> str:
+    """How the file differs from what the host said, or an empty text. Raises OSError."""
+    with file.open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    return "" if digest == wanted else f"{file} is not what the host sent: expected sha256 {wanted}, found {digest}"
 
 
 def _target(wish: Wish) -> Path:

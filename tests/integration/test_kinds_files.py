@@ -134,6 +134,10 @@ class TestFetch:
         ran = hand.do("fetch", {"src": str(tmp_path / "a b"), "to": "fetched"})
         assert ran.verdict.ok, ran.problem
         assert (tmp_path / "fetched" / "db1" / "a b").read_bytes() == data
+        (tmp_path / "a b").rename(tmp_path / "gone")
+        assert "is not there" in hand.do("fetch", {"src": str(tmp_path / "a b"), "to": "fetched"}).problem
+        assert (tmp_path / "fetched" / "db1" / "a b").read_bytes() == data, "what was fetched before stays"
+        assert len(list((tmp_path / "fetched" / "db1").iterdir())) == 1
 
     def test_a_target_outside_the_project_is_refused(self, hand: Hand) -> None:
         with pytest.raises(InvalidInput, match="outside the project"):
