@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from pathlib import Path
+from secrets import token_hex
 
-from runner.errors import DamagedRecord, InvalidInput
+from runner.errors import DamagedRecord, InvalidInput, JournalError
 from runner.journal.append import write_new
 from runner.journal.sitting import file_name
 from runner.seams import Answer, Question
@@ -61,7 +63,14 @@ def give_answer(folder: Path, *, host: str, step: str, yes: bool, by: str, at: s
     """Write an answer; raises InvalidInput where one was given already."""
     path = answer_file(folder, host, step)
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    if path.exists():
-        raise InvalidInput(f"{step} on {host} was answered already")
-    write_new(path, json.dumps({"yes": yes, "by": by, "at": at}).encode())
+    fresh = path.with_name(f".{token_hex(8)}")
+    write_new(fresh, json.dumps({"yes": yes, "by": by, "at": at}).encode())
+    try:
+        os.link(fresh, path)  # there as a whole or not at all: a run looks for it all the time
+    except FileExistsError as error:
+        raise InvalidInput(f"{step} on {host} was answered already") from error
+    except OSError as error:
+        raise JournalError(f"{path}: cannot be written: {error.strerror}") from error
+    finally:
+        fresh.unlink()
     return path
