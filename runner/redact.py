@@ -9,7 +9,6 @@ What a program reverses, encrypts or splits by itself is not found: that is what
 from __future__ import annotations
 
 import base64
-import html
 import json
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
@@ -237,6 +236,8 @@ def cut(text: str, most: int) -> str:
 @lru_cache(maxsize=256)
 def _forms(value: str) -> frozenset[bytes]:
     """What to look for; whatever differs by backslashes and line ends only is there once or more."""
+    from html import escape  # 3 ms, and most runs have no secret
+
     texts = {value, *(line for line in value.splitlines() if len(line) >= SHORTEST)}
     forms: set[str] = set()
     found: set[bytes] = set()
@@ -248,9 +249,9 @@ def _forms(value: str) -> frozenset[bytes]:
             forms |= {escaped, *(_as_codes(escaped, digits) for digits in ("02x", "02X"))}
         forms |= {"".join(f"\\u{ord(char):04x}" for char in text), "".join(f"\\x{byte:02x}" for byte in raw)}
         forms |= {text.replace("'", other) for other in ("'\\''", "'\"'\"'", "''")} | {text.replace('"', '""')}
-        quoted = html.escape(text)
+        quoted = escape(text)
         decimal = quoted.replace("&#x27;", "&#39;")
-        forms |= {quoted, decimal, decimal.replace("&quot;", "&#34;"), html.escape(text, quote=False)}
+        forms |= {quoted, decimal, decimal.replace("&quot;", "&#34;"), escape(text, quote=False)}
         forms |= {raw.hex(), raw.hex().upper()}
         found |= _base64s(raw)
     return frozenset(found | {form.encode("utf-8", "surrogateescape") for form in forms if len(form) >= SHORTEST})
