@@ -78,11 +78,11 @@ class Errand:
     def wish(self, facts: Facts | None) -> Wish:
         """The step with its names filled in. Raises TemplateFailed, and InvalidInput where the schema says no."""
         params = render_params(self.kind, self.step.params, self.names)
-        for secret in secrets_in(params):
-            self.around.bus.redactor.learn(secret)
-        wrong = [] if params is self.step.params else check_value(params, self.kind.schema)
-        if wrong:
-            raise InvalidInput(f"{self.step.kind}: " + "; ".join(wrong))
+        if params is not self.step.params:
+            for secret in secrets_in(params):
+                self.around.bus.redactor.learn(secret)
+            if wrong := check_value(params, self.kind.schema):
+                raise InvalidInput(f"{self.step.kind}: " + "; ".join(wrong))
         return Wish(
             params=params,
             host=self.host,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from runner.document.paths import OWN_KNOWN_HOSTS, SYSTEM_KNOWN_HOSTS, in_home, not_own
+from runner.document.paths import OWN_KNOWN_HOSTS, SYSTEM_KNOWN_HOSTS, in_home
 from runner.errors import LoginRefused, Unreachable
 from runner.frozen import frozen
 from runner.model import Host
@@ -44,7 +44,7 @@ class Target:
 
 
 def route(host: Host, *, known_hosts: Sequence[str]) -> tuple[Target, ...]:
-    """The hops in order, the host itself last; `known_hosts` are read after those of the host, if it has any."""
+    """The hops in order, the host itself last; `known_hosts` are for hosts of which the inventory names none."""
     return tuple(_target(each, known_hosts) for each in (*host.jump, host))
 
 
@@ -57,8 +57,8 @@ def _ourselves(host: Host) -> str:
 
 
 def _target(host: Host, known_hosts: Sequence[str]) -> Target:
-    more = not_own(known_hosts) if host.known_hosts else known_hosts  # the inventory has decided about the user's own
-    files = (str(Path(file).expanduser()) if file[:1] == "~" else file for file in (*host.known_hosts, *more))
+    named = host.known_hosts or known_hosts
+    files = (str(Path(file).expanduser()) if file[:1] == "~" else file for file in named)
     return Target(
         name=host.name,
         address=host.address,
