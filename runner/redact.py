@@ -25,6 +25,8 @@ CUT = "…"
 """Stands where the rest of a text was left out."""
 SHOWING = 4
 """So many characters of a secret, or more, are taken out where a text is cut within it."""
+LONG_LINE = 4096
+"""So many bytes of a line are not held back until its end comes."""
 _BETWEEN = b"\\\r\n"
 """What may stand between any two bytes of a secret: line ends where it is wrapped, backslashes where it is quoted."""
 
@@ -174,11 +176,13 @@ class RedactingStream:
         self.count = 0
 
     def feed(self, chunk: bytes) -> bytes:
-        """The bytes that are certain now."""
+        """The bytes that are certain now; up to the end of a line, since what another stream says may be put behind."""
         if not self._redactor:
             return chunk
         raw = self._carry + chunk
-        return self._emit(raw, max(0, len(raw) - self._redactor.hold))
+        certain = max(0, len(raw) - self._redactor.hold)
+        lines = raw.rfind(b"\n", 0, certain) + 1
+        return self._emit(raw, lines if lines or certain < LONG_LINE else certain)
 
     def end(self) -> bytes:
         return self._emit(self._carry, len(self._carry))

@@ -110,6 +110,13 @@ def test_values_are_redacted_through_and_through() -> None:
     assert REDACTOR.value(SECRET) == mask("db_password")
 
 
+def test_lines_come_whole_unless_they_are_long() -> None:
+    stream = REDACTOR.stream()
+    said = "a line\n" + "half of one, " * 20
+    assert stream.feed(said.encode()) == b"a line\n"
+    assert stream.feed(b"x" * 9000).startswith(b"half of one, ")
+
+
 def test_a_secret_of_digits_is_taken_out_where_it_is_a_number() -> None:
     pin = Redactor([Secret("pin", "83746512")])
     found = {"a": [83746512, -83746512, 83746512.0, 837465120, 3.5, True]}
