@@ -22,6 +22,7 @@ from runner.events import (
     Waited,
 )
 from runner.hygiene import one_line
+from runner.redact import cut
 from runner.report.words import amount, spoken
 from runner.seams import Stream
 
@@ -56,7 +57,7 @@ class PlainProgress:
             case StepFinished():
                 again = "" if event.last else ", trying again"
                 said = event.problem if event.outcome != "ok" else event.summary
-                detail = f": {_cut(one_line(said))}" if said else ""
+                detail = f": {cut(one_line(said), 200)}" if said else ""
                 where = f"{event.phase}/{event.step}"
                 self._say(f"{event.host}  {where}  {event.outcome} in {spoken(event.took_ms)}{again}{detail}")
             case RollbackStarted():
@@ -106,7 +107,3 @@ class PlainProgress:
             more = f" and {len(rows) - 8} more" if len(rows) > 8 else ""
             self._say(f"still out: {', '.join(names) or 'nobody'}{more}")
             self.rest()
-
-
-def _cut(text: str, most: int = 200) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"

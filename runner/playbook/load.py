@@ -50,8 +50,8 @@ class _Loader:
         document = self.read(path, str(path))
         if not isinstance(document.data, dict):
             raise InvalidInput(problems=(document.problem((), "a playbook is a mapping that begins with 'rawat: 1'"),))
-        document = self._checked(document)
         untimely = list(_untimely(document))
+        document = self._checked(document)
         if untimely or not document.data:
             raise InvalidInput(problems=tuple(sorted([*self.problems, *untimely], key=lambda p: _order(p, {}))))
         reader = StepReader(self)
@@ -71,11 +71,12 @@ class _Loader:
     def _checked(self, document: Document) -> Document:
         """What more is looked for in; empty where that would only find what comes of the first mistakes."""
         data: dict[str, Any] = document.data
-        # what is wrong below a misspelt phase is told with it
-        schema = playbook_schema(self._schemas(data))
+        kinds = self._schemas(data)
+        schema = playbook_schema(kinds)
         found = check(document, schema, excuse=is_template)
         if strange := _strange(data):
-            schema = playbook_schema(self._schemas(data), (*PHASES, *strange))
+            # what is wrong below a misspelt phase is told with it
+            schema = playbook_schema(kinds, (*PHASES, *strange))
             found = list(dict.fromkeys([*found, *check(document, schema, excuse=is_template)]))
         if not found:
             return document
