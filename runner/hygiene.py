@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 _BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c"
-_ACTING = re.compile(f"[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f{_BIDI}\\u2028\\u2029\\ud800-\\udfff]")
 
 
 def visible(text: str) -> str:
@@ -15,7 +15,8 @@ def visible(text: str) -> str:
     A carriage return before a line end is dropped, alone it is shown: it could write over a line. `##[` anywhere is a
     command to runners of pipelines, and gets a space.
     """
-    shown = _ACTING.sub(_shown, text.replace("\r\n", "\n")) if _ACTING.search(text) else text
+    printable = text.replace("\n", "").replace("\t", "").isprintable()
+    shown = text if printable else _acting().sub(_shown, text.replace("\r\n", "\n"))
     return shown.replace("##[", "## [")
 
 
@@ -27,6 +28,12 @@ def no_command(line: str) -> str:
 def one_line(text: str) -> str:
     """The same on one line, for names and titles."""
     return visible(text).replace("\n", "⏎").replace("\t", " ")
+
+
+@cache
+def _acting() -> re.Pattern[str]:
+    """What acts; none of it is printable. To compile it takes as long as to import two modules of ours."""
+    return re.compile(f"[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f{_BIDI}\\u2028\\u2029\\ud800-\\udfff]")
 
 
 def _shown(match: re.Match[str]) -> str:

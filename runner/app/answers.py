@@ -6,8 +6,8 @@ import json
 import os
 import threading
 import time
+from os import urandom
 from pathlib import Path
-from secrets import token_hex
 
 from runner.errors import DamagedRecord, InvalidInput, JournalError
 from runner.journal.append import write_new
@@ -63,7 +63,7 @@ def give_answer(folder: Path, *, host: str, step: str, yes: bool, by: str, at: s
     """Write an answer; raises InvalidInput where one was given already."""
     path = answer_file(folder, host, step)
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    fresh = path.with_name(f".{token_hex(8)}")
+    fresh = path.with_name(f".{urandom(8).hex()}")
     write_new(fresh, json.dumps({"yes": yes, "by": by, "at": at}).encode())
     try:
         os.link(fresh, path)  # there as a whole or not at all: a run looks for it all the time

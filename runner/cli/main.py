@@ -10,11 +10,11 @@ import sys
 from contextlib import suppress
 from importlib import import_module
 from keyword import iskeyword
-from pathlib import Path
 from typing import Any, NoReturn
 
-import click
+from runner.cli.lean import click  # before others import it
 
+# isort: split
 from runner import __version__
 from runner.cli.console import fail, fail_as_json, silence
 
@@ -89,7 +89,7 @@ def _streams() -> None:
     """Where we were started with a closed one there is none in Python either; the null device says as little."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for as long as we live
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - for as long as we live
 
 
 def _utf8(word: str) -> bool:

@@ -7,6 +7,7 @@ so are keywords that rawat does not know. What is left out is noted where it wou
 
 from __future__ import annotations
 
+import glob
 import os
 import pwd
 import re
@@ -14,7 +15,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field
 from fnmatch import translate
 from functools import lru_cache
-from glob import glob
 from pathlib import Path
 
 from runner.document.paths import expanded, in_home
@@ -236,7 +236,7 @@ class SshConfig:
             path = base / self._expand(word)
         except InvalidInput as error:
             raise InvalidInput(f"{where}: {error.message}") from error
-        found = glob(str(path))  # noqa: PTH207 - Path.glob takes no absolute pattern
+        found = glob.glob(str(path))  # noqa: PTH207 - Path.glob takes no absolute pattern
         return [Path(name) for name in sorted(found) if _there(Path(name))]
 
 

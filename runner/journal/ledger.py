@@ -11,7 +11,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,7 +43,7 @@ def add(folder: Path, kind: str, at: str, **what: Any) -> Entry:
         if number < 0:
             number = 0
             head = _write(
-                path, descriptor, {"n": 0, "type": "LEDGER", "at": at, "id": secrets.token_hex(8), "prev": START}
+                path, descriptor, {"n": 0, "type": "LEDGER", "at": at, "id": os.urandom(8).hex(), "prev": START}
             )
         number += 1
         data = {"n": number, "type": kind, "at": at, **what, "prev": head}

@@ -8,8 +8,8 @@ from pathlib import Path
 
 
 def loaded(code: str, folder: Path) -> set[str]:
-    """The names of all modules after the code."""
-    code += "\nimport sys; print(*sys.modules)"
+    """The names of all modules after the code; what stands in for one has no `__spec__`."""
+    code += "\nimport sys; print(*(name for name, module in sys.modules.items() if getattr(module, '__spec__', None)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True)
     return set(done.stdout.split())
 
@@ -33,6 +33,49 @@ def test_the_connection_loads_no_asyncio_and_leaves_nothing_behind(tmp_path: Pat
         tmp_path,
     )
     assert {"unittest.mock", "importlib.metadata", "email", "invoke.vendor.yaml"} <= afterwards
+
+
+CONNECTION = "import runner.cli.main; from runner.transport.lean import import_paramiko; import_paramiko()\n"
+
+
+def test_the_connection_loads_no_command_line_of_others(tmp_path: Path) -> None:
+    there = loaded(CONNECTION, tmp_path)
+    assert {"invoke.context", "fabric.connection", "paramiko.client"} <= there
+    assert not {"invoke.program", "invoke.parser", "fabric.group", "ast", "dis", "platform", "tokenize"} & there
+    assert not {"inspect", "uuid", "traceback", "subprocess", "tempfile", "bcrypt", "pprint", "decorator"} & there
+
+
+def test_fabric_and_invoke_are_as_ever_afterwards(tmp_path: Path) -> None:
+    code = CONNECTION + (
+        "import fabric, invoke\n"
+        "from fabric import Connection, Config, ThreadingGroup, task\n"
+        "from invoke import Program, Collection, Context, Result, run\n"
+        "assert Connection is fabric.connection.Connection and Context is invoke.context.Context\n"
+        "assert issubclass(Connection, Context) and fabric.__version__ and invoke.__version__\n"
+        "assert run('echo word', hide=True).stdout == 'word\\n' and Context().run('true')\n"
+        "try: run('exit 3', hide=True)\n"
+        "except invoke.UnexpectedExit as error: assert error.result.exited == 3\n"
+        "@task\n"
+        "def job(c, name='x'): pass\n"
+        "assert job.get_arguments()[0].name == 'name'\n"
+        "from decorator import decorator; assert decorator.__module__ == 'decorator'\n"
+        "import bcrypt; assert bcrypt.kdf(b'a', b'b', 8, 50)"
+    )
+    loaded(code, tmp_path)
+
+
+def test_methods_of_a_connection_open_it(tmp_path: Path) -> None:
+    """What Fabric's decorator does, though it was made by ours."""
+    code = CONNECTION + (
+        "from fabric.connection import Connection\n"
+        "class Counting(Connection):\n"
+        "    def open(self): raise ConnectionError('opened')\n"
+        "assert Connection.run.__name__ == 'run' and Connection.run.__doc__\n"
+        "try: Counting('nowhere').run('true', hide=True)\n"
+        "except ConnectionError as error: assert str(error) == 'opened'\n"
+        "else: raise AssertionError"
+    )
+    loaded(code, tmp_path)
 
 
 def test_who_asks_for_the_real_module_meanwhile_gets_it(tmp_path: Path) -> None:
