@@ -2,7 +2,9 @@
 On which cores threads run: those of many hosts stay together on one, what they start may use all.
 
 Python's threads take turns; handed on from core to core, the turn takes 5 to 15 % of a run's CPU and 5 % of its time
-more (docs/decisions/0015-one-core.md). The main thread, and with it all that is decided there, is left alone.
+more. On one core a thread that is woken would push out the one whose turn it is, only to find that it has to wait; as
+batch work it does not (docs/decisions/0015-one-core.md). The main thread, and with it all that is decided there, is
+left alone.
 """
 
 from __future__ import annotations
@@ -24,25 +26,32 @@ _ASKING = threading.Lock()
 
 
 def gather() -> None:
-    """This thread stays on the core that the process's first thread was on when this was first asked for."""
+    """As batch work, this thread stays on the core that the process's first thread was on when this was first asked."""
     with _ASKING:
         core = _core()
     if core is not None:
-        _stay(0, {core})
+        _stay({core})
+        if os.sched_getscheduler(0) == os.SCHED_OTHER:
+            _work_as(os.SCHED_BATCH)
 
 
 @contextmanager
 def scattered() -> Iterator[None]:
-    """What is started in here may use every core that the process's first thread may."""
+    """What is started in here may use every core that the process's first thread may, and is scheduled as that one."""
     if _core() is None:
         yield
         return
-    before = os.sched_getaffinity(0)
-    _stay(0, os.sched_getaffinity(os.getpid()))
+    cores, policy = os.sched_getaffinity(0), os.sched_getscheduler(0)
+    first = os.getpid()
+    _stay(os.sched_getaffinity(first))
+    if policy == os.SCHED_BATCH:
+        _work_as(os.sched_getscheduler(first))
     try:
         yield
     finally:
-        _stay(0, before)
+        _stay(cores)
+        if policy == os.SCHED_BATCH:
+            _work_as(policy)
 
 
 @cache
@@ -55,7 +64,13 @@ def _core() -> int | None:
     return None
 
 
-def _stay(thread: int, cores: set[int]) -> None:
+def _stay(cores: set[int]) -> None:
     """A core may have been taken away meanwhile: then the kernel's choice is as good."""
     with suppress(OSError):
-        os.sched_setaffinity(thread, cores)
+        os.sched_setaffinity(0, cores)
+
+
+def _work_as(policy: int) -> None:
+    """A sandbox may forbid it."""
+    with suppress(OSError):
+        os.sched_setscheduler(0, policy, os.sched_param(0))

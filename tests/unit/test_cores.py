@@ -78,6 +78,48 @@ def test_what_a_thread_starts_may_use_all_cores_and_the_thread_stays() -> None:
     assert len(after) == 1
 
 
+POLICY = "import os; print(os.sched_getscheduler(0))"
+
+
+def test_gathered_threads_are_batch_work_and_what_they_start_is_not() -> None:
+    found: list[set[int]] = []
+
+    def work() -> None:
+        cores.gather()
+        found.append({os.sched_getscheduler(0)})
+        found.append(told_by_a_shell(["python3", "-c", POLICY]))
+        found.append({os.sched_getscheduler(0)})
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join(20)
+    assert found == [{os.SCHED_BATCH}, {os.SCHED_OTHER}, {os.SCHED_BATCH}]
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
+
+
+def test_a_policy_that_somebody_gave_is_kept() -> None:
+    found: list[set[int]] = []
+
+    def work() -> None:
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        cores.gather()
+        found.append({os.sched_getscheduler(0)})
+        found.append(told_by_a_shell(["python3", "-c", POLICY]))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join(20)
+    assert found == [{os.SCHED_IDLE}, {os.SCHED_IDLE}]
+
+
+def test_a_sandbox_that_forbids_policies_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr("os.sched_setscheduler", forbidden)
+    assert len(set(masks(MANY))) == 1
+
+
 def test_where_threads_take_no_turns_they_go_where_they_like(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys._is_gil_enabled", lambda: False, raising=False)
     assert set(masks(MANY)) == {frozenset(ALL)}
