@@ -122,6 +122,7 @@ class LinkTransport(paramiko.Transport):
     _preferred_ciphers = tuple(_CIPHERS)
 
     def __init__(self, sock: Any) -> None:
+        self._secret: tuple[Any, bytes] = object(), b""
         super().__init__(sock, packetizer_class=LinkPacketizer)
         if isinstance(sock, PromptSocket):
             sock.wake_every(WAKE_S)
@@ -175,6 +176,15 @@ class LinkTransport(paramiko.Transport):
     def more_wanted(self) -> None:
         """Somebody has read what came, and waits for more instead of answering."""
         self._packets.acknowledge()
+
+    def _add_K(self, m: paramiko.Message) -> None:
+        """The secret of an exchange; paramiko makes bytes of it anew for each of six keys."""
+        secret = cast(Any, self).K
+        if self._secret[0] is not secret:
+            part = paramiko.Message()
+            super()._add_K(part)  # type: ignore[misc]
+            self._secret = secret, part.asbytes()
+        m.add_bytes(self._secret[1])
 
     def start_client(self, event: threading.Event | None = None, timeout: float | None = None) -> None:
         """Raises TimeoutError where the server has not shown its key by then; paramiko's own returns all the same."""
