@@ -19,6 +19,7 @@ The whole exception tree, an exit code per branch.
 from __future__ import annotations
 
 import errno
+import unicodedata
 from pathlib import Path
 from typing import ClassVar
 
@@ -58,8 +59,16 @@ class Problem:
         start = max(0, self.where.column - 60) if self.where.column > 100 else 0
         line = "".join(c if c.isprintable() else " " for c in self.line)[start : start + 120]
         column = self.where.column - start
-        marks = "^" * max(1, min(self.width, len(line) - column + 1))
-        return f"{head}\n{self.where.line:>5} | {line}\n{' ' * 5} | {' ' * (column - 1)}{marks}"
+        before, marked = line[: column - 1].ljust(column - 1), line[column - 1 :][: self.width]
+        marks = "^" * max(1, _cells(marked))
+        return f"{head}\n{self.where.line:>5} | {line}\n{' ' * 5} | {' ' * _cells(before)}{marks}"
+
+
+def _cells(text: str) -> int:
+    """How many places of a terminal it takes: two for a character of East Asia, none for an accent of its own."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 class RawatError(Exception):
