@@ -108,7 +108,7 @@ def assemble(
     run = Run(
         plan,
         around,
-        link=_links(settings, run_id, owner, password, resumed=earlier is not None),
+        link=_links(prepared, run_id, owner, password, resumed=earlier is not None),
         secrets=secrets,
         words=lambda began: records.acts(run_id, plan.digest, since=began),
         same_machine=settings.same_machine_allowed,
@@ -144,9 +144,9 @@ def _frozen(
 
 
 def _links(
-    settings: Settings, run_id: str, owner: str, password: Secret | None, *, resumed: bool
+    prepared: Prepared, run_id: str, owner: str, password: Secret | None, *, resumed: bool
 ) -> Callable[[Host], Link]:
-    transports = Transports(settings, resumed=resumed)
+    transports = Transports(prepared.settings, resumed=resumed, inventories=prepared.selection.inventories)
     passwords = SudoPasswords(password)
 
     def link(host: Host) -> Link:
@@ -157,7 +157,7 @@ def _links(
             run_id=run_id,
             passwords=passwords,
             owner=owner,
-            lock=host.name if settings.same_machine_allowed else "host",
+            lock=host.name if prepared.settings.same_machine_allowed else "host",
         )
 
     return link

@@ -45,7 +45,7 @@ def look(prepared: Prepared, context: Context, *, ask: Ask | None = None) -> Loo
     plan = prepared.plan
     secrets = find_secrets(plan.playbook.secrets, context.environment, ask)
     passwords = SudoPasswords(find_sudo_password(context.environment, ask))
-    transports = Transports(prepared.settings)
+    transports = Transports(prepared.settings, inventories=prepared.selection.inventories)
     run_id = new_run_id()
     said: dict[str, dict[str, str]] = {}
     refused: dict[str, str] = {}

@@ -22,6 +22,7 @@ def trust_host(
     context: Context, name: str, fingerprint: str, inventories: tuple[str, ...], file: Path | None, *, replace: bool
 ) -> Trusted:
     """Without a fingerprint nothing is added: the key that the host shows is named, and what to compare it with."""
+    from runner.transport.host_keys import trust_words
     from runner.transport.ssh import SshTransport
     from runner.transport.trust import scan, trust
 
@@ -42,13 +43,13 @@ def trust_host(
     finally:
         transport.close()
     if not fingerprint:
-        words = [name, *(word for path in inventories for word in ("-i", path))]
+        words = trust_words(name, inventories, key.fingerprint)
         return Trusted(
             added=False,
             message=(
                 f"{name} shows the {key.key_type} key {key.fingerprint}\n"
                 "  Ask its owner, or read it at its console: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\n"
-                f"  If it is the same: rawat trust {shlex.join(words)} --fingerprint {key.fingerprint}"
+                f"  If it is the same: {shlex.join(words)}"
             ),
         )
     path = expanded(known)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +55,13 @@ class Transports:
     """
     The transport that a host asks for, made when the first host does. A runner.seams.Transport.
 
-    `resumed`: the run had earlier sittings.
+    `resumed`: the run had earlier sittings. `inventories`: those that were named for it.
     """
 
-    def __init__(self, settings: Settings, *, resumed: bool = False) -> None:
+    def __init__(self, settings: Settings, *, resumed: bool = False, inventories: Sequence[Path] = ()) -> None:
         self._settings = settings
         self._resumed = resumed
+        self._inventories = tuple(map(str, inventories))
         self._made: dict[str, Transport] = {}
         self._lock = threading.Lock()
 
@@ -94,6 +95,7 @@ class Transports:
                 connect_timeout_s=self._settings.connect_timeout_s,
                 keepalive_s=self._settings.keepalive_s,
                 resumed=self._resumed,
+                inventories=self._inventories,
             )
         raise InvalidInput(f"'{name}' is no transport; there are: ssh, local")
 

@@ -63,7 +63,7 @@ class KnownKeysOnly(paramiko.MissingHostKeyPolicy):
         return f"{self.key_type} {self.fingerprint}"
 
     def _unknown(self, problem: str) -> HostKeyRefused:
-        command = f"rawat trust {shlex.quote(self._target.name)} --fingerprint {self.fingerprint}"
+        command = shlex.join(trust_words(self._target.name, self._target.inventories, self.fingerprint))
         if self.known.keys:
             return self._refused(
                 f"{problem}the host key CHANGED: it shows {self._shown}, known is {_listed(self.known.keys)}",
@@ -77,6 +77,12 @@ class KnownKeysOnly(paramiko.MissingHostKeyPolicy):
 
     def _refused(self, message: str, hint: str) -> HostKeyRefused:
         return HostKeyRefused(f"{self._target}: {message}", host=self._target.name, hint=hint)
+
+
+def trust_words(name: str, inventories: Sequence[str], fingerprint: str) -> list[str]:
+    """The command that trusts this key of the host that these inventories name."""
+    named = (word for path in inventories for word in ("-i", path))
+    return ["rawat", "trust", name, *named, "--fingerprint", fingerprint]
 
 
 def _listed(entries: Sequence[Entry]) -> str:

@@ -34,10 +34,10 @@ DROPPED_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
 
 class SshTransport:
     """
-    `known_hosts` are read after those of a host. `keepalive_s`: how often a silent link is
-    asked; it is given up after three times that. `spool`: a folder on the hosts instead of the usual ones.
-    `spool_days`: how long a run's folder stays there when nothing happens in it. `resumed`: the run had earlier
-    sittings, whose folders should be there. `shell`: what reads the supervisor.
+    `known_hosts` are read after those of a host. `keepalive_s`: how often a silent link is asked; it is given up after
+    three times that. `spool`: a folder on the hosts instead of the usual ones. `spool_days`: how long a run's folder
+    stays there when nothing happens in it. `resumed`: the run had earlier sittings, whose folders should be there.
+    `shell`: what reads the supervisor. `inventories`: what to name beside a host whose key is to be trusted.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class SshTransport:
         spool_days: int = 14,
         resumed: bool = False,
         shell: str = "sh",
+        inventories: Sequence[str] = (),
     ) -> None:
         self._known_hosts = tuple(str(file) for file in known_hosts)
         self._connect_s = connect_timeout_s
@@ -60,6 +61,7 @@ class SshTransport:
         self._days = spool_days
         self._resumed = resumed
         self._shell = shell
+        self._inventories = tuple(inventories)
         self._watchdog = Watchdog(keepalive_s)
         self._opening = threading.BoundedSemaphore(OPENED_AT_ONCE)
         self._links: set[Link] = set()
@@ -77,7 +79,7 @@ class SshTransport:
 
     def route(self, host: Host) -> tuple[Target, ...]:
         """How the host would be reached: hops first, itself last."""
-        return route(host, known_hosts=self._known_hosts)
+        return route(host, known_hosts=self._known_hosts, inventories=self._inventories)
 
     def limits(self) -> Limits:
         from runner.transport.link import Limits

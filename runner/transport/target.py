@@ -27,7 +27,10 @@ MUCH_BYTES = 1 << 18
 
 @frozen
 class Target:
-    """One hop or the host itself. `identities_only`: keys of the agent are not tried."""
+    """
+    One hop or the host itself. `identities_only`: keys of the agent are not tried. `inventories`: the files that were
+    named, and are to be named again to trust its key.
+    """
 
     name: str
     address: str
@@ -37,15 +40,16 @@ class Target:
     known_hosts: tuple[str, ...]
     alias: str | None = None
     identities_only: bool = False
+    inventories: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         at = f"{self.address}:{self.port}"
         return f"{self.name} ({at})" if self.name != self.address else at
 
 
-def route(host: Host, *, known_hosts: Sequence[str]) -> tuple[Target, ...]:
+def route(host: Host, *, known_hosts: Sequence[str], inventories: Sequence[str] = ()) -> tuple[Target, ...]:
     """The hops in order, the host itself last; `known_hosts` are for hosts of which the inventory names none."""
-    return tuple(_target(each, known_hosts) for each in (*host.jump, host))
+    return tuple(_target(each, known_hosts, inventories) for each in (*host.jump, host))
 
 
 def _ourselves(host: Host) -> str:
@@ -56,7 +60,7 @@ def _ourselves(host: Host) -> str:
         raise LoginRefused(message, host=host.name, hint="write user: in the inventory") from error
 
 
-def _target(host: Host, known_hosts: Sequence[str]) -> Target:
+def _target(host: Host, known_hosts: Sequence[str], inventories: Sequence[str]) -> Target:
     named = host.known_hosts or known_hosts
     files = (str(Path(file).expanduser()) if file[:1] == "~" else file for file in named)
     return Target(
@@ -68,6 +72,7 @@ def _target(host: Host, known_hosts: Sequence[str]) -> Target:
         known_hosts=tuple(dict.fromkeys(files)),
         alias=host.host_key_alias,
         identities_only=host.identities_only,
+        inventories=tuple(inventories),
     )
 
 

@@ -147,7 +147,12 @@ def test_an_unknown_key_is_refused_with_its_fingerprint_and_trust_makes_it_known
     assert said.code == 4
     assert "refused (host key)" in said.out
     assert project.sshd.fingerprint in said.out
-    assert "rawat trust" in said.out
+    assert f"rawat trust h1 --fingerprint {project.sshd.fingerprint}" in said.out
+    said = project.rawat("run", book, "-i", "inventory.yml")
+    assert f"rawat trust h1 -i inventory.yml --fingerprint {project.sshd.fingerprint}" in said.out
+    said = project.rawat("plan", book, "-i", "inventory.yml", "--live")
+    assert said.code == 4
+    assert "unknown host key" in said.out + said.err
     shown = project.rawat("trust", "h1", "-i", "inventory.yml")
     assert shown.code == 4
     assert f"rawat trust h1 -i inventory.yml --fingerprint {project.sshd.fingerprint}" in shown.out
