@@ -23,8 +23,9 @@ Excuse = Callable[[Any], bool]
 """Says of a value that it stands for another one that is not known yet: a template."""
 
 
-def _is_string(_: Any, instance: Any) -> bool:
-    return isinstance(instance, str | Secret)
+def nested(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A schema to stand inside another one; where it names its dialect, its part is judged by that alone."""
+    return {word: rule for word, rule in schema.items() if word != "$schema"}
 
 
 def _is_integer(_: Any, instance: Any) -> bool:
@@ -33,11 +34,11 @@ def _is_integer(_: Any, instance: Any) -> bool:
 
 @cache
 def validator() -> Any:
-    """Draft 2020-12, to which a Secret is a text, and 22.0 no whole number: nobody would take it as one."""
+    """Draft 2020-12, to which 22.0 is no whole number: nobody would take it as one."""
     from jsonschema import Draft202012Validator
     from jsonschema.validators import extend
 
-    types = Draft202012Validator.TYPE_CHECKER.redefine("string", _is_string).redefine("integer", _is_integer)
+    types = Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)
     return extend(Draft202012Validator, type_checker=types)  # type: ignore[no-untyped-call]
 
 
@@ -83,15 +84,66 @@ def _without(data: Any, misfits: Mapping[At, Sequence[str]], at: At) -> Any:
 
 
 def check_value(value: Any, schema: Mapping[str, Any]) -> list[str]:
-    """What is wrong with one value once it is rendered, each as `where: what`."""
-    if certainly_valid(value, schema):
-        return []
+    """What is wrong with one value once it is rendered, each as `where: what`. A Secret is judged by what it hides."""
     found = []
-    for error in validator()(schema).iter_errors(value):
-        for leaf in _leaves(error, lambda value: False):
-            at = ".".join(str(part) for part in leaf.absolute_path)
-            found += [f"{at}: {message}" if at else message for _, _, message in _messages(leaf)]
+    for leaf in _wrong(_opened(value), schema):
+        at = ".".join(str(part) for part in leaf.absolute_path)
+        found += [f"{at}: {message}" if at else message for _, _, message in _messages(leaf)]
     return list(dict.fromkeys(found))
+
+
+def with_texts(value: Any, schema: Mapping[str, Any], *, text: Callable[[Any], str]) -> Any:
+    """`value` with `text` of a number, of true and of false where a text is wanted."""
+    scalars = {
+        tuple(leaf.absolute_path)
+        for leaf in _wrong(_opened(value), schema)
+        if isinstance(leaf.instance, bool | int | float) and "string" in _wanted(leaf)
+    }
+
+    def changed(value: Any, at: At) -> Any:
+        if at in scalars:
+            return text(value)
+        if isinstance(value, Mapping):
+            return {key: changed(inner, (*at, key)) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [changed(inner, (*at, number)) for number, inner in enumerate(value)]
+        return value
+
+    return changed(value, ()) if scalars else value
+
+
+def _wrong(value: Any, schema: Mapping[str, Any]) -> Iterator[ValidationError]:
+    if not certainly_valid(value, schema):
+        for error in validator()(schema).iter_errors(value):
+            yield from _leaves(error, lambda value: False)
+
+
+class _Opened(str):
+    """What a Secret hides, to be judged; whoever shows it shows that it is one."""
+
+    __slots__ = ("secret",)
+    secret: Secret
+
+    def __repr__(self) -> str:
+        return repr(self.secret)
+
+
+def _opened(value: Any) -> Any:
+    if isinstance(value, Secret):
+        opened = _Opened(value.reveal())
+        opened.secret = value
+        return opened
+    if isinstance(value, Mapping):
+        return {key: _opened(inner) for key, inner in value.items()}
+    return [_opened(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _closed(value: Any) -> Any:
+    if isinstance(value, _Opened):
+        return repr(value)
+    if isinstance(value, Mapping):
+        return {key: _closed(inner) for key, inner in value.items()}
+    return [_closed(inner) for inner in value] if isinstance(value, list) else value
 
 
 def schema_problem(schema: Mapping[str, Any]) -> str:
@@ -219,9 +271,9 @@ def _types(names: Sequence[str]) -> str:
 
 
 def _show(value: Any) -> str:
-    if isinstance(value, Secret):
+    if isinstance(value, _Opened):
         return repr(value)
-    return _shorten(json.dumps(value, ensure_ascii=False, default=str))
+    return _shorten(json.dumps(_closed(value), ensure_ascii=False, default=str))
 
 
 def _shorten(text: str, most: int = 120) -> str:

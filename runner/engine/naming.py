@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from runner.document.schema import with_texts
 from runner.model import Host, Playbook, Step
-from runner.playbook.template import render
+from runner.playbook.template import render, text_of
 from runner.redact import Secret, cut
 from runner.seams import Completed, Verdict
 
@@ -15,12 +16,14 @@ LONGEST = 65536
 
 
 def render_params(kind: Any, params: Any, names: Mapping[str, Any]) -> Any:
-    """A step's parameters with values in place; the very same object where there was no template."""
+    """
+    A step's parameters with values in place; the very same object where there was no template.
+
+    A number is as good as its text where the kind wants a text: a port in an argument or a variable of the environment.
+    """
     expressions: Sequence[str] = getattr(kind, "expressions", ())
-    if isinstance(params, str):
-        return render(params, names, shell="" in kind.shell)
     if not isinstance(params, Mapping):
-        rendered = render(params, names)
+        rendered = render(params, names, shell=isinstance(params, str) and "" in kind.shell)
     else:
         rendered = {
             key: value
@@ -28,7 +31,7 @@ def render_params(kind: Any, params: Any, names: Mapping[str, Any]) -> Any:
             else render(value, names, shell=key in kind.shell and isinstance(value, str))
             for key, value in params.items()
         }
-    return params if rendered == params else rendered
+    return params if rendered == params else with_texts(rendered, kind.schema, text=text_of)
 
 
 def secrets_in(value: Any) -> Iterator[Secret]:

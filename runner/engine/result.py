@@ -67,6 +67,19 @@ def of_all(last: StepResult, whole: Verdict) -> StepResult:
     )
 
 
+def hushed(step: Step, result: StepResult) -> StepResult:
+    """
+    With `no_output`, without the words that may hold what was printed or found.
+
+    What is not known, and what never began, is said in our own words.
+    """
+    if not step.no_output or result.outcome in (Outcome.UNKNOWN, Outcome.UNREACHABLE, Outcome.CANCELLED):
+        return result
+    ended = f"{result.exit}; " if result.exit is not None else ""
+    problem = f"{ended}what it said is not kept (no_output)" if result.problem else ""
+    return replace(result, problem=problem, summary="")
+
+
 def _holds(expression: str, names: Mapping[str, Any]) -> bool:
     from runner.playbook.evaluation import holds
 

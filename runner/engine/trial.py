@@ -12,7 +12,7 @@ from runner.engine.past import Before
 from runner.engine.people import RecordingPeople
 from runner.engine.reboot import booted
 from runner.engine.recovery import FORGOTTEN, NeverStarted, settle_through
-from runner.engine.result import StepResult, ended_otherwise, judged, of_all
+from runner.engine.result import StepResult, ended_otherwise, hushed, judged, of_all
 from runner.engine.shutdown import doubted
 from runner.engine.surroundings import Surroundings
 from runner.errors import InvalidInput, JournalError, TransportError
@@ -89,7 +89,7 @@ class Trial:
 
     def _guarded(self, work: Callable[[], StepResult]) -> StepResult:
         try:
-            return work()
+            return hushed(self.step, work())
         except JournalError:
             raise
         except (TemplateFailed, InvalidInput) as error:
@@ -103,7 +103,8 @@ class Trial:
             return StepResult(outcome=Outcome.UNREACHABLE, problem=error.message)
         except Exception as error:  # noqa: BLE001 - one of the two places that isolate what plugs in
             self.errand.start()
-            problem = f"a fault in the step kind '{self.step.kind}': {type(error).__name__}: {error}"
+            problem = f"a fault in the step kind '{self.step.kind}': {type(error).__name__}"
+            problem += "" if self.step.no_output else f": {error}"
             return StepResult(outcome=Outcome.FAILED, problem=problem, repeatable=False)
 
     def _run(self) -> StepResult:
@@ -160,8 +161,9 @@ class Trial:
             return otherwise
         verdict = self.kind.read(wish, done, found)
         for cause, took_ms, detail in verdict.waits:
+            detail = "" if self.step.no_output else cut(detail, 200)
             self.around.bus.emit(
-                Waited(host=wish.host.name, step=wish.step, cause=cause, took_ms=took_ms, detail=cut(detail, 200))
+                Waited(host=wish.host.name, step=wish.step, cause=cause, took_ms=took_ms, detail=detail)
             )
         return judged(self.step, wish.names, verdict, done)
 

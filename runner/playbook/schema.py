@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from runner.document.forms import ID, NAME, PART, TIME
+from runner.document.schema import nested
 from runner.model import KINDS_OF_PLAYBOOK, PHASES, OnFailure
 from runner.units import SIZE
 
@@ -199,6 +200,6 @@ def _definitions(kinds: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     step = {
         "type": "object",
         "additionalProperties": False,
-        "properties": {**STEP_KEYS, **kinds},
+        "properties": {**STEP_KEYS, **{name: nested(schema) for name, schema in kinds.items()}},
     }
     return {"list": {"type": "array", "items": {"$ref": "#/$defs/step"}}, "step": step}

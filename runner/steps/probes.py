@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
+from runner.document.schema import nested
 from runner.errors import InvalidInput, RawatError
 from runner.frozen import frozen, replace
 from runner.seams import Check, Completed, Script, Verdict, Wish
@@ -44,7 +45,7 @@ PROBE: part.Schema = {
     "properties": {
         "title": part.text("What it is for, in a person's words."),
         "expect": part.text("An expression over `result` that must be true: `result.value == 0`."),
-        **{name: kind_of(name).schema for name in PROBES},
+        **{name: nested(kind_of(name).schema) for name in PROBES},
     },
     "oneOf": [{"required": [name]} for name in PROBES],
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from runner.document.schema import nested
 from runner.redact import cut
 from runner.seams import Check, Completed, Script, Verdict, Wish
 from runner.steps import baseline as base
@@ -64,7 +65,7 @@ class Verify(Probe):
                     "additionalProperties": False,
                     "required": ["sql"],
                     "properties": {
-                        "sql": kind_of("sql").schema,
+                        "sql": nested(kind_of("sql").schema),
                         "may": {"enum": ["equal", "grow", "differ"], "default": "equal"},
                     },
                 },
