@@ -5,6 +5,7 @@ export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 echo "$BED_ACCOUNTS" | while read -r name uid; do
     groupadd --gid "$uid" "$name"
     useradd --uid "$uid" --gid "$uid" --create-home --shell /bin/bash "$name"
+    chmod 700 "/home/$name" # as adduser makes them: whom we become by sudo may not be there
     install -d -m 700 -o "$uid" -g "$uid" "/home/$name/.ssh"
 done
 echo "maintpw:$BED_SUDO_PASSWORD" | chpasswd
