@@ -218,6 +218,11 @@ class Playbook:
     finally_: tuple[Step, ...] = ()
     all_phases: bool = False
 
+    def folder_of(self, step: Step) -> Path:
+        """That of the file in which the step stands; what it names is looked for there before it is under the root."""
+        name = self.sources[0].path if step.location.file == self.location.file else step.location.file
+        return (self.root / name).parent
+
     def walk(self) -> Iterator[Step]:
         """Every step, undo and finally included, in the order of the text."""
         for steps in (*self.phases.values(), self.finally_):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from runner.app.plan import check_params
+from runner.app.known import check_params
 from runner.app.prepare import Prepared
 from runner.app.request import Context
 from runner.app.secrets import Ask, SudoPasswords, find_secrets, find_sudo_password
@@ -125,7 +125,7 @@ class _Looker:
             step=step.id,
             user=user_of(step, self.plan.playbook, self.names),
             root=self.plan.playbook.root,
-            folder=self.plan.playbook.root,
+            folder=self.plan.playbook.folder_of(step),
             names=self.names,
         )
         check_params(kind, wish.params)

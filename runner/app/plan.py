@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from runner.app.approve import approvals_word
 from runner.app.gates import gates_of
-from runner.app.hole import Hole
+from runner.app.known import joined, masks, never, wished
 from runner.app.prepare import Prepared
 from runner.app.wiring import KINDS
-from runner.document.schema import check_value
 from runner.engine.clock import SystemClock
-from runner.engine.naming import host_names, render_params, user_of
+from runner.engine.naming import host_names
 from runner.engine.plan import Plan
 from runner.model import Facts, Host, Step
-from runner.playbook.evaluation import holds, names_in, paths_in
+from runner.playbook.evaluation import paths_in
 from runner.playbook.template import TemplateFailed
-from runner.redact import Secret
 from runner.seams import Wish
-
-_EXPRESSION = re.compile(r"\{\{-?(.*?)-?\}\}", re.DOTALL)
 
 
 def describe(prepared: Prepared, *, live: Mapping[str, Mapping[str, str]] | None = None) -> dict[str, Any]:
@@ -67,8 +61,8 @@ def _step(plan: Plan, step: Step, live: Mapping[str, Mapping[str, str]]) -> dict
     users = set()
     skipped = []
     for host in plan.hosts:
-        names = host_names(host, plan.variables[host.name], _masks(plan), run_id="{run.id}")
-        if _never(step, names):
+        names = host_names(host, plan.variables[host.name], masks(plan), run_id="{run.id}")
+        if never(step, names):
             skipped.append(host.name)
             continue
         lines, user = preview(plan, step, host, names, None)
@@ -98,57 +92,11 @@ def preview(
 ) -> tuple[tuple[str, ...], str | None]:
     """The lines of a step on a host, and whom it works as."""
     kind = KINDS.get(step.kind)()
-    missing = _missing(step, names)
-    holes: dict[str, Hole] = {}
-    asked = _holed(step.params, missing, holes)
-    filled: dict[str, Any] = {**names, **{name: Hole(name) for name in missing}, **holes}
     try:
-        params = render_params(kind, asked, filled)
-        if not missing:
-            check_params(kind, params)
-        user = user_of(step, plan.playbook, filled)
-        wish = Wish(
-            params=params,
-            host=host,
-            facts=facts,
-            run_id="{run.id}",
-            step=step.id,
-            user=user,
-            root=plan.playbook.root,
-            folder=plan.playbook.root,
-            names=filled,
-        )
-        return _lines(kind, wish, holes=bool(missing)), user
+        wish, whole = wished(plan, step, host, names, facts)
+        return _lines(kind, wish, holes=not whole), wish.user
     except TemplateFailed as error:
         return (f"({error.message})",), None
-
-
-def _holed(value: Any, missing: set[str], holes: dict[str, Hole]) -> Any:
-    """
-    Each `{{ expression }}` that asks for a name without a value becomes a hole with the expression's own words.
-
-    To let it be worked out would show what is not so: the length of a list that is not known is not that of its name.
-    """
-
-    def hole(found: re.Match[str]) -> str:
-        expression = found[1].strip()
-        if not names_in(expression, expression=True) & missing:
-            return found[0]
-        name = f"hole_{len(holes)}"
-        holes[name] = Hole(expression)
-        return f"{{{{ {name} }}}}"
-
-    if isinstance(value, str):
-        return _EXPRESSION.sub(hole, value)
-    if isinstance(value, Mapping):
-        return {key: _holed(inner, missing, holes) for key, inner in value.items()}
-    return [_holed(inner, missing, holes) for inner in value] if isinstance(value, list | tuple) else value
-
-
-def check_params(kind: Any, params: Any) -> None:
-    """Raises TemplateFailed where values made parameters that the kind does not take."""
-    if wrong := check_value(params, kind.schema):
-        raise TemplateFailed("; ".join(wrong))
 
 
 def _lines(kind: Any, wish: Wish, *, holes: bool) -> tuple[str, ...]:
@@ -161,45 +109,13 @@ def _lines(kind: Any, wish: Wish, *, holes: bool) -> tuple[str, ...]:
         raise TemplateFailed("it depends on values that are not known yet") from error
 
 
-def _masks(plan: Plan) -> dict[str, Secret]:
-    return {name: Secret(name, f"{{secret {name}}}") for name in plan.playbook.secrets}
-
-
-def _missing(step: Step, names: Mapping[str, Any]) -> set[str]:
-    text = json.dumps(step.params, default=str) + " " + str(step.become or "")
-    return {name for name in names_in(_joined(step.params)) | names_in(str(step.become or "")) if name not in names} | (
-        {"facts"} if "facts" in text else set()
-    )
-
-
-def _joined(value: Any) -> str:
-    """All texts of a value, one after another, to ask them for names."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, Mapping):
-        return " ".join(map(_joined, value.values()))
-    if isinstance(value, list | tuple):
-        return " ".join(map(_joined, value))
-    return ""
-
-
-def _never(step: Step, names: Mapping[str, Any]) -> bool:
-    """Whether the condition is known now, and false."""
-    if step.when is None or not all(name in names for name in names_in(step.when, expression=True)):
-        return False
-    try:
-        return not holds(step.when, names)
-    except TemplateFailed:
-        return False
-
-
 def _unknown(plan: Plan, step: Step) -> dict[str, str]:
     """Dotted names that have no value yet, each with the step that will tell it."""
     if step.kind == "group":
         return {}
     sources = {other.register: f"from {other.phase}/{other.id}" for other in plan.playbook.walk() if other.register}
     found = {}
-    for path in paths_in(_joined(step.params)):
+    for path in paths_in(joined(step.params)):
         name = path.partition(".")[0]
         if name in sources:
             found[path] = sources[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runner.app.refusals import refusals
 from runner.app.request import Context, Selection
 from runner.app.wiring import KINDS, parse_variables
 from runner.engine.plan import Choice, Plan, make_plan
@@ -60,4 +61,6 @@ def prepare(selection: Selection, context: Context) -> Prepared:
             f"no step of {playbook.name} is left to run: {', '.join(sorted(set(plan.skip.values())))}",
             hint=f"its steps: {', '.join(steps)}",
         )
+    if problems := refusals(plan):
+        raise InvalidInput(problems=tuple(problems))
     return Prepared(settings=settings, playbook=playbook, inventory=inventory, plan=plan, selection=selection)

@@ -91,7 +91,7 @@ class Errand:
             step=self.instance,
             user=user_of(self.step, self.around.playbook, self.names),
             root=self.around.playbook.root,
-            folder=self.around.playbook.root,
+            folder=self.around.playbook.folder_of(self.step),
             names=self.names,
         )
 

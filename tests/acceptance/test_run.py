@@ -276,9 +276,13 @@ phases:
     - {id: off, command: ls, when: x == 3}
 """
     )
-    said = project.rawat("plan", book, "--commands", "-e", "x={a: 1}")
+    for command in ("plan", "run"):
+        said = project.rawat(command, book, "-e", "x={a: 1}")
+        assert said.code == 2, said
+        assert """'one', command: 1: expected a text, found {"a": 1}""" in said.err
+    said = project.rawat("plan", book, "--commands", "-e", "x=2")
     assert said.code == 0, said
-    assert '(1: expected a text, found {"a": 1})' in said.out
+    assert "ls 2" in said.out
     assert "{a.lines | length} and {a.count} of {2 * a.n} on h1" in said.out
     assert "[skipped as things stand: when x == 3]" in said.out
 

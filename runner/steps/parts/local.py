@@ -8,6 +8,10 @@ from runner.errors import InvalidInput
 from runner.seams import Wish
 
 
+class MissingFile(InvalidInput):
+    """A file of the project that is not there now; a step before may make it."""
+
+
 def project_file(wish: Wish, name: str, *, what: str = "src") -> Path:
     """
     The real path of a file of the project: relative to the playbook's folder, else to the root.
@@ -22,7 +26,7 @@ def project_file(wish: Wish, name: str, *, what: str = "src") -> Path:
     if not found.is_relative_to(root):
         raise InvalidInput(f"{what}: {name!r} lies outside the project ({root})")
     if not found.is_file():
-        raise InvalidInput(f"{what}: {name!r} is not a file of the project ({root})")
+        raise MissingFile(f"{what}: {name!r} is not a file of the project ({root})")
     return found
 
 

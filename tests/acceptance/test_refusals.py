@@ -1,0 +1,82 @@
+"""What can be known before is refused before: `plan` and `run` end with 2, and no step has run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.project import Project
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    project = Project(tmp_path, hosts=2)
+    project.write("files/there", "x\n")
+    return project
+
+
+FIRST = "vars: {n: 5, file: no}\nphases:\n  implement:\n    - {id: first, command: 'touch first'}\n"
+
+
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        ("copy: {src: files/missing, to: /tmp/x}", "'files/missing' is not a file of the project"),
+        ("copy: {src: ../outside, to: /tmp/x}", "lies outside the project"),
+        ("copy: {src: 'files/{{ file }}', to: /tmp/x}", "'files/no' is not a file of the project"),
+        ("template: {src: files/missing, to: /tmp/x}", "is not a file of the project"),
+        ("script: {file: files/missing}", "is not a file of the project"),
+        ("file: {path: /tmp/a/b, state: absent, mode: '0600'}", "mode: means nothing with state: absent"),
+        ("file: {path: '/{{ n }}', state: absent}", "too near to the root"),
+        ("package: {names: [a], version: '1'}", "version: goes with name"),
+        ("disk: {path: '{{ n }}', free: '{{ file }}'}", "free"),
+    ],
+)
+def test_a_mistake_that_shows_before_is_refused_before(project: Project, step: str, words: str) -> None:
+    book = project.playbook(f"{FIRST}    - id: second\n      {step}\n")
+    for command in ("plan", "run"):
+        said = project.rawat(command, book)
+        assert said.code == 2, said.out + said.err
+        assert words in said.err
+        assert "p.yml:9:" in said.err
+    assert not (project.folder / "records").exists()
+
+
+def test_a_file_that_a_step_before_may_make_is_not_missed(project: Project) -> None:
+    book = project.playbook(
+        "phases:\n  implement:\n"
+        "    - {id: make, local: true, command: 'printf x >files/made'}\n"
+        f"    - id: put\n      copy: {{src: files/made, to: {project.folder}/put}}\n"
+    )
+    said = project.rawat("run", book)
+    assert said.code == 0, said.out + said.err
+    assert (project.folder / "put").read_text() == "x"
+
+
+def test_a_step_that_no_host_takes_is_not_asked(project: Project) -> None:
+    book = project.playbook(
+        "vars: {on_it: false}\nphases:\n  implement:\n    - {id: first, command: 'true'}\n"
+        "    - {id: never, when: on_it, copy: {src: files/missing, to: /tmp/x}}\n"
+    )
+    assert project.rawat("run", book).code == 0
+    steps = "    - {id: first, command: 'true'}\n    - {id: bad, copy: {src: no, to: /x}}\n"
+    left_out = project.playbook(f"phases:\n  implement:\n{steps}")
+    assert project.rawat("run", left_out, "--skip", "bad").code == 0
+
+
+def test_files_are_looked_for_beside_the_file_that_names_them_and_then_under_the_root(project: Project) -> None:
+    project.write("jobs/files/motd", "beside the playbook\n")
+    project.write("jobs/parts/files/motd", "beside the include\n")
+    project.write("jobs/parts/more.yml", f"- {{id: c, copy: {{src: files/motd, to: {project.folder}/c}}}}\n")
+    book = project.playbook(
+        "phases:\n  implement:\n"
+        f"    - {{id: a, copy: {{src: files/motd, to: {project.folder}/a}}}}\n"
+        f"    - {{id: b, copy: {{src: files/there, to: {project.folder}/b}}}}\n"
+        "    - include: jobs/parts/more.yml\n",
+        name="jobs/p.yml",
+    )
+    said = project.rawat("run", book)
+    assert said.code == 0, said.out + said.err
+    found = [(project.folder / name).read_text() for name in "abc"]
+    assert found == ["beside the playbook\n", "x\n", "beside the include\n"]
