@@ -10,7 +10,7 @@ from runner.engine.gate import closed
 from runner.engine.gone import GONE, settle_gone
 from runner.engine.link import Link
 from runner.engine.locks import resource
-from runner.engine.once import Once
+from runner.engine.once import Once, Shared, in_doubt
 from runner.engine.past import Before, Past, redacted
 from runner.engine.result import StepResult
 from runner.engine.step import run_step
@@ -164,37 +164,52 @@ class HostRun:
                 self._undo.insert(behind, Undo(steps=step.undo, suffix=suffix, item={}))
 
     def _once_only(self, step: Step) -> None:
+        """On this host, or what another made of it."""
         clock = self._around.clock
         began = clock.monotonic()
-        owner, result = self._once.claim(step.id, self.host.name, self._around.stop.event)
+        owner, ended = self._once.claim(step.id, self.host.name, self._around.stop.event)
         took_ms = int((clock.monotonic() - began) * 1000)
         if took_ms:
             waited = Waited(host=self.host.name, step="", cause="once", took_ms=took_ms, detail=f"{step.id} on {owner}")
             self._around.bus.emit(waited, later=True)
         if owner == self.host.name:
-            result = self._do(step, step.id, {}, raising=False)
-            self._once.done(step.id, result, earlier=self._kept(step, self._past.step(step.id)))
-            self._judge(step, step.id, self._once.claim(step.id, self.host.name, self._around.stop.event)[1])
+            self._for_all(step)
             return
-        if result is None:
+        if ended is None:
             raise _Halt(f"stopped before {step.id}", Outcome.CANCELLED)
-        self._skip(step, step.id, f"once: {result.outcome} on {owner}")
-        if result.outcome is Outcome.UNKNOWN:
-            raise _Halt(f"{step.id} (once) is in doubt on {owner}; `rawat resume` settles it there", Outcome.FAILED)
-        if not result.outcome.good and step.on_failure is not OnFailure.CONTINUE:
-            raise _Halt(f"{step.id} (once) {result.outcome} on {owner}", Outcome.CANCELLED)
-        self._register(step, result.values, from_record=self._once.from_record(step.id))
+        self._skip(step, step.id, f"once: {ended.outcome} on {owner}")
+        if ended.outcome is Outcome.UNKNOWN:
+            raise _Halt(f"{step.id} (once) {ended.problem or in_doubt(owner)}", Outcome.FAILED)
+        if not ended.outcome.good and step.on_failure is not OnFailure.CONTINUE:
+            raise _Halt(f"{step.id} (once) {ended.outcome} on {owner}", Outcome.CANCELLED)
+        self._register(step, ended.values, from_record=ended.earlier)
 
-    def _each(self, step: Step, suffix: str) -> None:
-        """One instance per item, `<id>.<n>`; `register` gets the list of their results."""
+    def _for_all(self, step: Step) -> None:
+        """Do it, all items of its list, and tell those who wait how it ended; what was not begun is left to them."""
+        try:
+            values = self._do(step, step.id, {}).values if step.loop is None else self._each(step, "")
+        except _Halt as halt:
+            if self._ends(step):
+                self._once.done(step.id, self.host.name, Shared(outcome=halt.outcome))
+            raise
+        ends = self._ends(step)
+        earlier = any(self._kept(step, self._past.step(name)) for name in ends)
+        self._once.done(step.id, self.host.name, Shared(outcome=_worst(ends.values()), values=values, earlier=earlier))
+
+    def _ends(self, step: Step) -> Mapping[str, Outcome]:
+        """How it ended so far, by instance."""
+        return {name: end for name, end in self._outcomes.items() if name.partition(".")[0] == step.id}
+
+    def _each(self, step: Step, suffix: str) -> list[Any]:
+        """One instance per item, `<id>.<n>`; `register` gets the list of their results, which is returned."""
         try:
             items = render(step.loop, self._names)
         except TemplateFailed as error:
             self._fail(step, step.id, f"with: {error.message}")
-            return
+            return []
         if not isinstance(items, list | tuple):
             self._fail(step, step.id, f"with: expected a list, found {items!r}")
-            return
+            return []
         if not items:
             self._skip(step, step.id, "with: the list is empty")
         instances = tuple(f"{step.id}{suffix}.{number}" for number in range(1, len(items) + 1))
@@ -208,8 +223,9 @@ class HostRun:
             self._may_begin(instances[number - 1])
             results.append(self._do(step, instances[number - 1], {"item": item}).values)
         self._register(step, results, from_record=any(self._kept(step, self._past.step(name)) for name in instances))
+        return results
 
-    def _do(self, step: Step, instance: str, item: Mapping[str, Any], *, raising: bool = True) -> StepResult:
+    def _do(self, step: Step, instance: str, item: Mapping[str, Any]) -> StepResult:
         """Run it and draw the consequences; what an earlier sitting has done stays done."""
         before = self._past.step(instance)
         names = {**self._names, **item}
@@ -231,8 +247,7 @@ class HostRun:
             self._undo.append(Undo(steps=step.undo, suffix=instance.removeprefix(step.id), item=item))
         if not item:
             self._register(step, result.values, from_record=kept)
-        if raising:
-            self._judge(step, instance, result)
+        self._judge(step, instance, result)
         return result
 
     @property
@@ -246,8 +261,8 @@ class HostRun:
             return before.state == "done"
         return not (step.idempotent or bool(self._around.kinds.get(step.kind)().reads_only(step.params)))
 
-    def _judge(self, step: Step, instance: str, result: StepResult | None) -> None:
-        if result is None or result.outcome.good:
+    def _judge(self, step: Step, instance: str, result: StepResult) -> None:
+        if result.outcome.good:
             return
         self._worst = self._worse(result.outcome)
         because = f"{step.phase}/{instance}: {result.problem}"
@@ -345,9 +360,13 @@ class HostRun:
                 self._names.pop("item", None)
 
     def _worse(self, outcome: Outcome) -> Outcome:
-        order = (Outcome.OK, Outcome.SKIPPED, Outcome.CANCELLED, Outcome.REFUSED, Outcome.UNREACHABLE, Outcome.FAILED,
-                 Outcome.UNKNOWN)  # fmt: skip
-        return max(self._worst, outcome, key=order.index)
+        return _worst((self._worst, outcome))
+
+
+def _worst(outcomes: Iterable[Outcome]) -> Outcome:
+    order = (Outcome.OK, Outcome.SKIPPED, Outcome.CANCELLED, Outcome.REFUSED, Outcome.UNREACHABLE, Outcome.FAILED,
+             Outcome.UNKNOWN)  # fmt: skip
+    return max(outcomes, key=order.index, default=Outcome.OK)
 
 
 def _ids(step: Step) -> Iterator[str]:

@@ -3,74 +3,126 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
+from typing import Any
 
-from runner.engine.result import StepResult
-from runner.model import Outcome
+from runner.engine.past import Before, Past
+from runner.frozen import frozen
+from runner.model import FINALLY, UNDO, Outcome, Playbook, Step
+
+
+@frozen
+class Shared:
+    """
+    How a step ended for all hosts; `values` is what `register` gives: of a step with `with` the list of its results.
+
+    `earlier`: in a sitting before this one, as its record tells. `problem` says why nobody but its host can go on.
+    """
+
+    outcome: Outcome
+    values: Any = None
+    earlier: bool = False
+    problem: str = ""
 
 
 class Once:
     """
-    Who does which step, and how it ended. A host that gives up before the end leaves the step to the next.
+    Who does which step, and how it ended. A host that gives up before it began leaves the step to the next.
 
-    What a host began in an earlier sitting, and nobody saw the end of, is left to nobody: only that host can settle it.
+    What a host began in an earlier sitting, and nobody saw the end of, is left to nobody: only that host can go on.
     """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._owner: dict[str, str] = {}
-        self._result: dict[str, StepResult] = {}
-        self._in_doubt: set[str] = set()
-        self._earlier: set[str] = set()
+        self._ended: dict[str, Shared] = {}
+        self._begun: dict[str, str] = {}
 
-    def claim(self, step: str, host: str, stop: threading.Event) -> tuple[str, StepResult | None]:
+    def claim(self, step: str, host: str, stop: threading.Event) -> tuple[str, Shared | None]:
         """
-        (host that does it, its result); the result is None where it is this host's to do, or stop was set.
+        (host that does it, how it ended); the latter is None where it is this host's to do, or stop was set.
 
-        Nobody waits for a step in doubt: its host comes first in a run, or not at all.
+        Nobody waits for a step that was begun before: its host comes first in a run, or not at all.
         """
         with self._changed:
             while True:
                 owner = self._owner.setdefault(step, host)
-                if owner == host or step in self._result or stop.is_set():
-                    return owner, self._result.get(step)
-                if step in self._in_doubt:
-                    return owner, StepResult(outcome=Outcome.UNKNOWN)
+                if owner == host or step in self._ended or stop.is_set():
+                    return owner, self._ended.get(step)
+                if step in self._begun:
+                    return owner, Shared(outcome=Outcome.UNKNOWN, problem=self._begun[step])
                 self._changed.wait(0.5)
 
-    def done(self, step: str, result: StepResult, *, earlier: bool = False) -> None:
-        """`earlier`: in a sitting before this one, as its record tells."""
-        with self._changed:
-            self._result[step] = result
-            (self._earlier.add if earlier else self._earlier.discard)(step)
-            self._changed.notify_all()
-
-    def doubt(self, step: str, host: str) -> None:
-        """A host began it in an earlier sitting, and nobody knows how it ended."""
+    def done(self, step: str, host: str, ended: Shared) -> None:
         with self._changed:
             self._owner[step] = host
-            self._in_doubt.add(step)
+            self._ended[step] = ended
+            self._changed.notify_all()
 
-    def from_record(self, step: str) -> bool:
-        """Whether the result of a step is what a record kept of it."""
-        return step in self._earlier
+    def begun(self, step: str, host: str, problem: str) -> None:
+        """A host began it, and only that host can tell how far it is."""
+        with self._changed:
+            self._owner[step] = host
+            self._begun[step] = problem
 
     @property
     def first(self) -> frozenset[str]:
-        """The hosts that have a step to settle before others come to it."""
-        return frozenset(self._owner[step] for step in self._in_doubt if step not in self._result)
+        """The hosts that have a step to go on with before others come to it."""
+        return frozenset(self._owner[step] for step in self._begun if step not in self._ended)
 
     def gone(self, host: str) -> None:
-        """A host ended: what it had claimed and not done is free again."""
+        """A host ended: what it had claimed and not begun is free again."""
         with self._changed:
-            for step in self._claimed(host) - self._in_doubt:
+            for step in self._claimed(host) - self._begun.keys():
                 del self._owner[step]
             self._changed.notify_all()
 
     def broken(self, host: str) -> None:
         """A host ended in the middle: what it had claimed and not done, it may have begun."""
         with self._changed:
-            self._in_doubt |= self._claimed(host)
+            self._begun |= {step: in_doubt(host) for step in self._claimed(host)}
             self._changed.notify_all()
 
     def _claimed(self, host: str) -> set[str]:
-        return {step for step, owner in self._owner.items() if owner == host and step not in self._result}
+        return {step for step, owner in self._owner.items() if owner == host and step not in self._ended}
+
+
+def once_before(playbook: Playbook, hosts: Mapping[str, Past]) -> Once:
+    """What earlier sittings have done of the steps that run once, or may have; by name of host."""
+    once = Once()
+    order = [step.id for step in playbook.walk() if step.phase not in (UNDO, FINALLY)]
+    for step in playbook.walk():
+        for name, past in hosts.items() if step.once else ():
+            instances = _instances(step, past)
+            known = [before.state == "done" or before.word == "done" for before in instances]
+            if any(before.state == "doubt" and before.word is None for before in instances):
+                once.begun(step.id, name, in_doubt(name))
+            elif any(known) and not (all(known) and _whole(step, past, order)):
+                once.begun(step.id, name, f"was begun on {name}; `rawat resume` goes on with it there")
+            elif any(known):
+                values = [before.values for before in instances]
+                outcome = instances[-1].outcome
+                ended = Shared(outcome=outcome, values=values[0] if step.loop is None else values, earlier=True)
+                once.done(step.id, name, ended)
+    return once
+
+
+def _instances(step: Step, past: Past) -> list[Before]:
+    """What there is of a step on a host, items in the order of their numbers."""
+    if step.loop is None:
+        return [past.steps[step.id]] if step.id in past.steps else []
+    items = {name: before for name, before in past.steps.items() if name.rpartition(".")[0] == step.id}
+    return [items[name] for name in sorted(items, key=lambda name: int(name.rpartition(".")[2]))]
+
+
+def _whole(step: Step, past: Past, order: list[str]) -> bool:
+    """Whether no item of a list is left to begin: only the host knows the list, but it came further or it did not."""
+    if step.loop is None or past.finished:
+        return True
+    later = set(order[order.index(step.id) + 1 :]) if step.id in order else set()
+    return any(name.partition(".")[0] in later for name in past.steps)
+
+
+def in_doubt(host: str) -> str:
+    """Why no other host goes on: what to say behind the name of the step."""
+    return f"is in doubt on {host}; `rawat resume` settles it there"

@@ -12,12 +12,11 @@ from runner.engine.here import first, turns
 from runner.engine.limits import Limits
 from runner.engine.link import Link
 from runner.engine.naming import host_names
-from runner.engine.once import Once
+from runner.engine.once import once_before
 from runner.engine.past import Past
 from runner.engine.plan import Plan
 from runner.engine.pool import Abandoned, for_each
 from runner.engine.preflight import preflight
-from runner.engine.result import StepResult
 from runner.engine.surroundings import Surroundings
 from runner.events import BatchFinished, BatchStarted, Event, HostStarted, SittingEnded, StopAsked
 from runner.frozen import replace
@@ -67,7 +66,7 @@ class Run:
         self._meanwhile = meanwhile
         self._earlier = earlier
         self._past = past or {}
-        self._once = self._once_before()
+        self._once = once_before(plan.playbook, self._past)
         self._hosts_left = tuple(host for host in plan.hosts if not self._past.get(host.name, Past()).finished)
         self._lock = threading.Lock()
         self._failed: list[str] = []
@@ -204,19 +203,6 @@ class Run:
             gone = self._leaving.popleft() if len(self._leaving) > LEAVING else None
         if gone is not None:
             gone.close()
-
-    def _once_before(self) -> Once:
-        """Steps that run once, and did so in an earlier sitting, or may have."""
-        once = Once()
-        for step in self.plan.playbook.walk():
-            for name, past in self._past.items() if step.once else ():
-                before = past.step(step.id)
-                if before.state == "done" or before.word == "done":
-                    once.claim(step.id, name, self.around.stop.event)
-                    once.done(step.id, StepResult(outcome=before.outcome, values=before.values), earlier=True)
-                elif before.state == "doubt" and before.word is None:
-                    once.doubt(step.id, name)
-        return once
 
     def _names(self, host: Host) -> dict[str, Any]:
         return host_names(host, self.plan.variables[host.name], self._secrets, run_id=self.around.run_id)

@@ -206,6 +206,43 @@ def test_a_once_step_in_doubt_is_done_by_nobody_where_its_host_is_away(tmp_path:
     assert not any(fake.launches for fake in hosts.values())
 
 
+LISTED = """
+rollout: {batches: [1], stop_when_failed: 5}
+phases:
+  implement: [{id: migrate, command: "migrate {{ item }}", with: [x, y], once: true}]
+  test: [{id: look, command: look}]
+"""
+FIRST = {"migrate.1": Before(state="done", attempts=1)}
+BOTH = FIRST | {"migrate.2": Before(state="done", attempts=1)}
+
+
+@pytest.mark.parametrize(
+    ("steps", "launched", "away"),
+    [
+        (FIRST, ["migrate.2"], "was begun on b"),
+        (FIRST | {"migrate.2": Before(state="again", attempts=1)}, ["migrate.2"], "was begun on b"),
+        (FIRST | {"migrate.2": Before(state="doubt", attempts=1)}, ["migrate.2"], "in doubt on b"),
+        (BOTH, [], "was begun on b"),  # whether the list has more of them is not known
+        (BOTH | {"look": Before(state="again", attempts=1)}, [], ""),
+    ],
+)
+def test_a_list_that_was_begun_once_is_gone_on_with_where_it_was_begun(
+    tmp_path: Path, steps: dict[str, Before], launched: list[str], away: str
+) -> None:
+    """Each item is a step of its own: what one host has done of them, no other does again."""
+    past = {"b": Past(steps=steps)}
+    hosts = {name: FakeHost(settled=Settled(state="none")) for name in "abc"}
+    ended = run(tmp_path, LISTED, hosts, past=past)
+    assert ended.outcomes() == dict.fromkeys("abc", "ok")
+    assert {name: [at.step for at in fake.launches if at.step != "look"] for name, fake in hosts.items()} == {
+        "a": [], "b": launched, "c": []
+    }  # fmt: skip
+    hosts = {"a": FakeHost(), "b": FakeHost(refuse=Unreachable("no route", host="b"))}
+    ended = run(tmp_path, LISTED, hosts, past=past)
+    assert away in ended.record.hosts["a"].because
+    assert [at.step for at in hosts["a"].launches] == ([] if away else ["look"])
+
+
 def test_a_step_that_still_runs_is_followed_though_the_link_is_lost_meanwhile(tmp_path: Path) -> None:
     fake = FakeHost(settled=Settled(state="ended", completed=done("at last\n")), drop_settling=2)
     ended = run(tmp_path, ONE, {"a": fake}, past={"a": Past(steps={"one": Before(state="doubt", attempts=1)})})

@@ -591,6 +591,40 @@ phases:
     assert sum("use v2" in text for fake in hosts.values() for text in fake.texts) == 3
 
 
+def test_once_with_a_list_does_all_its_items_on_one_host(tmp_path: Path) -> None:
+    hosts = {name: FakeHost(answers=lambda launch: done(launch.script.text.split()[-1] + "\n")) for name in "abc"}
+    text = """
+phases:
+  implement:
+    - {id: add, command: "add {{ item }}", with: [x, y], once: true, register: added}
+    - {id: use, command: "use {{ added[1].stdout }}"}
+"""
+    ended = run(tmp_path, text, hosts)
+    assert ended.code == 0
+    ran = [line for name in "abc" for line in _sent(hosts[name], "add")]
+    assert ran == ["add x", "add y"]
+    assert all(_sent(fake, "use") == ["use y"] for fake in hosts.values())
+    (owner,) = [name for name in "abc" if "add.1" in ended.steps(name)]
+    assert list(ended.steps(owner).items()) == [("add.1", "ok"), ("add.2", "ok"), ("use", "ok")]
+    assert all(ended.steps(name)["add"] == "skipped" for name in "abc" if name != owner)
+
+    # Who began it has done it for all, however far it came; the worst of the items counts.
+    for way, outcome, use in (("stop", "cancelled", 0), ("continue", "ok", 2)):
+        hosts = {name: FakeHost(answers={"add y": done(code=1)}) for name in "ab"}
+        listed = text.replace("[x, y]", "[x, y, z]").replace("use {{ added[1].stdout }}", "use {{ added | length }}")
+        listed = listed.replace("once: true", f"once: true, on_failure: {way}")
+        ended = run(tmp_path, "rollout: {stop_when_failed: 5}\n" + listed, hosts)
+        assert sum(len(_sent(fake, "add")) for fake in hosts.values()) == (3 if use else 2)
+        assert sorted(ended.outcomes().values()) == sorted([outcome, "failed"])
+        assert [line for fake in hosts.values() for line in _sent(fake, "use")] == ["use 3"] * use
+
+
+def _sent(fake: FakeHost, word: str) -> list[str]:
+    """The last lines of what a host was sent that begin with a word."""
+    lines = [text.strip().splitlines()[-1] for text in fake.texts]
+    return [line for line in lines if line.startswith(word)]
+
+
 def test_when_the_once_step_fails_no_host_goes_on(tmp_path: Path) -> None:
     hosts = {name: FakeHost(answers={"migrate": done(code=1)}) for name in "abc"}
     text = "phases: {implement: [{id: migrate, command: migrate, once: true}, {id: use, command: use it}]}\n"
