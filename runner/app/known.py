@@ -10,6 +10,7 @@ from typing import Any
 from runner.app.hole import Hole
 from runner.app.wiring import KINDS
 from runner.document.schema import check_value
+from runner.engine.items import by_item, wanted
 from runner.engine.naming import render_params, user_of
 from runner.engine.plan import Plan
 from runner.errors import InvalidInput
@@ -101,10 +102,12 @@ def joined(value: Any) -> str:
 
 
 def never(step: Step, names: Mapping[str, Any]) -> bool:
-    """Whether the condition is known now, and false."""
-    if step.when is None or not all(name in names for name in names_in(step.when, expression=True)):
+    """Whether the condition is known now, and false: of a list whose items it names, for all of them."""
+    each = by_item(step)
+    asked = names_in(step.when or "true", expression=True) | (names_in(joined(step.loop)) if each else set())
+    if step.when is None or not all(name in names for name in asked - ({"item"} if each else set())):
         return False
     try:
-        return not holds(step.when, names)
+        return not any(wanted(step, names)) if each else not holds(step.when, names)
     except TemplateFailed:
         return False

@@ -11,6 +11,7 @@ from runner.app.prepare import Prepared
 from runner.app.request import Context
 from runner.app.secrets import Ask, SudoPasswords, find_secrets, find_sudo_password
 from runner.app.wiring import KINDS, Transports
+from runner.engine.items import by_item, wanted
 from runner.engine.naming import host_names, render_params, result_values, user_of
 from runner.engine.pool import for_each
 from runner.engine.surroundings import Stop
@@ -94,14 +95,14 @@ class _Looker:
         if step.id in self.plan.skip:
             return {step.id: f"{NOTHING}: left out by {self.plan.skip[step.id]}"}
         try:
-            if step.when is not None and not holds(step.when, self.names):
+            if step.when is not None and not by_item(step) and not holds(step.when, self.names):
                 return {inner.id: f"{NOTHING}: not when {step.when}" for inner in step.walk() if inner.kind != "group"}
         except TemplateFailed:
             return {inner.id: f"{CANNOT}: depends on {self._waits(step.when or '')}" for inner in step.steps or (step,)}
         if step.kind == "group":
             return {name: text for inner in step.steps for name, text in self._step(inner).items()}
         if step.loop is not None:
-            return {step.id: f"{CANNOT}: one step per item of a list"}
+            return {step.id: self._list(step)}
         try:
             return {step.id: self._look(step)}
         except TemplateFailed as error:
@@ -110,6 +111,17 @@ class _Looker:
             raise
         except RawatError as error:
             return {step.id: f"{CANNOT}: {error.message}"}
+
+    def _list(self, step: Step) -> str:
+        """Which items of a list are wanted, where that is known."""
+        try:
+            asked = wanted(step, self.names)
+        except TemplateFailed:
+            return f"{CANNOT}: one step per item of a list"
+        if not any(asked):
+            return f"{NOTHING}: {f'no item when {step.when}' if asked else 'the list is empty'}"
+        some = "" if all(asked) else f", {sum(asked)} of {len(asked)} when {step.when}"
+        return f"{CANNOT}: one step per item of a list{some}"
 
     def _look(self, step: Step) -> str:
         kind = KINDS.get(step.kind)()

@@ -8,6 +8,7 @@ from typing import Any
 from runner.engine.errand import Task
 from runner.engine.gate import closed
 from runner.engine.gone import GONE, settle_gone
+from runner.engine.items import SKIPPED, by_item, items_of
 from runner.engine.link import Link
 from runner.engine.locks import resource
 from runner.engine.once import Once, Shared, in_doubt
@@ -20,7 +21,7 @@ from runner.errors import LockBusy, TransportError
 from runner.events import GateRefused, HostFinished, RollbackStarted, StepSkipped, Waited
 from runner.frozen import frozen, shallow
 from runner.model import Facts, Host, OnFailure, Outcome, Step
-from runner.playbook.template import TemplateFailed, render
+from runner.playbook.template import TemplateFailed
 
 
 class _Halt(Exception):
@@ -139,7 +140,7 @@ class HostRun:
         if step.id in self._selection.skip:
             self._skip(step, step.id, self._selection.skip[step.id])
             return
-        if not self._wanted(step, self._names):
+        if not by_item(step) and not self._wanted(step, step.id, self._names):
             return
         if step.kind == "group":
             self._group(step, suffix)
@@ -203,12 +204,9 @@ class HostRun:
     def _each(self, step: Step, suffix: str) -> list[Any]:
         """One instance per item, `<id>.<n>`; `register` gets the list of their results, which is returned."""
         try:
-            items = render(step.loop, self._names)
+            items = items_of(step, self._names)
         except TemplateFailed as error:
             self._fail(step, step.id, f"with: {error.message}")
-            return []
-        if not isinstance(items, list | tuple):
-            self._fail(step, step.id, f"with: expected a list, found {items!r}")
             return []
         if not items:
             self._skip(step, step.id, "with: the list is empty")
@@ -218,10 +216,14 @@ class HostRun:
             for name in self._past.in_doubt
             if name.rpartition(".")[0] == step.id + suffix and name not in instances
         )
-        results = []
-        for number, item in enumerate(items, 1):
-            self._may_begin(instances[number - 1])
-            results.append(self._do(step, instances[number - 1], {"item": item}).values)
+        each = by_item(step)
+        results: list[Any] = []
+        for instance, item in zip(instances, items, strict=True):
+            self._may_begin(instance)
+            if each and not self._wanted(step, instance, {**self._names, "item": item}):
+                results.append({} if instance in self._outcomes else dict(SKIPPED))
+            else:
+                results.append(self._do(step, instance, {"item": item}).values)
         self._register(step, results, from_record=any(self._kept(step, self._past.step(name)) for name in instances))
         return results
 
@@ -279,7 +281,8 @@ class HostRun:
             self._around.bus.emit(GateRefused(host=self.host.name, step=instance, gate=item, message=message))
             raise _Halt(message, Outcome.REFUSED)
 
-    def _wanted(self, step: Step, names: Mapping[str, Any]) -> bool:
+    def _wanted(self, step: Step, instance: str, names: Mapping[str, Any]) -> bool:
+        """Whether `when` holds; else it, or the one item of it, is skipped on record."""
         if step.when is None:
             return True
         from runner.playbook.evaluation import holds
@@ -287,18 +290,19 @@ class HostRun:
         try:
             wanted = holds(step.when, names)
         except TemplateFailed as error:
-            self._fail(step, step.id, f"when: {error.message}")
+            self._fail(step, instance, f"when: {error.message}")
             return False
         if not wanted:
-            self._no_doubt(step)
-            self._skip(step, step.id, f"when: {step.when}")
+            self._no_doubt(step, instance)
+            self._skip(step, instance, f"when: {step.when}")
         return wanted
 
-    def _no_doubt(self, step: Step) -> None:
+    def _no_doubt(self, step: Step, instance: str) -> None:
         """Raises _Halt where it, or a step in it, was begun in an earlier sitting and nobody knows how it ended."""
         inside = set(_ids(step))
         for name in self._past.in_doubt:
-            if name.partition(".")[0] in inside and self._past.step(name).word is None:
+            own = name.partition(".")[0] in inside if instance == step.id else name == instance
+            if own and self._past.step(name).word is None:
                 because = f"{name} is in doubt, and its `when` does not hold any more ({step.when}); "
                 raise _Halt(f"{because}say how it ended: --settle {name}=done, or not-done", Outcome.UNKNOWN)
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
+from runner.engine.items import SKIPPED
 from runner.engine.past import Before, Past
 from runner.frozen import frozen
 from runner.model import FINALLY, UNDO, Outcome, Playbook, Step
@@ -97,12 +98,11 @@ def once_before(playbook: Playbook, hosts: Mapping[str, Past]) -> Once:
             known = [before.state == "done" or before.word == "done" for before in instances]
             if any(before.state == "doubt" and before.word is None for before in instances):
                 once.begun(step.id, name, in_doubt(name))
-            elif any(known) and not (all(known) and _whole(step, past, order)):
+            elif any(known) and not _whole(step, past, order, every=all(known)):
                 once.begun(step.id, name, f"was begun on {name}; `rawat resume` goes on with it there")
             elif any(known):
-                values = [before.values for before in instances]
-                outcome = instances[-1].outcome
-                ended = Shared(outcome=outcome, values=values[0] if step.loop is None else values, earlier=True)
+                values = [SKIPPED if before.state == "new" else before.values for before in instances]
+                ended = Shared(outcome=Outcome.OK, values=values[0] if step.loop is None else values, earlier=True)
                 once.done(step.id, name, ended)
     return once
 
@@ -115,10 +115,13 @@ def _instances(step: Step, past: Past) -> list[Before]:
     return [items[name] for name in sorted(items, key=lambda name: int(name.rpartition(".")[2]))]
 
 
-def _whole(step: Step, past: Past, order: list[str]) -> bool:
-    """Whether no item of a list is left to begin: only the host knows the list, but it came further or it did not."""
-    if step.loop is None or past.finished:
-        return True
+def _whole(step: Step, past: Past, order: list[str], *, every: bool) -> bool:
+    """
+    Whether nothing of it is left to do; `every`: all that is known of it is done. Only the host knows a list, but it
+    came further than that or it did not.
+    """
+    if step.loop is None or past.finished or not every:
+        return every or past.finished
     later = set(order[order.index(step.id) + 1 :]) if step.id in order else set()
     return any(name.partition(".")[0] in later for name in past.steps)
 

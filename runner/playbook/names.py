@@ -75,8 +75,8 @@ class _Names:
 
     def _tree(self, step: Step, *, item: bool) -> Iterator[Problem]:
         """A step, its group, and what undoes it: an undo knows the `item` of what it undoes."""
-        item = item or step.loop is not None
-        yield from self._step(step, item)
+        outer, item = item, item or step.loop is not None
+        yield from self._step(step, item, outer)
         if step.register:
             self.registered.add(step.register)
         for inner in step.steps:
@@ -84,7 +84,7 @@ class _Names:
         for inner in step.undo:
             yield from self._tree(inner, item=item)
 
-    def _step(self, step: Step, item: bool) -> Iterator[Problem]:
+    def _step(self, step: Step, item: bool, outer: bool) -> Iterator[Problem]:
         document, at = self.origins[step.id]
         if step.register in RESERVED | self.variables | self.secrets:
             message = f"'{step.register}' is a name with a meaning already; register under another"
@@ -101,7 +101,7 @@ class _Names:
             for message in self._problems(text):
                 yield self._at(document, (*at, *text.at), message)
             for name in sorted(self._names(text)):
-                message = self._unknown(step, text, name, item)
+                message = self._unknown(step, text, name, outer if text.at[0] == "with" else item)
                 if message:
                     yield self._at(document, (*at, *text.at), message, name)
 
@@ -147,7 +147,7 @@ class _Names:
         if name in self.all_registered:
             return f"'{name}' is registered by a later step; it has no value here"
         if name == "item":
-            return "'item' has a value only in a step with 'with'"
+            return "'item' has a value only in a step with 'with', and not in its list"
         if name == "result":
             return "'result' has a value only under 'until' and 'expect'"
         if name in self.steps:

@@ -27,7 +27,11 @@ _EXPRESSION = {"type": ["string", "boolean"], "minLength": 1}
 STEP_KEYS: Mapping[str, Any] = {
     "id": {"type": "string", "pattern": ID, "description": "Names the step in the record; unique in the playbook."},
     "title": {"type": "string", "minLength": 1, "description": "What the step is for, in a person's words."},
-    "when": _EXPRESSION | {"description": "An expression; where it is false the step is skipped, and says so."},
+    "when": _EXPRESSION
+    | {
+        "description": "An expression; where it is false the step is skipped, and says so. "
+        "With `with`: for each item, where it names `item`."
+    },
     "with": {
         "type": ["array", "string"],
         "description": "A list, or a template that gives one: the step runs once per item, named `item`.",

@@ -234,6 +234,8 @@ phases:
     - {{id: folder, file: {{path: {target}, state: directory}}}}
     - {{id: there, file: {{path: {project.folder}, state: directory}}}}
     - {{id: go, command: "true"}}
+    - {{id: some, command: "echo {{{{ item }}}}", with: [a, b, c], when: item != 'b' and found.ok}}
+    - {{id: none, command: "echo {{{{ item }}}}", with: [a, b, c], when: item == facts.kernel}}
 """
     )
     said = project.rawat("plan", book, "--live", "--detailed-exitcode", "--json")
@@ -242,6 +244,8 @@ phases:
     assert looks["folder"].startswith("will change")
     assert looks["there"].startswith("nothing to do")
     assert looks["go"].startswith("cannot know")
+    assert looks["some"] == "cannot know: one step per item of a list, 2 of 3 when item != 'b' and found.ok"
+    assert looks["none"] == "nothing to do: no item when item == facts.kernel"
     assert not target.exists()
     assert not (project.folder / "records").exists()
 
@@ -274,6 +278,8 @@ phases:
     - {id: one, command: [ls, '{{ x }}'], register: a}
     - {id: two, note: "{{ a.lines | length }} and {{ a.count }} of {{ 2 * a.n }} on {{ host.name }}"}
     - {id: off, command: ls, when: x == 3}
+    - {id: some, command: "touch {{ item }}", with: [a, b], when: item == 'a'}
+    - {id: none, command: "rm {{ item }}", with: [a, b], when: item == x}
 """
     )
     for command in ("plan", "run"):
@@ -285,6 +291,8 @@ phases:
     assert "ls 2" in said.out
     assert "{a.lines | length} and {a.count} of {2 * a.n} on h1" in said.out
     assert "[skipped as things stand: when x == 3]" in said.out
+    assert "[skipped as things stand: when item == x]" in said.out
+    assert said.out.count("skipped as things stand") == 2
 
 
 def test_a_question_is_answered_from_elsewhere_and_only_where_it_waits(tmp_path: Path) -> None:

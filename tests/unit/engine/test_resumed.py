@@ -73,6 +73,18 @@ def test_a_step_in_doubt_is_not_skipped_because_its_condition_does_not_hold_any_
     assert run(tmp_path, f"phases: {{implement: [{steps}]}}\n", {"a": fake}, past={"a": said}).code == 0
 
 
+def test_an_item_in_doubt_is_not_skipped_because_its_condition_does_not_hold_any_more(tmp_path: Path) -> None:
+    fake = FakeHost()
+    text = "phases: {implement: [{id: two, command: two, with: [1, 2, 3], when: item != 2}]}\n"
+    doubt = Before(state="doubt", attempts=1)
+    ended = run(tmp_path, text, {"a": fake}, past={"a": Past(steps={"two.2": doubt})})
+    assert (ended.outcomes(), [at.step for at in fake.launches]) == ({"a": "unknown"}, ["two.1"])
+    assert "--settle two.2=done" in ended.record.hosts["a"].because
+    fake = FakeHost(settled=Settled(state="ended", completed=done()))
+    assert run(tmp_path, text, {"a": fake}, past={"a": Past(steps={"two.1": doubt})}).outcomes() == {"a": "ok"}
+    assert [at.step for at in fake.launches] == ["two.3"]
+
+
 def test_what_a_host_keeps_of_a_step_in_doubt_is_kept_until_that_is_settled(tmp_path: Path) -> None:
     """It is all that there is to know: without it a step that ran would count as one that never arrived."""
     never = FakeHost()

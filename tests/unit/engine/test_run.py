@@ -28,6 +28,7 @@ from runner.events import (
 )
 from runner.journal.resource import Resources
 from runner.model import Exit, Host
+from runner.record.checklist import checklist
 from runner.redact import Redactor, Secret
 from runner.seams import Completed, Launch, OnOutput, Passwords, Script, Settled
 from runner.testing import FACTS, FakeClock, FakeHost, FakeSession, FakeTransport, NoPasswords, RecordingWatcher, done
@@ -406,6 +407,32 @@ phases:
         {"a": FakeHost(answers=lambda launch: done(code=1 if launch.script.text.strip().endswith("bad") else 0))},
     )
     assert list(ended.steps()) == ["each.1", "each.2", "bad", "back.2", "back.1"]
+
+
+def test_a_condition_that_names_the_item_is_decided_for_each(tmp_path: Path) -> None:
+    text = """
+vars: {off: [y, y]}
+checklist: [{id: proof, phase: test, text: x, proof: [never], required: false}]
+phases:
+  implement:
+    - {id: each, command: "make {{ item }}", with: [x, y, z], when: item != 'y', register: made}
+    - {id: use, command: "use {{ made[2].exit }} {{ made | selectattr('changed') | list | length }}"}
+  test:
+    - {id: never, command: "make {{ item }}", with: "{{ off }}", when: item == 'x', once: true}
+    - {id: bad, command: "make {{ item }}", with: [x, y], when: item, on_failure: continue}
+"""
+    fake = FakeHost()
+    ended = run(tmp_path, text, {"a": fake})
+    assert ended.steps() == {
+        "each.1": "ok", "each.2": "skipped", "each.3": "ok", "use": "ok", "never.1": "skipped", "never.2": "skipped",
+        "bad.1": "failed", "bad.2": "failed",
+    }  # fmt: skip
+    assert _sent(fake, "make") == ["make x", "make z"] and _sent(fake, "use") == ["use 0 2"]
+    assert ended.record.hosts["a"].steps["each.2"].why == "when: item != 'y'"
+    assert "is a text" in ended.record.hosts["a"].steps["bad.1"].attempts[0].problem
+    items = {item.id: (item.state, item.proof) for item in checklist(ended.record)}
+    assert items["implement"] == ("pass", ("a/each.1", "a/each.3", "a/use"))
+    assert items["proof"] == ("open", ("every step of it was skipped by its condition",))
 
 
 def test_what_takes_back_each_item_of_a_list_may_be_a_group_or_a_list_itself(tmp_path: Path) -> None:

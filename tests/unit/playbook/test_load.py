@@ -134,6 +134,10 @@ finally:
         ),
         (one("{id: a, command: 'ls {{ other }}'}"), "declare it under vars: other: {required: true}"),
         (one("{id: a, command: 'ls {{ item }}'}"), "'item' has a value only in a step with 'with'"),
+        (
+            one("{id: a, command: ls, with: ['{{ item }}']}"),
+            "'item' has a value only in a step with 'with', and not in its list",
+        ),
         (one("{id: a, command: ls, when: result.ok}"), "'result' has a value only under 'until' and 'expect'"),
         (one("{id: a, command: ls, when: '{{ facts.cpus }}'}"), "write it without {{ }}"),
         (one("{id: a, command: ls, when: 1 +}"), "not a valid expression"),
