@@ -38,7 +38,8 @@ def look_again(errand: Errand, wish: Wish, found: Check | None, result: StepResu
     if not left:
         return result
     problem = f"it ran, but looking again: {why}"
-    return StepResult(outcome=Outcome.FAILED, problem=problem, changed=True, exit=result.exit, values=result.values)
+    values = {**result.values, "ok": False}
+    return StepResult(outcome=Outcome.FAILED, problem=problem, changed=True, exit=result.exit, values=values)
 
 
 def settle(errand: Errand, wish: Wish, result: StepResult) -> StepResult:

@@ -31,15 +31,16 @@ def booted(
 
     `result` is how the step itself ended, `boot_id` the host's before it.
     """
+    bad = {**result.values, "ok": False}
     new = come_back(around, link, boot_id=boot_id, instance=instance, until=until)
     if not new:
         problem = "the host did not come back with a new boot id in time"
-        return replace(result, outcome=Outcome.UNREACHABLE, problem=problem, repeatable=False)
+        return replace(result, outcome=Outcome.UNREACHABLE, problem=problem, values=bad, repeatable=False)
     while ready is not None and not (done := ready()).exit.ok:
         if around.clock.monotonic() >= until:
             said = done.stderr.decode("utf-8", "replace").strip().removeprefix("rawat: ")
             problem = f"the host was booted again, but {said or done.exit}"
-            return replace(result, outcome=Outcome.FAILED, problem=problem, repeatable=False)
+            return replace(result, outcome=Outcome.FAILED, problem=problem, values=bad, repeatable=False)
         around.clock.wait(around.stop.leave, PAUSE_S)
     values = {**result.values, "boot_id": new, "boot_id_before": boot_id}
     return replace(result, values=values, summary=f"booted again: boot id {boot_id[:8]} -> {new[:8]}")

@@ -34,7 +34,11 @@ class StepResult:
 
 
 def judged(step: Step, names: Mapping[str, Any], verdict: Verdict, done: Completed) -> StepResult:
-    """The kind's verdict, with `expect` and `until` of the playbook on top. Raises TemplateFailed."""
+    """
+    The kind's verdict, with `expect` and `until` of the playbook on top; `ok` of the values is what came of it all.
+
+    Raises TemplateFailed.
+    """
     values = result_values(verdict, done)
     ok, problem = verdict.ok, verdict.problem
     names = {**names, "result": values}
@@ -43,8 +47,10 @@ def judged(step: Step, names: Mapping[str, Any], verdict: Verdict, done: Complet
     if step.expect is not None and (ok or step.kind in ("command", "script")):
         ok = _holds(step.expect, names)
         problem = "" if ok else f"expected {step.expect}; found {found_text(values)}"
+    values["ok"] = ok
     if ok and step.until is not None and not _holds(step.until, names):
         ok, problem = False, f"not yet: {step.until}; found {found_text(values)}"
+        values["ok"] = ok
     return StepResult(
         outcome=Outcome.OK if ok else Outcome.FAILED,
         problem=problem,

@@ -375,6 +375,26 @@ def test_expect_decides_for_a_command_instead_of_its_exit_code(tmp_path: Path) -
     assert "expected result.exit == 0; found exit 1" in str(ended.record.hosts["a"].failed_step)
 
 
+@pytest.mark.parametrize(("asked", "code", "ok"), [
+    ("expect: 'result.exit in [0, 3] and not result.ok'", 3, "true"),
+    ("expect: result.exit == 4", 0, "false"),
+    ("until: result.exit == 4, retries: {attempts: 1}", 0, "false"),
+    ("check: probe", 0, "false"),
+])  # fmt: skip
+def test_what_later_steps_know_of_a_step_is_what_became_of_it(tmp_path: Path, asked: str, code: int, ok: str) -> None:
+    """`ok` says what the playbook made of it, not what the kind alone would have; `expect` itself sees that."""
+    text = f"""
+phases:
+  implement:
+    - {{id: one, command: one, register: q, on_failure: continue, {asked}}}
+    - {{id: use, command: "use {{{{ q.ok }}}}"}}
+"""
+    fake = FakeHost(answers={"one": done(code=code), "probe": done(code=1)})
+    ended = run(tmp_path, text, {"a": fake})
+    assert ended.steps()["one"] == ("ok" if ok == "true" else "failed")
+    assert _sent(fake, "use") == [f"use {ok}"]
+
+
 def test_registered_results_and_conditions(tmp_path: Path) -> None:
     fake = FakeHost(answers={"count": done("3\n")})
     ended = run(
