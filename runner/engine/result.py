@@ -44,13 +44,15 @@ def judged(step: Step, names: Mapping[str, Any], verdict: Verdict, done: Complet
     names = {**names, "result": values}
     if step.register:
         names[step.register] = values
-    if step.expect is not None and (ok or step.kind in ("command", "script")):
-        ok = _holds(step.expect, names)
-        problem = "" if ok else f"expected {step.expect}; found {found_text(values)}"
-    values["ok"] = ok
-    if ok and step.until is not None and not _holds(step.until, names):
-        ok, problem = False, f"not yet: {step.until}; found {found_text(values)}"
-        values["ok"] = ok
+    claims = [
+        (word, claim) for word, claim in (("expected", step.expect), ("not yet:", step.until)) if claim is not None
+    ]
+    if ok or step.kind in ("command", "script"):  # an exit code is no verdict of its own where the playbook has one
+        for word, claim in claims:
+            ok = values["ok"] = _holds(claim, names)
+            problem = "" if ok else f"{word} {claim}; found {found_text(values)}"
+            if not ok:
+                break
     return StepResult(
         outcome=Outcome.OK if ok else Outcome.FAILED,
         problem=problem,

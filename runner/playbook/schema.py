@@ -49,9 +49,17 @@ STEP_KEYS: Mapping[str, Any] = {
         },
         "description": "How often to try where the step failed and its end is known.",
     },
-    "until": _EXPRESSION | {"description": "An expression over `result`; the step is tried again until it is true."},
+    "until": _EXPRESSION
+    | {
+        "description": "An expression over `result`; the step is tried again until it is true. "
+        "For a command or script it decides instead of the exit code, as `expect` does; with both, both must hold."
+    },
     "register": {"type": "string", "pattern": NAME, "description": "The name later steps know the result by."},
-    "expect": _EXPRESSION | {"description": "An expression over `result` that must be true, else the step failed."},
+    "expect": _EXPRESSION
+    | {
+        "description": "An expression over `result` that must be true, else the step failed. "
+        "For a command or script it decides instead of the exit code."
+    },
     "watch": {
         "type": "object",
         "required": ["for"],

@@ -363,6 +363,23 @@ def test_until_is_asked_after_each_attempt(tmp_path: Path) -> None:
     assert len(fake.launches) == 2
 
 
+@pytest.mark.parametrize(("asked", "codes", "outcome"), [
+    ("until: result.exit == 3", [0, 1, 3], "ok"),
+    ("until: result.exit == 3", [0, 1, 1], "failed"),
+    ("until: result.exit == 3, expect: result.exit != 0", [0, 1, 3], "ok"),
+    ("until: result.exit == 3, expect: result.exit == 0", [0, 3, 3], "failed"),
+])  # fmt: skip
+def test_until_decides_for_a_command_instead_of_its_exit_code(
+    tmp_path: Path, asked: str, codes: list[int], outcome: str
+) -> None:
+    """With `expect` both must hold."""
+    left = iter(codes)
+    fake = FakeHost(answers=lambda launch: done(code=next(left) if "one" in launch.script.text else 0))
+    text = f"phases: {{test: [{{id: one, command: one, {asked}, retries: {{attempts: 3, delay: 1s}}}}]}}\n"
+    assert run(tmp_path, text, {"a": fake}).steps() == {"one": outcome}
+    assert _sent(fake, "one") == ["one"] * 3
+
+
 def test_expect_decides_for_a_command_instead_of_its_exit_code(tmp_path: Path) -> None:
     fake = FakeHost(answers={"grep": done(code=1)})
     ended = run(
