@@ -156,8 +156,8 @@ class HostRun:
         try:
             self._steps(step.steps, suffix)
         except _Halt as halt:
-            if halt.outcome is not Outcome.FAILED or step.on_failure is OnFailure.STOP:
-                raise
+            if halt.rollback or halt.outcome is not Outcome.FAILED or step.on_failure is OnFailure.STOP:
+                raise  # a step that wants all taken back says more than its group
             if step.on_failure is OnFailure.ROLLBACK:
                 raise _Halt(halt.because, halt.outcome, rollback=True) from halt
         finally:

@@ -10,6 +10,7 @@ from runner.document.source import At, Document, likely
 from runner.errors import Location, Problem
 from runner.frozen import frozen
 from runner.model import FINALLY, UNDO, Playbook, Step
+from runner.playbook.idle import idle
 from runner.playbook.template import is_template
 from runner.registry import Registry
 
@@ -93,6 +94,8 @@ class _Names:
             message = "'watch' repeats a step that only reads; this kind changes something"
             yield document.problem((*at, "watch"), message, on_key=True)
         yield from _fixed(document, at)
+        for key, message in idle(step):
+            yield document.problem((*at, key), message, on_key=True)
         kind: Any = None if step.kind == "group" else self.kinds.get(step.kind)
         if hasattr(kind, "mistakes") and self._sound(step, kind):
             for inner, message, word in kind().mistakes(step.params):

@@ -108,6 +108,22 @@ def test_rollback_undoes_what_was_done_last_first_and_finally_comes_after(tmp_pa
     assert ended.code == 1
 
 
+def test_a_step_that_asks_for_a_rollback_gets_it_in_a_group_that_would_go_on(tmp_path: Path) -> None:
+    text = """
+phases:
+  implement:
+    - {id: one, command: one, undo: [{id: back, command: back}]}
+    - id: some
+      on_failure: continue
+      steps:
+        - {id: inner, on_failure: continue, steps: [{id: two, command: two, on_failure: %s}]}
+    - {id: three, command: three}
+"""
+    bad = {"two": done(code=1)}
+    assert list(run(tmp_path, text % "rollback", {"a": FakeHost(answers=bad)}).steps()) == ["one", "two", "back"]
+    assert list(run(tmp_path, text % "stop", {"a": FakeHost(answers=bad)}).steps()) == ["one", "two", "three"]
+
+
 def test_a_timeout_that_is_proven_is_a_failure_and_rolls_back(tmp_path: Path) -> None:
     late = Completed(exit=Exit(timeout_s=5.0, killed="no trace left"))
     ended = run(tmp_path, ROLLBACK, {"a": FakeHost(answers={"three": late})})

@@ -133,6 +133,20 @@ finally:
             "'nmae' is not declared; did you mean 'name'?",
         ),
         (one("{id: a, command: 'ls {{ other }}'}"), "declare it under vars: other: {required: true}"),
+        (one("{id: a, command: ls}") + "finally: [{id: b, command: ls, on_failure: rollback}]\n", "in 'finally'"),
+        (
+            one("{id: a, command: ls}")
+            + "finally: [{id: b, steps: [{id: c, command: ls, undo: [{id: d, note: x}]}]}]\n",
+            "'undo' has no effect in 'finally'",
+        ),
+        (
+            one("{id: a, command: ls, undo: [{id: b, command: ls, on_failure: rollback}]}"),
+            "'rollback' has no effect in 'undo'",
+        ),
+        (
+            one("{id: a, command: ls, undo: [{id: b, command: ls, undo: [{id: c, note: x}]}]}"),
+            "'undo' has no effect in 'undo'",
+        ),
         (one("{id: a, command: 'ls {{ item }}'}"), "'item' has a value only in a step with 'with'"),
         (
             one("{id: a, command: ls, with: ['{{ item }}']}"),
