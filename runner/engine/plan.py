@@ -162,8 +162,9 @@ def _variables(playbook: Playbook, hosts: Sequence[Host], choice: Choice) -> dic
                 message = f"'{name}' has no value for {host.name}; give it in the inventory or with -e {name}=..."
                 problems.append(Problem(message=message, where=variable.location))
                 continue
-            else:
-                value, origin = variable.default, "playbook"
+            else:  # a default was checked where it is written; without one there is nothing to check
+                values[name] = variable.default
+                continue
             for wrong in check_value(value, variable.schema):
                 message = f"'{name}' of {host.name} (from {origin}): {wrong}"
                 problems.append(Problem(message=message, where=variable.location))

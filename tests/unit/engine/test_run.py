@@ -874,6 +874,22 @@ def test_a_variable_that_is_a_text_decides_no_condition(tmp_path: Path) -> None:
     assert late.code == 1 and "neither true nor false" in str(late.record.hosts["a"].because)
 
 
+def test_a_variable_that_nobody_gives_and_nobody_must_give_is_null(tmp_path: Path) -> None:
+    text = """
+vars: {v: {type: string, required: false, enum: [x, y]}}
+phases:
+  test:
+    - {id: one, command: one, when: v}
+    - {id: two, command: "two {{ v }} {{ v or 'none' }}"}
+"""
+    fake = FakeHost()
+    assert run(tmp_path, text, {"a": fake}).steps() == {"one": "skipped", "two": "ok"}
+    assert _sent(fake, "two") == ["two null none"]
+    for given in (None, 1, "z"):
+        with pytest.raises(InvalidInput, match="'v' of a"):
+            run(tmp_path, text, choice=Choice(variables={"v": given}))
+
+
 def test_a_time_that_is_by_chance_a_secret_of_digits_stays_a_number(tmp_path: Path) -> None:
     journal = MemoryJournal(tmp_path, Redactor())
     bus = Bus(journal, Redactor([Secret("pin", "123456")]), FakeClock())
