@@ -171,7 +171,11 @@ class Passwords(Protocol):
 
 @frozen
 class Wish:
-    """What a step kind is handed: rendered parameters, the host, its facts (None while planning), and where it is."""
+    """
+    What a step kind is handed: rendered parameters, the host, its facts (None while planning), and where it is.
+
+    `limit_s` is how long the step may take where somebody said so; what runs on a host is ended there by then.
+    """
 
     params: Any
     host: Host
@@ -182,6 +186,7 @@ class Wish:
     root: Path
     folder: Path
     names: Mapping[str, Any] = field(default_factory=dict)
+    limit_s: float = float("inf")
 
 
 @frozen
@@ -264,7 +269,11 @@ class StepKind(Protocol):
 
 @runtime_checkable
 class ControllerKind(Protocol):
-    """A kind of step that touches no host: assert, note, confirm."""
+    """
+    A kind of step that touches no host: assert, note, confirm.
+
+    One that waits for something says `waits = True`, and waits no longer than its wish's `limit_s`.
+    """
 
     name: ClassVar[str]
     family: ClassVar[str]

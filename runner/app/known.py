@@ -47,6 +47,7 @@ def wished(plan: Plan, step: Step, host: Host, names: Mapping[str, Any], facts: 
         root=plan.playbook.root,
         folder=plan.playbook.folder_of(step),
         names=filled,
+        limit_s=step.timeout_s or float("inf"),
     )
     return wish, not missing
 

@@ -73,7 +73,12 @@ class Errand:
     @property
     def limit_s(self) -> float:
         """Seconds that a launch may take now: the step's time, or what is left of the run's."""
-        return min(self.step.timeout_s or DEFAULT_TIMEOUT_S, max(1.0, self._until - self.around.clock.monotonic()))
+        return min(self.step.timeout_s or DEFAULT_TIMEOUT_S, self._left_s)
+
+    @property
+    def _left_s(self) -> float:
+        """What is left of the run's time, enough to end at least."""
+        return max(1.0, self._until - self.around.clock.monotonic())
 
     def wish(self, facts: Facts | None) -> Wish:
         """The step with its names filled in. Raises TemplateFailed, and InvalidInput where the schema says no."""
@@ -93,6 +98,7 @@ class Errand:
             root=self.around.playbook.root,
             folder=self.around.playbook.folder_of(self.step),
             names=self.names,
+            limit_s=min(self.step.timeout_s or float("inf"), self._left_s),
         )
 
     def start(self, command: str = "", digest: str = "") -> None:

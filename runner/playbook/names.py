@@ -93,10 +93,11 @@ class _Names:
         if step.watch is not None and not self._may_watch(step):
             message = "'watch' repeats a step that only reads; this kind changes something"
             yield document.problem((*at, "watch"), message, on_key=True)
-        yield from _fixed(document, at)
-        for key, message in idle(step):
-            yield document.problem((*at, key), message, on_key=True)
+        said = _said(document, at)
+        yield from _fixed(document, at, said)
         kind: Any = None if step.kind == "group" else self.kinds.get(step.kind)
+        for key, message in idle(step, said, kind):
+            yield document.problem((*at, key), message, on_key=True)
         if hasattr(kind, "mistakes") and self._sound(step, kind):
             for inner, message, word in kind().mistakes(step.params):
                 yield self._at(document, (*at, step.kind, *inner), message, word)
@@ -224,10 +225,15 @@ _FIXED = (
 """Keys of a step that are read before any host is known: a template in them would never be filled in."""
 
 
-def _fixed(document: Document, at: At) -> Iterator[Problem]:
-    step = document.data
+def _said(document: Document, at: At) -> Mapping[str, Any]:
+    """A step as it is written."""
+    step: Any = document.data
     for part in at:
         step = step[part]
+    return step  # type: ignore[no-any-return]
+
+
+def _fixed(document: Document, at: At, said: Mapping[str, Any]) -> Iterator[Problem]:
     for key in _FIXED:
-        if "{{" in str(step.get(key, "")):
+        if "{{" in str(said.get(key, "")):
             yield document.problem((*at, key), f"'{key}' takes no {{{{ }}}}: it is read before any host is known")

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from runner.errors import RawatError
+from runner.errors import InvalidInput, RawatError
 from runner.seams import People, Question, Verdict, Wish
 from runner.steps.parts import schema as part
 from runner.units import duration_s, text_of_duration
@@ -83,6 +83,7 @@ class Note(ControllerStep):
 class Confirm(ControllerStep):
     name: ClassVar[str] = "confirm"
     family: ClassVar[str] = "people"
+    waits: ClassVar[bool] = True
     schema: ClassVar[Mapping[str, Any]] = part.record(
         "Ask a person",
         "The run waits at this step until a person says yes or no, at the terminal or by another command where "
@@ -94,7 +95,7 @@ class Confirm(ControllerStep):
             "who": part.one_or_more(
                 {"type": "string", "minLength": 1}, "Who may answer, by name. Anybody where it is left out."
             ),
-            "limit": part.duration("How long to wait for an answer.", "1h"),
+            "limit": part.duration("How long to wait for an answer; a shorter `timeout` of the step counts.", "1h"),
             "default": part.choice("What counts where nobody answers in time.", ["yes", "no"]),
         },
         required=["question"],
@@ -105,7 +106,7 @@ class Confirm(ControllerStep):
 
     def decide(self, wish: Wish, people: People, stop: threading.Event | None = None) -> Verdict:
         params = wish.params
-        limit_s = duration_s(params.get("limit", "1h"))
+        limit_s = min(duration_s(params.get("limit", "1h")), wish.limit_s)
         question = Question(
             text=params["question"],
             who=tuple(part.as_list(params.get("who"))),
@@ -126,7 +127,17 @@ class Confirm(ControllerStep):
         params = wish.params
         who = ", ".join(part.as_list(params.get("who"))) or "anybody"
         fallback = f", then {params['default']}" if "default" in params else ""
-        return [f"ask {who}: {params['question']} (waits {params.get('limit', '1h')}{fallback})"]
+        return [f"ask {who}: {params['question']} (waits {_waits(wish)}{fallback})"]
+
+
+def _waits(wish: Wish) -> str:
+    """For how long, as it is written where that counts; a limit that is not known yet is a name in braces."""
+    limit = wish.params.get("limit", "1h")
+    try:
+        short = wish.limit_s < duration_s(limit)
+    except InvalidInput:
+        short = False
+    return text_of_duration(wish.limit_s) if short else str(limit)
 
 
 def _broken(claim: str, names: Mapping[str, Any]) -> str:

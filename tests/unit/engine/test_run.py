@@ -32,6 +32,7 @@ from runner.record.checklist import checklist
 from runner.redact import Redactor, Secret
 from runner.seams import Completed, Launch, OnOutput, Passwords, Script, Settled
 from runner.testing import FACTS, FakeClock, FakeHost, FakeSession, FakeTransport, NoPasswords, RecordingWatcher, done
+from runner.units import text_of_duration
 from tests.unit.engine.support import HEAD, Answers, MemoryJournal, Outcome, run
 
 DISK = "rawat:kilobytes=1000\t500\nrawat:mount=/\n"
@@ -907,6 +908,25 @@ def test_a_person_is_asked_and_the_wait_is_not_work(tmp_path: Path) -> None:
     assert ended.watcher.of(Waited)[0].cause == "person"
     assert run(tmp_path, text, people=Answers(yes=False)).code == 1
     assert run(tmp_path, text, people=Answers(yes=None)).code == 1
+
+
+@pytest.mark.parametrize(("said", "limit_s"), [
+    ("confirm: {question: Ready?}, timeout: 1s", 1.0),
+    ("confirm: {question: Ready?, limit: 500ms}, timeout: 1s", 0.5),
+    ("confirm: {question: Ready?, limit: 2h}", 7200.0),
+    ("confirm: {question: Ready?, limit: 24h}", 10800.0),
+])  # fmt: skip
+def test_nobody_is_waited_for_longer_than_the_step_and_the_run_may_take(
+    tmp_path: Path, said: str, limit_s: float
+) -> None:
+    people = Answers(yes=None)
+    text = f"rollout: {{timeout: 3h}}\nphases: {{plan: [{{id: ask, {said}}}]}}\n"
+    ended = run(tmp_path, text, people=people)
+    assert [question.limit_s for question in people.asked] == [limit_s]
+    last = ended.record.hosts["a"].steps["ask"].attempts[0]
+    assert last.problem == f"nobody answered 'Ready?' within {text_of_duration(limit_s)}"
+    if limit_s in (1.0, 10800.0):
+        assert f"(waits {text_of_duration(limit_s)})" in last.command
 
 
 def test_how_long_to_watch_may_be_a_variable(tmp_path: Path) -> None:

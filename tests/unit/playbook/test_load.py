@@ -147,6 +147,21 @@ finally:
             one("{id: a, command: ls, undo: [{id: b, command: ls, undo: [{id: c, note: x}]}]}"),
             "'undo' has no effect in 'undo'",
         ),
+        (one("{id: a, command: ls, retries: {}}"), "'retries' says nothing: say how often"),
+        (one("{id: a, command: ls, retries: {delay: 100ms}}"), "'retries' without 'attempts' tries once"),
+        (one("{id: a, command: ls, retries: {}, until: result.ok}"), "'retries' says nothing: say how often"),
+        *(
+            (one(f"{{id: a, {kind}, {key}: {value}}}"), f"'{key}' has no effect on '{kind.partition(':')[0]}'")
+            for kind in ("note: x", "assert: {that: 1 < 2}", "confirm: {question: x}")
+            for key, value in (
+                ("watch", "{for: 1s}"),
+                ("check", "ls"),
+                ("become", "x"),
+                ("output_limit", "1kB"),
+                ("timeout", "1s"),
+            )
+            if (kind[:7], key) != ("confirm", "timeout")
+        ),
         (one("{id: a, command: 'ls {{ item }}'}"), "'item' has a value only in a step with 'with'"),
         (
             one("{id: a, command: ls, with: ['{{ item }}']}"),
