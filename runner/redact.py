@@ -13,6 +13,7 @@ import json
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from itertools import product
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -249,9 +250,11 @@ def _forms(value: str) -> frozenset[bytes]:
         raw = text.encode("utf-8", "surrogateescape")
         encoded = {quote(raw, safe=""), quote(raw), quote_plus(raw)}
         forms |= {text, *encoded, *(_lower_percent(form) for form in encoded)}
-        for escaped in (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]):
-            forms |= {escaped, *(_as_codes(escaped, digits) for digits in ("02x", "02X"))}
-        forms |= {"".join(f"\\u{ord(char):04x}" for char in text), "".join(f"\\x{byte:02x}" for byte in raw)}
+        for ascii_only, coded, digits in product((True, False), ("", "<>&'", "<>&'\"+`"), "xX"):
+            forms.add(_as_json(text, ascii_only, coded, digits))
+        for digits in "xX":
+            forms.add("".join(f"\\u{unit:04{digits}}" for unit in _units(text)))
+            forms.add("".join(f"\\x{byte:02{digits}}" for byte in raw))
         forms |= {text.replace("'", other) for other in ("'\\''", "'\"'\"'", "''")} | {text.replace('"', '""')}
         quoted = escape(text)
         decimal = quoted.replace("&#x27;", "&#39;")
@@ -261,9 +264,26 @@ def _forms(value: str) -> frozenset[bytes]:
     return frozenset(found | {form.encode("utf-8", "surrogateescape") for form in forms if len(form) >= SHORTEST})
 
 
-def _as_codes(text: str, digits: str) -> str:
-    """As JSON is written for pages: what HTML has a meaning for, by number."""
-    return "".join(f"\\u00{ord(char):{digits}}" if char in "<>&'" else char for char in text)
+def _units(text: str) -> Iterable[int]:
+    """The numbers that UTF-16 has for it, as JSON writes characters."""
+    data = text.encode("utf-16-be", "surrogatepass")
+    return (int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2))
+
+
+def _as_json(text: str, ascii_only: bool, coded: str, digits: str) -> str:
+    """
+    As one of the libraries for JSON writes it: what is not ASCII perhaps by number, and so what HTML has a meaning for.
+
+    The numbers have small letters in Python, PHP and Rails, large ones in Java and .NET, which codes `"` and `+` too.
+    """
+
+    def written(char: str) -> str:
+        if char in coded:
+            return f"\\u{ord(char):04{digits}}"
+        as_text = json.dumps(char, ensure_ascii=ascii_only)[1:-1]
+        return as_text.upper().replace("U", "u") if digits == "X" and as_text.startswith("\\u") else as_text
+
+    return "".join(map(written, text))
 
 
 def _lower_percent(text: str) -> str:

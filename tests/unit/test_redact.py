@@ -64,6 +64,28 @@ def test_every_form_of_a_secret_is_taken_out(form: str) -> None:
     assert shown.startswith("before ") and shown.endswith(" after")
 
 
+MANY = 'Pa"s+w\u00f6rd<1>\U0001f511\\n'
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "Pa\\u0022s\\u002Bw\\u00F6rd\\u003C1\\u003E\\uD83D\\uDD11\\\\n",  # .NET
+        "Pa\\u0022s\\u002bw\\u00f6rd\\u003c1\\u003e\\ud83d\\udd11\\\\n",
+        'Pa\\"s+w\\u00F6rd<1>\\uD83D\\uDD11\\\\n',  # Jackson
+        'Pa\\"s+w\\u00f6rd<1>\\ud83d\\udd11\\\\n',  # Python
+        'Pa\\"s+w\u00f6rd\\u003c1\\u003e\U0001f511\\\\n',  # Go
+        'Pa\\"s+w\u00f6rd\\u003C1\\u003E\U0001f511\\\\n',  # Rails
+        "".join(f"\\u{ord(c):04X}" for c in 'Pa"s+w\u00f6rd<1>') + "\\uD83D\\uDD11\\u005C\\u006E",
+        "".join(f"\\x{byte:02X}" for byte in MANY.encode()),
+        "".join(f"\\x{byte:02x}" for byte in MANY.encode()),
+    ],
+)
+def test_json_of_every_library_is_found(form: str) -> None:
+    redactor = Redactor([Secret("many", MANY)])
+    assert redactor.text(f'{{"a": "{form}"}}').replace("\\", "") == '{"a": "[redacted:many]"}'
+
+
 def test_base64_is_found_at_every_alignment_wrapped_or_not() -> None:
     draw = random.Random(7)
     for _ in range(500):
