@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import random
 import shutil
@@ -38,10 +39,10 @@ _CITIES = ("Jakarta", "Bandung", "Surabaya", "Medan", "Semarang", "Makassar", "D
 _SSHD = """\
 ListenAddress 127.0.0.1
 Port {port}
-HostKey {folder}/host_key
-AuthorizedKeysFile {folder}/login_key.pub
-PidFile {folder}/pid
-SetEnv RAWAT_SPOOL={spool}
+HostKey "{folder}/host_key"
+AuthorizedKeysFile "{keys}/login_key.pub"
+PidFile "{folder}/pid"
+SetEnv "RAWAT_SPOOL={spool}"
 UsePAM no
 StrictModes no
 PasswordAuthentication no
@@ -49,6 +50,7 @@ KbdInteractiveAuthentication no
 PrintMotd no
 LogLevel ERROR
 """
+_MADE = "# Made by `rawat demo`.\n"
 
 
 @frozen
@@ -61,10 +63,12 @@ class Server:
 
 def make_world(folder: Path) -> None:
     """The database and the playbooks; raises InvalidInput where something else is in the folder already."""
-    if (folder / "rawat.yml").exists() and not (folder / WORLD).exists():
-        raise InvalidInput(f"{folder} holds a project of its own; give the demo another folder")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        settings = folder / "rawat.yml"
+        ours = (folder / WORLD).exists() and (not settings.exists() or settings.read_bytes().startswith(_MADE.encode()))
+        if not ours and any(folder.iterdir()):
+            raise InvalidInput(f"{folder} holds files of its own; give the demo another folder, or a new one")
     except OSError as error:
         raise InvalidInput(
             f"{folder}: cannot be made: {error.strerror}", hint="give the demo another folder"
@@ -79,19 +83,24 @@ def make_world(folder: Path) -> None:
 def write_project(folder: Path, server: Server) -> None:
     """`rawat.yml` and `inventory.yml` for a server, or for the local transport."""
     (folder / "rawat.yml").write_text(
-        "# Made by `rawat demo`.\nrawat: 1\nrecords: records\ninventory: inventory.yml\n"
+        f"{_MADE}rawat: 1\nrecords: records\ninventory: inventory.yml\n"
         "known_hosts: [sshd/known_hosts]\nssh_config: /dev/null\ntimezone: Asia/Jakarta\n"
     )
-    how = "transport: local"
+    home = folder.resolve()
+    host: dict[str, object] = {"transport": "local"}
     if server.port:
-        user = getpass.getuser()
-        how = f"address: 127.0.0.1, port: {server.port}, user: {user}, identity_file: {folder.resolve()}/sshd/login_key"
-    values = f"engine: sqlite, database: {(folder / WORLD).resolve()}, backup_folder: {folder.resolve()}/backups"
-    values += ", free_size: 64kB, free_percent: 5"  # a small file is worth tidying, too
-    values += ", without_lists: pass"  # nobody may have fetched package lists here yet
-    (folder / "inventory.yml").write_text(
-        f"# Made by `rawat demo`.\nrawat: 1\nhosts:\n  credit: {{{how}, vars: {{{values}}}}}\n"
-    )
+        host = {"address": "127.0.0.1", "port": server.port, "user": getpass.getuser()}
+        host["identity_file"] = str(home / "sshd" / "login_key")
+    host["vars"] = {
+        "engine": "sqlite",
+        "database": str(home / WORLD),
+        "backup_folder": str(home / "backups"),
+        "free_size": "64kB",  # a small file is worth tidying, too
+        "free_percent": 5,
+        "without_lists": "pass",  # nobody may have fetched package lists here yet
+    }
+    lines = f"{_MADE}rawat: 1\nhosts:\n  credit: {json.dumps(host, ensure_ascii=False)}\n"
+    (folder / "inventory.yml").write_text(lines, encoding="utf-8")
 
 
 def make_database(path: Path, *, loans: int = LOANS) -> None:
@@ -125,7 +134,7 @@ def _loan(draw: random.Random, number: int, customers: int) -> tuple[object, ...
 def ssh_server(folder: Path, *, wanted: bool = True) -> Iterator[Server]:
     """An OpenSSH server on loopback that lives in `folder`, ended afterwards; or the reason why there is none."""
     sshd = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-    why = _why_not(sshd) if wanted else "as asked for"
+    why = _why_not(sshd, folder.resolve()) if wanted else "as asked for"
     if why or sshd is None:
         yield Server(why=why)
         return
@@ -146,7 +155,9 @@ def ssh_server(folder: Path, *, wanted: bool = True) -> Iterator[Server]:
         log.close()
 
 
-def _why_not(sshd: str | None) -> str:
+def _why_not(sshd: str | None, folder: Path) -> str:
+    if set('"\\\r\n') & set(str(folder)):
+        return "the settings of sshd cannot hold the name of this folder"
     if sshd is None:
         return "no OpenSSH server is installed here"
     if shutil.which("ssh-keygen") is None:
@@ -167,7 +178,9 @@ def _prepare(folder: Path) -> int:
         port = int(probe.getsockname()[1])
     spool = folder.parent.resolve() / "spool"
     spool.mkdir(mode=0o700, exist_ok=True)
-    (folder / "config").write_text(_SSHD.format(port=port, folder=folder.resolve(), spool=spool))
+    home = str(folder.resolve())
+    config = _SSHD.format(port=port, folder=home, keys=home.replace("%", "%%"), spool=spool)
+    (folder / "config").write_text(config, encoding="utf-8")
     key = (folder / "host_key.pub").read_text().split()[:2]
     (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {' '.join(key)}\n")
     return port
