@@ -104,9 +104,12 @@ def joined(value: Any) -> str:
 
 def never(step: Step, names: Mapping[str, Any]) -> bool:
     """Whether the condition is known now, and false: of a list whose items it names, for all of them."""
-    each = by_item(step)
-    asked = names_in(step.when or "true", expression=True) | (names_in(joined(step.loop)) if each else set())
-    if step.when is None or not all(name in names for name in asked - ({"item"} if each else set())):
+    if step.when is None:
+        return False
+    asked = names_in(step.when, expression=True)
+    if each := by_item(step):
+        asked = (asked - {"item"}) | names_in(joined(step.loop))
+    if not all(name in names for name in asked):
         return False
     try:
         return not any(wanted(step, names)) if each else not holds(step.when, names)

@@ -74,6 +74,8 @@ class HostRun:
         self._undo: list[Undo] = []
         self._outcomes: dict[str, Outcome] = {}
         self._worst = Outcome.OK
+        self._ran: set[str] = set()
+        """Instances that were begun, now or in an earlier sitting; the others could not be."""
         self._touched = 0
         """Steps that did something, or may have."""
         self._timed = True
@@ -98,7 +100,7 @@ class HostRun:
         try:
             self._connect()
             known = {step.id for step in self._around.playbook.walk()}
-            self._settle_gone(name for name in self._past.in_doubt if name.partition(".")[0] not in known)
+            self._settle_gone(name for name in self._past.in_doubt if _base(name) not in known)
             for steps in self._around.playbook.phases.values():
                 self._steps(steps)
             outcome = self._worst
@@ -186,20 +188,24 @@ class HostRun:
         self._register(step, ended.values, from_record=ended.earlier)
 
     def _for_all(self, step: Step) -> None:
-        """Do it, all items of its list, and tell those who wait how it ended; what was not begun is left to them."""
+        """Do it, all items of its list, and tell those who wait how it ended."""
         try:
+            self._may_begin(step.id)
             values = self._do(step, step.id, {}).values if step.loop is None else self._each(step, "")
         except _Halt as halt:
-            if self._ends(step):
-                self._once.done(step.id, self.host.name, Shared(outcome=halt.outcome))
+            self._tell(step, halt.outcome, None)
             raise
-        ends = self._ends(step)
-        earlier = any(self._kept(step, self._past.step(name)) for name in ends)
-        self._once.done(step.id, self.host.name, Shared(outcome=_worst(ends.values()), values=values, earlier=earlier))
+        ends = (end for name, end in self._outcomes.items() if _base(name) == step.id)
+        self._tell(step, _worst(ends), values)
 
-    def _ends(self, step: Step) -> Mapping[str, Outcome]:
-        """How it ended so far, by instance."""
-        return {name: end for name, end in self._outcomes.items() if name.partition(".")[0] == step.id}
+    def _tell(self, step: Step, outcome: Outcome, values: Any) -> None:
+        """How it ended for all hosts; where nothing of it was begun it is for the next."""
+        ran = [name for name in self._ran if _base(name) == step.id]
+        if not ran:
+            self._once.leave(step.id)
+            return
+        earlier = any(self._kept(step, self._past.step(name)) for name in ran)
+        self._once.done(step.id, self.host.name, Shared(outcome=outcome, values=values, earlier=earlier))
 
     def _each(self, step: Step, suffix: str) -> list[Any]:
         """One instance per item, `<id>.<n>`; `register` gets the list of their results, which is returned."""
@@ -243,6 +249,7 @@ class HostRun:
             except LockBusy as error:
                 return self._fail(step, instance, error.message)
         self._outcomes[instance] = result.outcome
+        self._ran.add(instance)
         did = result.outcome is not Outcome.OK or result.changed is not False
         self._touched += did
         if step.undo and did:
@@ -301,7 +308,7 @@ class HostRun:
         """Raises _Halt where it, or a step in it, was begun in an earlier sitting and nobody knows how it ended."""
         inside = set(_ids(step))
         for name in self._past.in_doubt:
-            own = name.partition(".")[0] in inside if instance == step.id else name == instance
+            own = _base(name) in inside if instance == step.id else name == instance
             if own and self._past.step(name).word is None:
                 because = f"{name} is in doubt, and its `when` does not hold any more ({step.when}); "
                 raise _Halt(f"{because}say how it ended: --settle {name}=done, or not-done", Outcome.UNKNOWN)
@@ -371,6 +378,11 @@ def _worst(outcomes: Iterable[Outcome]) -> Outcome:
     order = (Outcome.OK, Outcome.SKIPPED, Outcome.CANCELLED, Outcome.REFUSED, Outcome.UNREACHABLE, Outcome.FAILED,
              Outcome.UNKNOWN)  # fmt: skip
     return max(outcomes, key=order.index, default=Outcome.OK)
+
+
+def _base(instance: str) -> str:
+    """The id in the playbook."""
+    return instance.partition(".")[0]
 
 
 def _ids(step: Step) -> Iterator[str]:

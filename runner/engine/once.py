@@ -28,7 +28,8 @@ class Shared:
 
 class Once:
     """
-    Who does which step, and how it ended. A host that gives up before it began leaves the step to the next.
+    Who does which step, and how it ended. A host that gives up before it began, or that has nothing to
+    do, leaves the step to the next.
 
     What a host began in an earlier sitting, and nobody saw the end of, is left to nobody: only that host can go on.
     """
@@ -58,6 +59,13 @@ class Once:
         with self._changed:
             self._owner[step] = host
             self._ended[step] = ended
+            self._changed.notify_all()
+
+    def leave(self, step: str) -> None:
+        """Its host found nothing to do, or could not begin: whoever comes next does it."""
+        with self._changed:
+            if step not in self._begun:
+                del self._owner[step]
             self._changed.notify_all()
 
     def begun(self, step: str, host: str, problem: str) -> None:

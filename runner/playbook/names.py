@@ -227,10 +227,11 @@ _FIXED = (
 
 def _said(document: Document, at: At) -> Mapping[str, Any]:
     """A step as it is written."""
-    step: Any = document.data
+    found: Any = document.data
     for part in at:
-        step = step[part]
-    return step  # type: ignore[no-any-return]
+        found = found[part]
+    step: Mapping[str, Any] = found
+    return step
 
 
 def _fixed(document: Document, at: At, said: Mapping[str, Any]) -> Iterator[Problem]:

@@ -700,6 +700,20 @@ phases:
         assert [line for fake in hosts.values() for line in _sent(fake, "use")] == ["use 3"] * use
 
 
+def test_a_host_that_finds_nothing_to_do_leaves_what_is_done_once_to_the_next(tmp_path: Path) -> None:
+    hosts = {name: FakeHost() for name in "abc"}
+    text = """
+phases:
+  implement:
+    - {id: add, command: "add {{ item }}", with: [b], when: item == host.name, once: true, register: added}
+    - {id: use, command: "use {{ added[0].exit }}", when: host.name != 'a'}
+"""
+    ended = run(tmp_path, "rollout: {batches: [1]}\n" + text, hosts)
+    assert ended.code == 0
+    assert {name: _sent(fake, "add") for name, fake in hosts.items()} == {"a": [], "b": ["add b"], "c": []}
+    assert _sent(hosts["c"], "use") == ["use 0"]
+
+
 def _sent(fake: FakeHost, word: str) -> list[str]:
     """The last lines of what a host was sent that begin with a word."""
     lines = [text.strip().splitlines()[-1] for text in fake.texts]
