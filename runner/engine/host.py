@@ -214,14 +214,10 @@ class HostRun:
         except TemplateFailed as error:
             self._fail(step, step.id, f"with: {error.message}")
             return []
+        instances = tuple(f"{step.id}{suffix}.{number}" for number in range(1, len(items) + 1))
+        self._settle_others(step, suffix, instances)
         if not items:
             self._skip(step, step.id, "with: the list is empty")
-        instances = tuple(f"{step.id}{suffix}.{number}" for number in range(1, len(items) + 1))
-        self._settle_gone(
-            name
-            for name in self._past.in_doubt
-            if name.rpartition(".")[0] == step.id + suffix and name not in instances
-        )
         each = by_item(step)
         results: list[Any] = []
         for instance, item in zip(instances, items, strict=True):
@@ -235,6 +231,8 @@ class HostRun:
 
     def _do(self, step: Step, instance: str, item: Mapping[str, Any]) -> StepResult:
         """Run it and draw the consequences; what an earlier sitting has done stays done."""
+        if not item and instance == step.id:
+            self._settle_others(step, "", (instance,))
         before = self._past.step(instance)
         names = {**self._names, **item}
         kept = self._kept(step, before)
@@ -312,6 +310,12 @@ class HostRun:
             if own and self._past.step(name).word is None:
                 because = f"{name} is in doubt, and its `when` does not hold any more ({step.when}); "
                 raise _Halt(f"{because}say how it ended: --settle {name}=done, or not-done", Outcome.UNKNOWN)
+
+    def _settle_others(self, step: Step, suffix: str, instances: Sequence[str]) -> None:
+        """Items in doubt that its list does not have now, or that were one step without a list, or the other way."""
+        name = f"{step.id}{suffix}"
+        others = (other for other in self._past.in_doubt if other == name or other.rpartition(".")[0] == name)
+        self._settle_gone(other for other in others if other not in instances)
 
     def _settle_gone(self, names: Iterable[str]) -> None:
         """Steps in doubt that are not in the playbook now; raises _Halt where nobody knows how one of them ended."""

@@ -104,7 +104,8 @@ def once_before(playbook: Playbook, hosts: Mapping[str, Past]) -> Once:
         for name, past in hosts.items() if step.once else ():
             instances = _instances(step, past)
             known = [before.state == "done" or before.word == "done" for before in instances]
-            if any(before.state == "doubt" and before.word is None for before in instances):
+            doubted = {other.partition(".")[0] for other in past.in_doubt if past.step(other).word is None}
+            if step.id in doubted:  # also where it had a list then and has none now
                 once.begun(step.id, name, in_doubt(name))
             elif any(known) and not _whole(step, past, order, every=all(known)):
                 once.begun(step.id, name, f"was begun on {name}; `rawat resume` goes on with it there")

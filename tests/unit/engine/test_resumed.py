@@ -208,6 +208,13 @@ def test_a_once_step_in_doubt_is_settled_where_it_was_begun_before_others_come_t
 
 
 def test_a_once_step_in_doubt_is_done_by_nobody_where_its_host_is_away(tmp_path: Path) -> None:
+    listed = ONCE.replace("once: true", "once: true, with: [1]")
+    for text, name in ((ONCE, "migrate.1"), (listed, "migrate"), (listed.replace("with: [1]", "with: []"), "migrate")):
+        past = {"b": Past(steps={name: Before(state="doubt", attempts=1)})}
+        hosts = {"a": FakeHost(), "b": FakeHost(settled=Settled(state="none"))}
+        ended = run(tmp_path, text, hosts, past=past)
+        assert not any(fake.launches for fake in hosts.values())
+        assert (ended.outcomes()["b"], "in doubt on b" in ended.record.hosts["a"].because) == ("unknown", True)
     hosts = {"a": FakeHost(), "b": FakeHost(refuse=Unreachable("no route", host="b")), "c": FakeHost()}
     ended = run(tmp_path, ONCE, hosts, past=HALF)
     assert not any(fake.launches for fake in hosts.values())
@@ -265,10 +272,16 @@ def test_a_step_that_still_runs_is_followed_though_the_link_is_lost_meanwhile(tm
     assert (ended.code, away.launches) == (5, [])
 
 
-@pytest.mark.parametrize("text", [ONE, "phases: {implement: [{id: two, command: two, with: [1]}]}\n"])
-def test_a_step_in_doubt_that_was_taken_out_of_the_playbook_is_asked_for_once_more(tmp_path: Path, text: str) -> None:
-    """Or an item of its list: only an end that the host wrote down settles it, or a person's word."""
-    name = "two" if text is ONE else "two.2"
+LIST = "phases: {implement: [{id: two, command: two, with: [1]}]}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"), [(ONE, "two"), (LIST, "two.2"), (LIST, "two"), (LIST.replace(", with: [1]", ""), "two.1")]
+)
+def test_a_step_in_doubt_that_was_taken_out_of_the_playbook_is_asked_for_once_more(
+    tmp_path: Path, text: str, name: str
+) -> None:
+    """Or an item of its list, or all of the list: only an end that the host wrote down settles it, or a person."""
 
     def resumed(settled: Settled, boot_id: str = "", **more: Any) -> tuple[Outcome, FakeHost]:
         before = Before(state="doubt", attempts=1, boot_ids=(boot_id, ""), phase="implement", **more)
