@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import field
 from typing import Any
@@ -10,6 +11,9 @@ from runner.engine.naming import found_text, result_values
 from runner.frozen import frozen, replace
 from runner.model import Exit, Outcome, Step
 from runner.seams import Completed, Verdict
+
+_EXIT = re.compile(r"\.(exit|ok)\b")
+"""An `until` that is about how a command ended decides how it ended well."""
 
 
 @frozen
@@ -44,15 +48,15 @@ def judged(step: Step, names: Mapping[str, Any], verdict: Verdict, done: Complet
     names = {**names, "result": values}
     if step.register:
         names[step.register] = values
-    claims = [
-        (word, claim) for word, claim in (("expected", step.expect), ("not yet:", step.until)) if claim is not None
-    ]
-    if ok or step.kind in ("command", "script"):  # an exit code is no verdict of its own where the playbook has one
-        for word, claim in claims:
-            ok = values["ok"] = _holds(claim, names)
-            problem = "" if ok else f"{word} {claim}; found {found_text(values)}"
-            if not ok:
-                break
+    decides = step.kind in ("command", "script")  # an exit code is no verdict of its own where the playbook has one
+    if step.expect is not None and (ok or decides):
+        ok = _holds(step.expect, names)
+        problem = "" if ok else f"expected {step.expect}; found {found_text(values)}"
+    decides = decides and step.expect is None and _EXIT.search(step.until or "") is not None
+    if step.until is not None and (ok or decides):
+        ok = _holds(step.until, names)
+        problem = "" if ok else f"not yet: {step.until}; found {found_text(values)}"
+    values["ok"] = ok
     return StepResult(
         outcome=Outcome.OK if ok else Outcome.FAILED,
         problem=problem,

@@ -52,7 +52,7 @@ STEP_KEYS: Mapping[str, Any] = {
     "until": _EXPRESSION
     | {
         "description": "An expression over `result`; the step is tried again until it is true. "
-        "For a command or script it decides instead of the exit code, as `expect` does; with both, both must hold."
+        "Of a command or script that names `result.exit` it decides as `expect` does; otherwise it must end well, too."
     },
     "register": {"type": "string", "pattern": NAME, "description": "The name later steps know the result by."},
     "expect": _EXPRESSION

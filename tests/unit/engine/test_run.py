@@ -385,11 +385,13 @@ def test_until_is_asked_after_each_attempt(tmp_path: Path) -> None:
     ("until: result.exit == 3", [0, 1, 1], "failed"),
     ("until: result.exit == 3, expect: result.exit != 0", [0, 1, 3], "ok"),
     ("until: result.exit == 3, expect: result.exit == 0", [0, 3, 3], "failed"),
+    ("until: result.stdout == ''", [1, 1, 0], "ok"),
+    ("until: result.stdout == ''", [1, 1, 1], "failed"),
 ])  # fmt: skip
 def test_until_decides_for_a_command_instead_of_its_exit_code(
     tmp_path: Path, asked: str, codes: list[int], outcome: str
 ) -> None:
-    """With `expect` both must hold."""
+    """Where it names it; with `expect` both must hold."""
     left = iter(codes)
     fake = FakeHost(answers=lambda launch: done(code=next(left) if "one" in launch.script.text else 0))
     text = f"phases: {{test: [{{id: one, command: one, {asked}, retries: {{attempts: 3, delay: 1s}}}}]}}\n"
