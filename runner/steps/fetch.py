@@ -37,8 +37,28 @@ class Fetch(HostKind):
     def reads_only(self, params: Any) -> bool:
         return True
 
+    def peek(self, wish: Wish) -> Script:
+        return Script(text=script(("fetch_file", "fetch_look"), paths={"src": wish.params["src"]}))
+
+    def peeked(self, wish: Wish, done: Completed) -> Verdict:
+        if not done.exit.ok:
+            return Verdict(ok=False, changed=False, problem=failure(done))
+        target, said = _target(wish), Answers(done.stdout)
+        digest, count = said.text("sha256"), said.number("bytes") or 0
+        size = text_of_size(count)
+        try:
+            problem = _broken(target, digest)
+        except OSError:
+            return Verdict(ok=True, changed=True, summary=f"{size} would be kept in {target}")
+        if problem:
+            return Verdict(ok=True, changed=True, summary=f"{size} would take the place of another content in {target}")
+        values = {"path": str(target), "sha256": digest, "bytes": count}
+        return Verdict(ok=True, changed=False, values=values, summary=f"{target} is the same already, {size}")
+
     def act(self, wish: Wish, found: Check | None) -> Script:
-        return Script(text=script(("fetch",), paths={"src": wish.params["src"]}), save_to=_incoming(_target(wish)))
+        return Script(
+            text=script(("fetch_file", "fetch"), paths={"src": wish.params["src"]}), save_to=_incoming(_target(wish))
+        )
 
     def read(self, wish: Wish, done: Completed, found: Check | None) -> Verdict:
         target, said = _target(wish), Answers(done.stderr)

@@ -1,0 +1,2 @@
+say bytes "$bytes"
+say sha256 "$(head -c "$bytes" -- "$src" | sha256)"
