@@ -22,8 +22,9 @@ class File(HostKind):
     idempotent: ClassVar[bool] = True
     schema: ClassVar[Mapping[str, Any]] = part.record(
         "A folder, a file, a link, or nothing",
-        "What must be at a path, with which permissions. `absent` removes a folder with all that is in it; it refuses "
-        "parts of the system, mount points, the user's home and paths with `..`.",
+        "What must be at a path, with which permissions. For `directory` and `file` a link that leads to one is "
+        "followed; one that leads nowhere, or to something else, is refused. `absent` removes a folder with all that "
+        "is in it; it refuses parts of the system, mount points, the user's home and paths with `..`.",
         {
             "path": part.host_path("The path."),
             "state": part.choice(
@@ -55,7 +56,7 @@ class File(HostKind):
         return True
 
     def look(self, wish: Wish) -> Script | None:
-        return Script(text=script(("file_look",), paths={"path": _path(wish.params)}))
+        return Script(text=script(("file_look",), {"state": _state(wish.params)}, {"path": _path(wish.params)}))
 
     def judge(self, wish: Wish, found: Completed) -> Check:
         if not found.exit.ok:

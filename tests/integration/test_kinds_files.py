@@ -163,6 +163,28 @@ class TestFile:
         assert not (tmp_path / "a b").exists()
         assert hand.look("file", gone).needed is False
 
+    @pytest.mark.parametrize("state", ["directory", "file"])
+    def test_a_link_to_what_is_wanted_is_followed_and_any_other_is_refused(
+        self, hand: Hand, tmp_path: Path, state: str
+    ) -> None:
+        folder, file, link = tmp_path / "folder", tmp_path / "file", tmp_path / "link"
+        folder.mkdir(mode=0o755)
+        file.touch(mode=0o644)
+        good, other = (folder, file) if state == "directory" else (file, folder)
+        params = {"path": str(link), "state": state, "mode": "0700"}
+        link.symlink_to(good.name)
+        assert hand.look("file", {**params, "mode": f"{good.stat().st_mode & 0o777:o}"}).needed is False
+        assert hand.do("file", params).verdict.ok
+        assert hand.look("file", params).needed is False
+        assert link.is_symlink() and good.stat().st_mode & 0o777 == 0o700
+        before = other.stat().st_mode
+        for leads, why in ((other.name, "is there, and is no"), ("nowhere", "leads nowhere")):
+            link.unlink()
+            link.symlink_to(leads)
+            assert hand.look("file", params).needed is True
+            assert why in hand.do("file", params).problem
+        assert other.stat().st_mode == before and not (tmp_path / "nowhere").exists()
+
     def test_a_link_is_removed_and_not_what_it_leads_to(self, hand: Hand, tmp_path: Path) -> None:
         (tmp_path / "real").mkdir()
         (tmp_path / "real" / "x").write_text("x")

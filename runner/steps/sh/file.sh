@@ -1,3 +1,7 @@
+case $state in directory | file)
+	if [ -L "$path" ] && [ ! -e "$path" ]; then fail "$path is a link that leads nowhere"; fi
+	;;
+esac
 case $state in
 directory)
 	if [ -e "$path" ] && [ ! -d "$path" ]; then fail "$path is there, and is no folder"; fi
