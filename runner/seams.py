@@ -224,9 +224,10 @@ class StepKind(Protocol):
     when nobody knows how they ended. `shell` names the parameters whose templates are shell-quoted ("" is the
     whole of the parameters, where they are a plain text), `secret` those that may hold a secret.
 
-    A kind may have four things more. `within`: names of kinds whose parameters stand within its own, in a list of
+    A kind may have some things more. `within`: names of kinds whose parameters stand within its own, in a list of
     mappings. `mistakes(params)`: what is wrong with parameters that are not rendered yet, as `(where, what, word)`.
-    `together(wish, seen)`: a verdict over the values of all the answers that a `watch` got. `peek(wish)` and
+    `together(wish, seen)`: a verdict over the values of all the answers that a `watch` got; `watched(params)`: where in
+    the parameters stands what means nothing without one. `peek(wish)` and
     `peeked(wish, done)`: what `plan --live` asks instead of the act, where that reads on the host and writes on the
     controller; a verdict with `changed` says that a run would write.
     """

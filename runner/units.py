@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from runner.errors import InvalidInput
@@ -37,6 +38,11 @@ def duration_s(value: object) -> float:
     if isinstance(value, str) and (found := re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|d)?", value.strip())):
         return float(found[1]) * _SECONDS[found[2] or ""]
     raise InvalidInput(f"{value!r} is not a duration: write 30s, 10m, 2h or a number of seconds")
+
+
+def whole_seconds(value: object) -> int:
+    """A duration for a program that counts in seconds: rounded up, so that it is 0 only where 0 was said."""
+    return math.ceil(round(duration_s(value), 6))
 
 
 def size_bytes(value: object) -> int:

@@ -101,6 +101,9 @@ class _Names:
         if hasattr(kind, "mistakes") and self._sound(step, kind):
             for inner, message, word in kind().mistakes(step.params):
                 yield self._at(document, (*at, step.kind, *inner), message, word)
+            for inner in kind().watched(step.params) if step.watch is None and hasattr(kind, "watched") else ():
+                message = f"'{inner[-1]}' is judged over all answers of a 'watch', and this step has none"
+                yield document.problem((*at, step.kind, *inner), message, on_key=True)
         for text in self._texts(step):
             for message in self._problems(text):
                 yield self._at(document, (*at, *text.at), message)

@@ -13,7 +13,7 @@ from runner.steps.parts.copies import Order, misfit, order, source_line, stem, s
 from runner.steps.parts.kind import HostKind, Mistake
 from runner.steps.parts.places import ENCRYPT, SECOND, second_place, second_shown
 from runner.steps.parts.texts import script
-from runner.units import duration_s, text_of_size
+from runner.units import text_of_size, whole_seconds
 
 _FORMATS = (
     *("custom", "directory", "plain", "base", "pgbackrest", "sql", "mariabackup", "db"),
@@ -151,7 +151,7 @@ class Backup(HostKind):
             "times": "1" if form.extension("none", "none") == form.extension(asked.compress, asked.encrypt) else "2",
             "jobs": str(params.get("jobs") or 1),
             "keep": str(params.get("keep", 0)),
-            "keep_seconds": str(round(duration_s(params.get("keep_for") or 0))),
+            "keep_seconds": str(whole_seconds(params.get("keep_for") or 0)),
             "count": "no" if params.get("count") is False else "yes",
             "globals": "yes" if asked.globals else "no",
             "role_passwords": "yes" if params.get("role_passwords") is True else "no",

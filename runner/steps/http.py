@@ -7,16 +7,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
+from runner.errors import InvalidInput
 from runner.redact import Secret, cut
 from runner.seams import Check, Completed, Script, Verdict, Wish
 from runner.steps.parts import schema as part
 from runner.steps.parts.answers import Answers, failure
 from runner.steps.parts.kind import HostKind, Mistake
 from runner.steps.parts.texts import script
-from runner.units import duration_s
+from runner.units import duration_s, whole_seconds
 
 _STATUS = {"type": "integer", "minimum": 100, "maximum": 599}
 _BODY = b"rawat:body=\n"
+_NO_BODY = "'send' means nothing with method: HEAD, which sends no body"
 
 
 class Http(HostKind):
@@ -33,7 +35,9 @@ class Http(HostKind):
         {
             "url": part.text("The address.", pattern="^https?://[^\\s]+$"),
             "method": part.choice("The method.", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"], "GET"),
-            "status": part.one_or_more(_STATUS, "The status that is expected, or several that are.", default=200),
+            "status": part.one_or_more(
+                _STATUS, "The status that is expected, or several that are.", least=1, default=200
+            ),
             "body": part.text("A text that the body must contain."),
             "matches": part.text("A regular expression that must be found in the body."),
             "max_ms": {
@@ -45,7 +49,9 @@ class Http(HostKind):
             "send": {"type": "string", "description": "A body to send. A secret may stand here."},
             "follow": part.flag("Follow redirects.", False),
             "ca": part.host_path("A file on the host with the authorities to trust instead of the system's."),
-            "timeout": part.duration("How long to wait for the whole answer.", "30s"),
+            "timeout": part.duration(
+                "How long to wait for the whole answer, in whole seconds, rounded up; at least 1.", "30s"
+            ),
             "certificate": part.duration("How long the server's certificate must be good still (https).", None),
             "percentiles": {
                 "type": "object",
@@ -65,6 +71,8 @@ class Http(HostKind):
 
     def act(self, wish: Wish, found: Check | None) -> Script:
         params = wish.params
+        if params.get("method") == "HEAD" and "send" in params:
+            raise InvalidInput(_NO_BODY)
         env: dict[str, str | Secret] = {}
         for number, (name, value) in enumerate(params.get("headers", {}).items()):
             env[f"RAWAT_HEADER_{number}"] = _header(name, value)
@@ -74,7 +82,7 @@ class Http(HostKind):
             "url": params["url"],
             "method": params.get("method", "GET"),
             "follow": "yes" if params.get("follow") else "no",
-            "timeout": f"{max(1.0, duration_s(params.get('timeout', '30s'))):g}",
+            "timeout": str(max(1, whole_seconds(params.get("timeout", "30s")))),
             "headers": str(len(params.get("headers", {}))),
         }
         if "certificate" in params:
@@ -121,10 +129,17 @@ class Http(HostKind):
         return Verdict(ok=not wrong, changed=False, problem="; ".join(wrong), values=values, summary=told)
 
     def mistakes(self, params: Any) -> Sequence[Mistake]:
-        url = str(params.get("url", "")) if isinstance(params, Mapping) else ""
-        if "certificate" not in (params or ()) or not url.startswith("http:"):
+        if not isinstance(params, Mapping):
             return []
-        return [(("certificate",), "a certificate is looked at where the url begins with https", "")]
+        found: list[Mistake] = []
+        if "certificate" in params and str(params.get("url", "")).startswith("http:"):
+            found.append((("certificate",), "a certificate is looked at where the url begins with https", ""))
+        if params.get("method") == "HEAD" and "send" in params:
+            found.append((("send",), _NO_BODY, ""))
+        return found
+
+    def watched(self, params: Any) -> Sequence[tuple[str | int, ...]]:
+        return [("percentiles",)] if isinstance(params, Mapping) and "percentiles" in params else []
 
     def preview(self, wish: Wish) -> Sequence[str]:
         params = wish.params

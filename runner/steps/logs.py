@@ -11,7 +11,7 @@ from runner.steps.parts import schema as part
 from runner.steps.parts.answers import Answers, failure
 from runner.steps.parts.kind import Probe
 from runner.steps.parts.texts import script
-from runner.units import duration_s
+from runner.units import whole_seconds
 
 _PATTERN = {"type": "string", "pattern": "^[^\\r\\n]+$"}
 _MARK = {
@@ -84,7 +84,7 @@ class Logs(Probe):
         values = {
             "from_journal": "yes" if params.get("journal") is True and patterned else "no",
             "since": str(int(_began(wish))),
-            "back": str(round(duration_s(params["since"]))) if "since" in params else "",
+            "back": str(whole_seconds(params["since"])) if "since" in params else "",
             "units": "\n".join(part.as_list(params.get("units"))),
             "priority": params.get("priority", ""),
             "files": "\n".join(files),

@@ -9,9 +9,9 @@ from runner.seams import Check, Completed, Script, Verdict, Wish
 from runner.steps.dialects.databases import CONNECTION, ENGINE, dialect, shown
 from runner.steps.parts import schema as part
 from runner.steps.parts.answers import Answers, failure
-from runner.steps.parts.kind import HostKind, cannot_tell, several
+from runner.steps.parts.kind import HostKind, Mistake, cannot_tell, several
 from runner.steps.parts.texts import script
-from runner.units import duration_s, size_bytes, text_of_size
+from runner.units import duration_s, size_bytes, text_of_size, whole_seconds
 
 _PERCENT = {"type": "number", "minimum": 0, "maximum": 100}
 _USUAL: Mapping[str, Any] = {
@@ -27,6 +27,16 @@ _USUAL: Mapping[str, Any] = {
     "xid_age": 500_000_000,
     "cache_hit_percent": 90,
 }
+_FAMILIES = {"postgresql": "postgresql", "mysql": "mysql", "mariadb": "mysql", "sqlite": "sqlite"}
+_FOR: Mapping[str, Sequence[str]] = {
+    **dict.fromkeys(("dead_rows", "dead_percent", "index_size", "index_bloat_percent"), ("postgresql",)),
+    **dict.fromkeys(("table_size", "table_bloat_percent", "xid_age", "repack"), ("postgresql",)),
+    **dict.fromkeys(("transaction_age", "cache_hit_percent"), ("postgresql", "mysql")),
+    **dict.fromkeys(("statements", "statement_timeout"), ("postgresql", "mysql")),
+    **dict.fromkeys(("free_size", "free_percent"), ("mysql", "sqlite")),
+    "blocking": ("mysql",),
+}
+"""Which engines a key is for; one that is not named is for all."""
 Objects = Mapping[str, Mapping[str, Any]]
 
 
@@ -124,6 +134,23 @@ class Optimize(HostKind):
     def reads_only(self, params: Any) -> bool:
         return isinstance(params, Mapping) and params.get("apply", "look") == "look"
 
+    def mistakes(self, params: Any) -> Sequence[Mistake]:
+        """What the engine has no use for, where it is said in so many words: a playbook may serve several engines."""
+        family = _FAMILIES.get(str(params.get("engine"))) if isinstance(params, Mapping) else None
+        if family is None:
+            return []
+        limits = params.get("limits")
+        on = [key for key, value in params.items() if value is not False]
+        given = [
+            *((key,) for key in on),
+            *(("limits", key) for key in (limits if isinstance(limits, Mapping) else ())),
+        ]
+        return [
+            (where, f"'{where[-1]}' means nothing with engine: {params['engine']}", "")
+            for where in given
+            if family not in _FOR.get(where[-1], (family,))
+        ]
+
     def look(self, wish: Wish) -> Script | None:
         return None if self.reads_only(wish.params) else _script(wish.params, apply=False)
 
@@ -219,7 +246,7 @@ def _script(params: Mapping[str, Any], *, apply: bool) -> Script:
         "free_percent": str(limits["free_percent"]),
         "table_size": str(size_bytes(limits["table_size"])),
         "table_bloat_percent": str(limits["table_bloat_percent"]),
-        "transaction_age": str(round(duration_s(limits["transaction_age"]))),
+        "transaction_age": str(whole_seconds(limits["transaction_age"])),
         "xid_age": str(limits["xid_age"]),
         "cache_hit_percent": str(limits["cache_hit_percent"]),
         "statements": str(params.get("statements", 0)),

@@ -12,7 +12,7 @@ from runner.steps.parts import schema as part
 from runner.steps.parts.answers import Answers, failure
 from runner.steps.parts.kind import HostKind, cannot_tell, several
 from runner.steps.parts.texts import script
-from runner.units import duration_s
+from runner.units import whole_seconds
 
 # No name may end with `-`: apt would remove it.
 _NAME = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9+._-]*(:[a-z0-9]+)?$", "not": {"pattern": "-$"}}
@@ -131,7 +131,7 @@ def _script(wish: Wish, *, apply: bool) -> Script:
         "state": _state(params),
         "version": params.get("version", ""),
         "refresh": "yes" if params.get("refresh") else "no",
-        "lock_wait": str(round(duration_s(params.get("lock_wait", "10m")))),
+        "lock_wait": str(whole_seconds(params.get("lock_wait", "10m"))),
         "manager": dialect.manager,
         "apply": "yes" if apply else "no",
     }

@@ -10,9 +10,9 @@ from runner.seams import Check, Completed, Script, Verdict, Wish
 from runner.steps.dialects.packages import none_known, not_handled, packages, waits
 from runner.steps.parts import schema as part
 from runner.steps.parts.answers import Answers, failure
-from runner.steps.parts.kind import HostKind, cannot_tell, several
+from runner.steps.parts.kind import HostKind, Mistake, cannot_tell, several
 from runner.steps.parts.texts import script
-from runner.units import duration_s
+from runner.units import whole_seconds
 
 _NAME = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9+._:-]*$"}
 _VERSION = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9.+:~^_-]*$"}
@@ -101,6 +101,13 @@ class Patch(HostKind):
     def reads_only(self, params: Any) -> bool:
         return isinstance(params, Mapping) and params.get("apply", "list") == "list" and not params.get("refresh")
 
+    def mistakes(self, params: Any) -> Sequence[Mistake]:
+        """What is said in so many words: one step may serve several ways where `apply` is a variable."""
+        if not isinstance(params, Mapping) or _apply(params) != "list":
+            return []
+        unfit = [key for key, on in (("hold", "hold" in params), ("restart", params.get("restart") == "restart")) if on]
+        return [((key,), f"'{key}' changes the host, and apply: list only looks", "") for key in unfit]
+
     def look(self, wish: Wish) -> Script | None:
         # Without fresh lists nobody can say that there is nothing to do.
         apply = _apply(wish.params)
@@ -121,6 +128,10 @@ class Patch(HostKind):
             for row in values["packages"]
             if not row["left"] and (row["security"] or _apply(wish.params) == "all")
         ]
+        held = values["held"]
+        hold = [name for name in part.as_list(wish.params.get("hold")) if name not in held]
+        if hold and not wanted:
+            return Check(needed=True, why=f"not held yet: {several(hold)}", values=values)
         if wanted:
             return Check(needed=True, why=f"{len(wanted)} updates wait: {several(wanted)}", values=values)
         return Check(needed=False, why="no update waits", values=values)
@@ -190,7 +201,7 @@ def _script(wish: Wish, apply: str, *, dry: bool = False) -> Script:
         "hold": " ".join(part.as_list(params.get("hold"))),
         "refresh": "yes" if _refresh(params) else "no",
         "without_lists": params.get("without_lists", "fail"),
-        "lock_wait": str(round(duration_s(params.get("lock_wait", "10m")))),
+        "lock_wait": str(whole_seconds(params.get("lock_wait", "10m"))),
         "manager": dialect.manager,
     }
     texts = ("package_lock", dialect.text, "stale", "newest_kernel", "reboot_reason", f"patch_{dialect.text}", "patch")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from runner.errors import InvalidInput
 from runner.seams import Check, Completed, Script, Verdict, Wish
 from runner.steps.parts import schema as part
 from runner.steps.parts.answers import Answers, failure
-from runner.steps.parts.kind import Probe
+from runner.steps.parts.kind import Mistake, Probe
 from runner.steps.parts.texts import script
-from runner.units import Amount, amount, duration_s, text_of_size
+from runner.units import Amount, amount, duration_s, text_of_size, whole_seconds
 
 
 class Disk(Probe):
@@ -83,8 +84,10 @@ class Wait(Probe):
             "file": part.host_path("A path that must be there."),
             "http": part.text("An address of a page that must answer.", pattern="^https?://[^\\s]+$"),
             "status": part.whole("The status that the page must have.", minimum=100, maximum=599, default=200),
-            "gone": part.flag("Wait for the contrary: the port closed, the file not there.", False),
-            "timeout": part.duration("How long to wait in all.", "5m"),
+            "gone": part.flag("Wait for the contrary: the port closed, the file not there. Not for `http`.", False),
+            "timeout": part.duration(
+                "How long to wait in all, in whole seconds, rounded up; with 0 it looks once.", "5m"
+            ),
             "every": part.duration("How long to wait between two looks.", "1s"),
         },
         oneOf=[{"required": ["port"]}, {"required": ["file"]}, {"required": ["http"]}],
@@ -96,8 +99,13 @@ class Wait(Probe):
         ],
     )
 
+    def mistakes(self, params: Any) -> Sequence[Mistake]:
+        return [(("gone",), _NOT_GONE, "")] if isinstance(params, Mapping) and _no_page(params) else []
+
     def act(self, wish: Wish, found: Check | None) -> Script:
         params = wish.params
+        if _no_page(params):
+            raise InvalidInput(_NOT_GONE)
         what = next(key for key in ("port", "file", "http") if key in params)
         values = {
             "what": what,
@@ -107,7 +115,7 @@ class Wait(Probe):
             "status": str(params.get("status", 200)),
             "state": _state(params),
             "expected": _expected(params),
-            "timeout": str(round(duration_s(params.get("timeout", "5m")))),
+            "timeout": str(whole_seconds(params.get("timeout", "5m"))),
             "every": f"{max(0.1, duration_s(params.get('every', '1s'))):g}",
         }
         return Script(text=script(("no_proxy", "wait"), values, {"file": params.get("file", "")}))
@@ -121,6 +129,13 @@ class Wait(Probe):
 
     def preview(self, wish: Wish) -> Sequence[str]:
         return [f"wait at most {wish.params.get('timeout', '5m')} for {_expected(wish.params)}"]
+
+
+_NOT_GONE = "'gone' waits for a port or a file; for a page say which 'status' it must have, or wait for its port"
+
+
+def _no_page(params: Mapping[str, Any]) -> bool:
+    return "http" in params and params.get("gone") is True
 
 
 def _state(params: Mapping[str, Any]) -> str:

@@ -124,6 +124,14 @@ def mistakes(given: Any) -> Iterator[Mistake]:
                 yield (number, name), "this would change the host; a probe of 'verify' only looks", ""
 
 
+def watched(given: Any) -> Iterator[tuple[str | int, ...]]:
+    """Where in a list of probes something stands that only a `watch` gives a meaning."""
+    for number, probe in enumerate(listed(given)):
+        for name in probe.keys() & PROBES.keys() if isinstance(probe, Mapping) else ():
+            for where in kind_of(name).watched(probe[name]):
+                yield (number, name, *where)
+
+
 def _unmet(claim: str, names: Mapping[str, Any], values: Mapping[str, Any]) -> str:
     """Why an expression over the result does not hold; an empty text where it does."""
     from runner.playbook.evaluation import holds

@@ -12,7 +12,7 @@ from runner.steps.parts.answers import Answers, failure
 from runner.steps.parts.kind import Probe
 from runner.steps.parts.sockets import Listening, listening
 from runner.steps.parts.texts import script
-from runner.units import duration_s
+from runner.units import whole_seconds
 
 
 class Security(Probe):
@@ -46,7 +46,7 @@ class Security(Probe):
 
     def act(self, wish: Wish, found: Check | None) -> Script:
         params = wish.params
-        within = str(round(duration_s(params.get("within", "1h")))) if "failed_logins" in params else ""
+        within = str(whole_seconds(params.get("within", "1h"))) if "failed_logins" in params else ""
         return Script(
             text=script(("listening", "security"), {"ports": "yes" if "ports" in params else "no", "within": within})
         )

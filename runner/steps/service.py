@@ -10,7 +10,7 @@ from runner.steps.parts import schema as part
 from runner.steps.parts.answers import Answers, failure
 from runner.steps.parts.kind import HostKind, cannot_tell
 from runner.steps.parts.texts import script
-from runner.units import duration_s
+from runner.units import whole_seconds
 
 _ENABLED = ("enabled", "enabled-runtime", "static", "alias", "indirect", "generated")
 
@@ -36,7 +36,9 @@ class Service(HostKind):
                 ["started", "stopped", "restarted", "reloaded"],
             ),
             "enabled": {"type": "boolean", "description": "Whether it comes up with the host. Left out: as it is."},
-            "timeout": part.duration("How long it may take to be as asked, once it was told.", "60s"),
+            "timeout": part.duration(
+                "How long it may take to be as asked, once it was told; in whole seconds, rounded up.", "60s"
+            ),
         },
         required=["name"],
         anyOf=[{"required": ["state"]}, {"required": ["enabled"]}],
@@ -92,7 +94,7 @@ def _script(params: Mapping[str, Any], *, apply: bool) -> Script:
         "name": params["name"],
         "state": params.get("state", ""),
         "enabled": ("yes" if params["enabled"] else "no") if "enabled" in params else "",
-        "timeout": str(round(duration_s(params.get("timeout", "60s")))),
+        "timeout": str(whole_seconds(params.get("timeout", "60s"))),
         "apply": "yes" if apply else "no",
     }
     return Script(text=script(("service",), values))

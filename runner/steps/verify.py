@@ -13,7 +13,7 @@ from runner.steps.parts import schema as part
 from runner.steps.parts.answers import Answers, failure
 from runner.steps.parts.bundle import bundle, unbundle
 from runner.steps.parts.kind import Mistake, Probe
-from runner.steps.probes import PROBE, PROBES, Probing, kind_of, listed, mistakes, probes_of
+from runner.steps.probes import PROBE, PROBES, Probing, kind_of, listed, mistakes, probes_of, watched
 from runner.units import duration_s
 
 
@@ -118,6 +118,9 @@ class Verify(Probe):
         if "against" in params and not ({"baseline", "rows"} & params.keys()):
             found.append((("against",), "say under 'baseline' or 'rows' what is to be compared", ""))
         return found
+
+    def watched(self, params: Any) -> Sequence[tuple[str | int, ...]]:
+        return [("probes", *where) for where in watched(params.get("probes"))] if isinstance(params, Mapping) else []
 
     def act(self, wish: Wish, found: Check | None) -> Script:
         scripts = [probe.script() for probe in probes_of(wish)]

@@ -30,6 +30,9 @@ class HostKind:
     def mistakes(self, params: Any) -> Sequence[Mistake]:
         return []
 
+    def watched(self, params: Any) -> Sequence[tuple[str | int, ...]]:
+        return []
+
     def together(self, wish: Wish, seen: Sequence[Mapping[str, Any]]) -> Verdict | None:
         return None
 

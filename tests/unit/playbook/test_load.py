@@ -318,6 +318,32 @@ def test_a_backup_whose_parameters_do_not_fit_is_a_mistake_in_its_place(tmp_path
             loaded(tmp_path, text)
 
 
+def test_a_key_that_would_do_nothing_is_a_mistake_in_its_place(tmp_path: Path) -> None:
+    lite = "engine: sqlite, database: /a"
+    for step, said in {
+        "http: {url: 'http://a/', percentiles: {p50: 1}}": "'percentiles' is judged over all answers of a 'watch'",
+        "http: {url: 'http://a/', percentiles: {p50: 1}}, watch: {for: 2s}": "",
+        "verify: {probes: [{http: {url: 'http://a/', percentiles: {p50: 1}}}]}": "7:59 'percentiles' is judged over",
+        "http: {url: 'http://a/', status: []}": "7:48 this is empty",
+        "http: {url: 'http://a/', method: HEAD, send: a}": "7:60 'send' means nothing with method: HEAD",
+        "wait: {http: 'http://a/', gone: true}": "7:47 'gone' waits for a port or a file",
+        "wait: {http: 'http://a/', gone: false}": "",
+        "patch: {hold: a}": "7:29 'hold' changes the host",
+        "patch: {apply: list, restart: restart}": "7:45 'restart' changes the host",
+        "patch: {apply: '{{ host.name }}', hold: a}": "",
+        f"optimize: {{{lite}, repack: true}}": "'repack' means nothing with engine: sqlite",
+        f"optimize: {{{lite}, blocking: true}}": "'blocking' means nothing with engine: sqlite",
+        f"optimize: {{{lite}, statements: 3}}": "'statements' means nothing with engine: sqlite",
+        f"optimize: {{{lite}, limits: {{free_size: 1, dead_rows: 1}}}}": "7:90 'dead_rows' means nothing with engine",
+        "optimize: {engine: '{{ host.name }}', database: /a, limits: {dead_rows: 1}}": "",
+    }.items():
+        text = one(f"{{id: a, {step}}}")
+        if said:
+            assert said in "; ".join(refused(tmp_path, text)), step
+        else:
+            loaded(tmp_path, text)
+
+
 def test_probes_are_checked_where_they_stand(tmp_path: Path) -> None:
     head = HEAD + "secrets: [word]\n"
     text = "phases:\n  test:\n    - id: well\n      verify:\n        probes:\n          - %s\n"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from runner import shell
 from runner.errors import InvalidInput
 from runner.redact import Secret
-from runner.units import Amount, amount, duration_s, size_bytes, text_of_duration, text_of_size
+from runner.units import Amount, amount, duration_s, size_bytes, text_of_duration, text_of_size, whole_seconds
 
 NASTY = [
     "",
@@ -92,6 +92,12 @@ def test_an_assignment_needs_a_name() -> None:
 )
 def test_durations(text: object, seconds: float) -> None:
     assert duration_s(text) == seconds
+
+
+def test_whole_seconds_are_rounded_up_and_0_only_where_0_was_said() -> None:
+    assert [whole_seconds(text) for text in ("0s", 0, "1ms", "400ms", "1.4s", "2s", "3000ms", 0.1 + 0.2)] == [
+        0, 0, 1, 1, 2, 2, 3, 1,
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", ["", "x", "-1s", "10 minutes", True, None, -1, "1e3", [1], float("nan")])
