@@ -65,8 +65,10 @@ def box(lab: Lab) -> Box:
 def test_apt_upgrades_keeps_what_the_administrator_wrote_and_goes_back(lab: Lab, box: Box) -> None:
     box.host.exec("echo level=mine >>/etc/bed-app.conf; apt-mark auto bed-app")
     lab.repository.publish("v2")
+    box.host.exec("rm -f /var/log/apt/*")
     listed = box.do("patch", {"apply": "list", "refresh": True, "exclude": ["bed-dep"]})
     assert listed.verdict.ok, listed.problem
+    assert box.host.exec("ls /var/log/apt").stdout == ""
     rows = {row["name"]: row for row in listed.values["packages"]}
     assert {name: row["left"] for name, row in rows.items() if row["left"]} == {
         "bed-held": "held",

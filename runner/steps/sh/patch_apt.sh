@@ -3,9 +3,9 @@ trap 'rm -rf -- "$work"' EXIT
 trap 'exit 129' HUP INT TERM
 architecture=$(dpkg --print-architecture)
 
-# What apt-get would do, and no lock is asked for.
+# What apt-get would do, and no lock is asked for. It writes a log of that, too, which is not to be the host's.
 simulated() {
-	apt-get -s -q -o Debug::NoLocking=true "$@"
+	apt-get -s -q -o Debug::NoLocking=true -o "Dir::Log=$work" "$@"
 }
 
 # name, installed (- for a new one), candidate, origin, security, of what it would install; the last field says why not, or -.
