@@ -33,10 +33,10 @@ Said = tuple[str, Mapping[str, Any] | None]
 
 
 class Nobody:
-    """A runner.seams.People: while looking nobody is asked."""
+    """A runner.seams.People: while looking nobody is asked, and what the answer would be cannot be known."""
 
     def ask(self, question: Question, stop: threading.Event) -> Answer:
-        return Answer(yes=None)
+        raise RawatError("asks a person")
 
 
 class Looker:
@@ -143,8 +143,6 @@ class Looker:
 
     def _decided(self, step: Step, wish: Wish, kind: Any) -> Said:
         """A step that touches no host: a claim over names that have no value yet is not judged."""
-        if not kind.reads_only(wish.params):
-            return f"{CANNOT}: asks a person", None
         claims = [wish.params[key] for key in getattr(kind, "expressions", ()) if key in wish.params]
         texts = [text for claim in claims for text in ([claim] if isinstance(claim, str) else claim)]
         if unknown := sorted({name for text in texts for name in self._unknown(text, wish.names)}):

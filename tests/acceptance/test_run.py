@@ -250,6 +250,7 @@ phases:
     - {{id: none, command: "echo {{{{ item }}}}", with: [a, b, c], when: item == facts.kernel}}
     - {{id: go, command: "true", register: gone}}
     - {{id: after, assert: {{that: gone.ok}}}}
+    - {{id: asked, confirm: {{question: Ready?}}}}
 finally:
   - {{id: last, file: {{path: {target}, state: absent}}}}
 """
@@ -274,6 +275,7 @@ finally:
         "none": "nothing to do",
         "go": "cannot know",
         "after": "cannot know",
+        "asked": "cannot know",
         "last": "nothing to do",
     }
     assert "found.free_bytes < most does not hold" in looks["less"]
