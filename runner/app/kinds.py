@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from runner.app.wiring import KINDS
 from runner.document.source import likely
 from runner.errors import InvalidInput
 from runner.playbook.schema import STEP_KEYS, playbook_schema
+from runner.playbook.template import text_of
 
 FAMILIES = ("plain", "system", "database", "people")
 
@@ -77,11 +78,11 @@ def _page(name: str, kind: Any, schema: Mapping[str, Any]) -> Iterator[str]:
         yield f"{name}: {json.dumps(example, ensure_ascii=False)}"
         yield "```"
         yield ""
-    yield f"Beside `{name}`, a step may have: {', '.join(f'`{key}`' for key in STEP_KEYS)}."
+    yield f"Beside `{name}`, a step may have: {', '.join(f'`{key}`' for key in _beside(kind))}."
 
 
 def _manners(kind: Any) -> str:
-    said = ["Only reads." if _reads(kind) else "May change the host."]
+    said = [_reading(kind)]
     if getattr(kind, "idempotent", False):
         said.append("Safe to repeat.")
     if kind.shell:
@@ -91,8 +92,41 @@ def _manners(kind: Any) -> str:
     return " ".join(said)
 
 
+def _reading(kind: Any) -> str:
+    """Whether it changes the host, and where it does not as it stands, with which words it would."""
+    if not hasattr(kind, "act"):
+        return "Touches no host."
+    if not _reads(kind):
+        return "May change the host."
+    acting = [
+        f"`{key}: {' | '.join(words)}`"
+        for key, inner in kind.schema.get("properties", {}).items()
+        if (words := [text_of(value) for value in _choices(inner) if not kind().reads_only({key: value})])
+    ]
+    return f"Only reads as it stands; with {' or '.join(acting)} it changes the host." if acting else "Only reads."
+
+
+def _choices(schema: Mapping[str, Any]) -> Sequence[Any]:
+    return (True,) if schema.get("type") == "boolean" else tuple(schema.get("enum", ()))
+
+
 def _reads(kind: Any) -> bool:
     return bool(kind().reads_only({}))
+
+
+_OF_HOSTS = frozenset(
+    {"become", "timeout", "watch", "expects_reboot", "output_limit", "idempotent", "check", "local"}
+)  # fmt: skip
+"""Keys about work on a host: they say nothing of a step that touches none."""
+
+
+def _beside(kind: Any) -> Iterator[str]:
+    """The step keys that go with a kind."""
+    on_host = hasattr(kind, "act")
+    for key in STEP_KEYS:
+        if key in ("steps", "include") or (key == "watch" and not _reads(kind)) or (key in _OF_HOSTS and not on_host):
+            continue
+        yield key
 
 
 def _rows(schema: Mapping[str, Any], prefix: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ import pytest
 
 from docs.make import pages, record_fields
 from runner import errors
-from runner.app.kinds import whole_schema
+from runner.app.kinds import kind_page, whole_schema
 from runner.app.wiring import KINDS
 from runner.cli.main import cli
 
@@ -57,6 +57,17 @@ def test_every_kind_describes_every_parameter(name: str) -> None:
     for variant in (schema, *schema.get("anyOf", ()), *schema.get("oneOf", ())):
         for key, inner in variant.get("properties", {}).items():
             assert inner.get("description"), f"{name}.{key}"
+
+
+def test_a_page_says_with_what_a_kind_that_reads_changes_the_host_and_which_keys_go_with_it() -> None:
+    said = "Only reads as it stands; with `apply: security | all | back` or `refresh: true` it changes the host."
+    assert said in kind_page("patch")
+    assert "with `change: true` it changes" in kind_page("sql")
+    beside = {name: kind_page(name).rpartition("a step may have: ")[2] for name in KINDS.names()}
+    assert not any(f"`{key}`" in keys for keys in beside.values() for key in ("steps", "include"))
+    watched = {name for name, keys in beside.items() if "`watch`" in keys}
+    assert {"disk", "sql", "patch"} <= watched and not {"command", "service", "note"} & watched
+    assert "`become`" in beside["command"] and "`become`" not in beside["note"]
 
 
 def test_the_whole_schema_is_a_schema() -> None:
