@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,7 +13,7 @@ from runner.redact import Secret
 from runner.seams import Check, Completed, Script, Verdict, Wish
 from runner.steps.parts import schema as part
 from runner.steps.parts.answers import Answers, failure
-from runner.steps.parts.kind import HostKind, cannot_tell
+from runner.steps.parts.kind import HostKind, Mistake, cannot_tell
 from runner.steps.parts.local import project_file
 from runner.steps.parts.owned import differing
 from runner.steps.parts.texts import script
@@ -27,10 +28,13 @@ _PLACE: Mapping[str, part.Schema] = {
         "Keep the file that is replaced beside the new one, its name ending in the moment and `~`.", False
     ),
     "validate": part.text(
-        "A command line that must succeed on the new content before it is put in place; `%s` stands for its file.",
+        "A command line that must succeed on the new content before it is put in place; `%s`, without quotes around "
+        "it, stands for its file.",
         examples=["visudo -cf %s", "nginx -t -c %s"],
     ),
 }
+
+_TEMPLATE = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 
 
 class Placed(HostKind):
@@ -38,6 +42,18 @@ class Placed(HostKind):
 
     idempotent: ClassVar[bool] = True
     shell: ClassVar[tuple[str, ...]] = ("validate",)
+
+    def mistakes(self, params: Any) -> Sequence[Mistake]:
+        """A `%s` becomes a quoted word: quotes around it would end there, and the program look at another file."""
+        from runner.playbook.quoting import HOLE, holes
+
+        line = params.get("validate") if isinstance(params, Mapping) else None
+        if not isinstance(line, str):
+            return []
+        found = holes(_TEMPLATE.sub("x", line).replace("%s", HOLE))
+        why = next(filter(None, found), "")
+        message = f"%s {why}: it becomes a word that is quoted already; write it bare, as in 'visudo -cf %s'"
+        return [(("validate",), message, "%s")] if why else []
 
     def content(self, wish: Wish) -> bytes | Path:
         raise NotImplementedError
