@@ -56,8 +56,15 @@ class _Sandbox(ImmutableSandboxedEnvironment):
     def getattr(self, obj: Any, attribute: str) -> Any:
         """A key of a mapping comes before a method of the same name: `result.values`, `row.count`."""
         if isinstance(obj, Mapping):
-            return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
+            return obj[attribute] if attribute in obj else self.undefined(_not_given(obj, attribute), obj, attribute)
         return super().getattr(obj, attribute)
+
+
+def _not_given(obj: Mapping[str, Any], attribute: str) -> str:
+    """Why a result, or another mapping, has no such value."""
+    if obj.get("ok") is False and "exit" in obj:
+        return f"the step that failed gave no '{attribute}'; ask first: when: NAME.ok"
+    return f"there is no '{attribute}' in it"
 
 
 class _ShellSandbox(_Sandbox):

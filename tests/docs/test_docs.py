@@ -7,12 +7,15 @@ from pathlib import Path
 
 import click
 import pytest
+import yaml
 
 from docs.make import pages, record_fields
 from runner import errors
 from runner.app.kinds import kind_page, whole_schema
 from runner.app.wiring import KINDS
 from runner.cli.main import cli
+from runner.playbook.evaluation import holds
+from runner.playbook.template import render
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -92,6 +95,15 @@ def test_yaml_in_the_docs_is_what_rawat_reads(tmp_path: Path) -> None:
         path = tmp_path / f"{number}.yml"
         path.write_text(block)
         check_playbook(path)
+        assert all(block.count(name) > 1 for name in yaml.safe_load(block).get("secrets", ()))
+
+
+def test_the_end_of_the_reference_playbook_waits_for_no_dump_that_failed() -> None:
+    page = (ROOT / "docs" / "playbooks.md").read_text()
+    (block,) = [block for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "finally:" in block]
+    (last,) = yaml.safe_load(block)["finally"]
+    assert not holds(last["when"], {}) and not holds(last["when"], {"dump": {"ok": False, "exit": 1}})
+    assert render(last["note"], {"dump": {"ok": True, "path": "/b"}}) == "Dump was /b"
 
 
 def test_shipped_playbooks_are_checked() -> None:

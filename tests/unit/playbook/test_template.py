@@ -147,6 +147,14 @@ def test_what_has_no_value_is_an_error(expression: str) -> None:
         evaluate(expression, NAMES)
 
 
+def test_what_a_failed_step_did_not_give_is_told_as_that() -> None:
+    with pytest.raises(TemplateFailed, match="the step that failed gave no 'path'"):
+        render("{{ dump.path }}", {"dump": {"ok": False, "exit": 1}})
+    with pytest.raises(TemplateFailed, match="there is no 'path' in it"):
+        render("at {{ dump.path }}", {"dump": {"ok": True, "exit": 0}})
+    assert render("{{ dump.path | default('none') }}", {"dump": {"ok": False, "exit": 1}}) == "none"
+
+
 def test_a_text_is_no_condition() -> None:
     """It is true as Python has it, whatever it says."""
     assert holds("number", NAMES) and not holds("not number or row == {}", NAMES)
