@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from typing import Any
 
 _BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c"
 
@@ -20,6 +21,15 @@ def visible(text: str) -> str:
     return shown.replace("##[", "## [")
 
 
+def json_text(data: Any) -> str:
+    """One document. Nothing is lost: what would act on a terminal or in a pipeline's log is an escape of JSON."""
+    import json
+
+    text = json.dumps(data, indent=2, ensure_ascii=False, default=str)
+    escaped = text if text.isascii() and "\x7f" not in text else _acting().sub(_escaped, text)
+    return escaped.replace("##[", "#\\u0023[")
+
+
 def no_command(line: str) -> str:
     """A line that nothing of ours stands before: `::` at its beginning, blanks or not, would be such a command, too."""
     return line.replace("::", ": :", 1) if line.lstrip().startswith("::") else line
@@ -34,6 +44,10 @@ def one_line(text: str) -> str:
 def _acting() -> re.Pattern[str]:
     """What acts; none of it is printable. To compile it takes as long as to import two modules of ours."""
     return re.compile(f"[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f{_BIDI}\\u2028\\u2029\\ud800-\\udfff]")
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
 
 
 def _shown(match: re.Match[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import sys
@@ -69,7 +68,9 @@ def _tell(error: RawatError) -> None:
 
 def show_json(data: Any) -> None:
     """One document on stdout."""
-    click.echo(json.dumps(data, indent=2, ensure_ascii=False, default=str))
+    from runner.hygiene import json_text
+
+    click.echo(json_text(data))
 
 
 def here() -> Path:
