@@ -37,7 +37,11 @@ STEP_KEYS: Mapping[str, Any] = {
         "description": "A list, or a template that gives one: the step runs once per item, named `item`.",
     },
     "become": {"type": "string", "description": "The user to work as, by sudo; an empty text is the login's own."},
-    "timeout": DURATION | {"description": "The step's deadline, kept on the host. Default 1h."},
+    "timeout": DURATION
+    | {
+        "description": "The step's deadline, kept on the host by a watch that looks once a second: what ends within a "
+        "second or two behind it may still have ended well. Default 1h."
+    },
     "retries": {
         "type": ["object", "integer"],
         "minimum": 1,
