@@ -64,8 +64,9 @@ class Looker:
         try:
             if step.when is not None and not by_item(step) and not holds(step.when, self.names):
                 return _all_of(step, f"{NOTHING}: not when {step.when}")
-        except TemplateFailed:
-            return _all_of(step, f"{CANNOT}: depends on {', '.join(self._unknown(step.when or '', self.names))}")
+        except TemplateFailed as error:
+            unknown = ", ".join(self._unknown(step.when or "", self.names))
+            return _all_of(step, f"{CANNOT}: {f'depends on {unknown}' if unknown else error.message}")
         if step.kind == "group":
             return {name: text for inner in step.steps for name, text in self._step(inner).items()}
         if step.loop is not None:

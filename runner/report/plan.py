@@ -68,7 +68,7 @@ def _step(step: dict[str, Any], commands: bool) -> Iterator[str]:
     text = first if commands or len(first) <= room else first[: room - 1] + "…"
     yield head + text
     if marks:
-        yield " " * 15 + f"[{'; '.join(marks)}]"
+        yield " " * 15 + f"[{one_line('; '.join(marks))}]"
     if commands:
         for variant in step["commands"]:
             if len(step["commands"]) > 1:

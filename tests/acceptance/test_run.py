@@ -250,6 +250,8 @@ phases:
     - {{id: none, command: "echo {{{{ item }}}}", with: [a, b, c], when: item == facts.kernel}}
     - {{id: go, command: "true", register: gone}}
     - {{id: after, assert: {{that: gone.ok}}}}
+    - {{id: if, when: gone.ok, command: "true"}}
+    - {{id: none, when: found.nothing, steps: [{{id: within, command: "true"}}]}}
     - {{id: asked, confirm: {{question: Ready?}}}}
 finally:
   - {{id: last, file: {{path: {target}, state: absent}}}}
@@ -275,6 +277,8 @@ finally:
         "none": "nothing to do",
         "go": "cannot know",
         "after": "cannot know",
+        "if": "cannot know",
+        "within": "cannot know",
         "asked": "cannot know",
         "last": "nothing to do",
     }
@@ -284,7 +288,8 @@ finally:
     assert looks["none"] == "nothing to do: all of 3 items: not when item == facts.kernel"
     assert "6 bytes" in looks["fresh"]
     assert looks["back"].endswith("waits for a rollback")
-    assert looks["after"].endswith("depends on gone")
+    assert looks["after"].endswith("depends on gone") and looks["if"].endswith("depends on gone")
+    assert "there is no 'nothing' in it" in looks["within"]
     assert not target.exists()
     assert not (project.folder / "records").exists()
     assert not (project.folder / "fresh").exists()

@@ -111,6 +111,8 @@ def test_hosts_left_out_for_one_reason_share_a_line() -> None:
         "next": "rawat run p.yml",
     }  # fmt: skip
     assert "  left out    h1, h2, h3, h4, h5, h6, h7, h8: not asked for\n" in plan_text(plan)
+    step = {"phase": "test", "id": "s", "kind": "http", "title": "", "commands": [], "live": "would fail: \x1b[2J\n::x"}
+    assert "[would fail: ^[[2J⏎::x]" in plan_text({**plan, "steps": [step]})
 
 
 def test_what_to_type_fits_80_columns() -> None:
