@@ -247,7 +247,7 @@ phases:
     - {{id: there, file: {{path: {project.folder}, state: directory}}}}
     - {{id: each, with: [{target}, {project.folder}], file: {{path: "{{{{ item }}}}", state: directory}}}}
     - {{id: some, command: "echo {{{{ item }}}}", with: [a, b, c], when: item != 'b' and found.ok}}
-    - {{id: none, command: "echo {{{{ item }}}}", with: [a, b, c], when: item == facts.kernel}}
+    - {{id: unwanted, command: "echo {{{{ item }}}}", with: [a, b, c], when: item == facts.kernel}}
     - {{id: go, command: "true", register: gone}}
     - {{id: after, assert: {{that: gone.ok}}}}
     - {{id: if, when: gone.ok, command: "true"}}
@@ -274,7 +274,7 @@ finally:
         "there": "nothing to do",
         "each": "will change",
         "some": "cannot know",
-        "none": "nothing to do",
+        "unwanted": "nothing to do",
         "go": "cannot know",
         "after": "cannot know",
         "if": "cannot know",
@@ -285,7 +285,7 @@ finally:
     assert "found.free_bytes < most does not hold" in looks["less"]
     assert looks["each"].startswith("will change: 1 of 2 items: ")
     assert looks["some"].startswith("cannot know: 2 of 3 items: ")
-    assert looks["none"] == "nothing to do: all of 3 items: not when item == facts.kernel"
+    assert looks["unwanted"] == "nothing to do: all of 3 items: not when item == facts.kernel"
     assert "6 bytes" in looks["fresh"]
     assert looks["back"].endswith("waits for a rollback")
     assert looks["after"].endswith("depends on gone") and looks["if"].endswith("depends on gone")
@@ -340,13 +340,21 @@ phases:
     - {id: one, command: [ls, '{{ x }}'], register: a}
     - {id: two, note: "{{ a.lines | length }} and {{ a.count }} of {{ 2 * a.n }} on {{ host.name }}"}
     - {id: off, command: ls, when: x == 3}
+    - {id: some, command: "touch {{ item }}", with: [a, b], when: item == 'a'}
+    - {id: none, command: "rm {{ item }}", with: [a, b], when: item == x}
 """
     )
-    said = project.rawat("plan", book, "--commands", "-e", "x={a: 1}")
+    for command in ("plan", "run"):
+        said = project.rawat(command, book, "-e", "x={a: 1}")
+        assert said.code == 2, said
+        assert """'one', command: 1: expected a text, found {"a": 1}""" in said.err
+    said = project.rawat("plan", book, "--commands", "-e", "x=2")
     assert said.code == 0, said
-    assert '(1: expected a text, found {"a": 1})' in said.out
+    assert "ls 2" in said.out
     assert "{a.lines | length} and {a.count} of {2 * a.n} on h1" in said.out
     assert "[skipped as things stand: when x == 3]" in said.out
+    assert "[skipped as things stand: when item == x]" in said.out
+    assert said.out.count("skipped as things stand") == 2
 
 
 def test_a_question_is_answered_from_elsewhere_and_only_where_it_waits(tmp_path: Path) -> None:
