@@ -18,6 +18,7 @@ from runner.events import (
     RollbackStarted,
     SittingStarted,
     StepFinished,
+    StepRecalled,
     StopAsked,
     Waited,
 )
@@ -38,6 +39,7 @@ class PlainProgress:
         self._heartbeat_s = heartbeat_s
         self._spoke = time.monotonic()
         self._lines: list[str] = []
+        self._recalled: set[tuple[str, str]] = set()
         threading.Thread(target=self._beat, name="rawat-heartbeat", daemon=True).start()
 
     def hear(self, event: Event) -> None:
@@ -54,12 +56,14 @@ class PlainProgress:
             case Waited() if event.cause == "link":
                 gone = f"{event.detail}; given up" if event.detail else f"{event.host}  reached again"
                 self._say(f"{gone} after {spoken(event.took_ms)}")
+            case StepRecalled():
+                self._recalled.add((event.host, event.step))
             case StepFinished():
                 again = "" if event.last else ", trying again"
                 said = event.problem if event.outcome != "ok" else event.summary
                 detail = f": {cut(one_line(said), 200)}" if said else ""
                 where = f"{event.phase}/{event.step}"
-                self._say(f"{event.host}  {where}  {event.outcome} in {spoken(event.took_ms)}{again}{detail}")
+                self._say(f"{event.host}  {where}  {event.outcome}{self._took(event)}{again}{detail}")
             case RollbackStarted():
                 self._say(f"{event.host}  rolling back: {event.because}")
             case BatchFinished() if event.stopped:
@@ -68,6 +72,13 @@ class PlainProgress:
                 self._say(stopping(event.how))
             case _:
                 pass
+
+    def _took(self, event: StepFinished) -> str:
+        """Of an attempt that an earlier sitting began the host knows how long it took, or nobody."""
+        recalled = (event.host, event.step) in self._recalled
+        self._recalled.discard((event.host, event.step))
+        took_ms = event.host_ms if recalled else event.took_ms
+        return "" if took_ms is None else f" in {spoken(took_ms)}"
 
     def output(self, host: str, step: str, stream: Stream, text: str) -> None:
         """Outputs are in the record, and in what `rawat logs` shows."""

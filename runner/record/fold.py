@@ -25,6 +25,7 @@ from runner.events import (
     SittingEnded,
     SittingStarted,
     StepFinished,
+    StepRecalled,
     StepSkipped,
     StepStarted,
     StopAsked,
@@ -33,13 +34,14 @@ from runner.events import (
 )
 from runner.frozen import replace
 from runner.model import Outcome
-from runner.record.values import Attempt, Batch, HostRecord, RunRecord, StepRecord
+from runner.record.turns import Turns
+from runner.record.values import Attempt, Batch, HostRecord, RunRecord, StepRecord, Turn
 
 CLOCK_OFF_MS = 5_000
 """From where a host's clock is worth a note."""
 OF_A_HOST = (
     HostConnected, HostRefused, HostPutLast, HostStarted, HostFinished, LinkDropped, RollbackStarted, StepSkipped,
-    StepStarted, CommandSent, StepFinished, Waited,
+    StepStarted, StepRecalled, CommandSent, StepFinished, Waited,
 )  # fmt: skip
 
 
@@ -63,11 +65,16 @@ class Folding:
         self._record = RunRecord(run="")
         self._hosts: dict[str, HostRecord] = {}
         self._steps: dict[str, dict[str, StepRecord]] = {}
+        self._turns: dict[str, Turns] = {}
+        self._connecting = True
         self._at = ""
         self._before = self._took = 0
 
     def begin(self) -> None:
         """What is fed from now on belongs to the next sitting."""
+        for turns in self._turns.values():
+            turns.end(self._took, connecting=self._connecting)
+        self._connecting = True
         self._record = replace(
             self._record, sealed=False, exit_code=None, stopped_by="", not_started=(), gates=(), opened=()
         )  # fmt: skip
@@ -80,21 +87,36 @@ class Folding:
             if isinstance(event, OF_A_HOST):
                 host = self._hosts.get(event.host) or HostRecord(name=event.host)
                 self._hosts[event.host] = _apply_host(host, self._steps.setdefault(event.host, {}), event)
+                if event.host in self._turns:
+                    self._turns[event.host].hear(event)
             else:
                 self._record = _apply(self._record, event)
                 if isinstance(event, SittingStarted):
-                    for name in event.hosts:
-                        self._hosts.setdefault(name, HostRecord(name=name))
+                    self._start(event)
+                elif isinstance(event, BatchStarted):
+                    self._connecting = False
             self._at, self._took = event.at or self._at, max(self._took, event.mono_ms)
+
+    def _start(self, event: SittingStarted) -> None:
+        """Hosts that an earlier sitting brought to a good end have no part in this one."""
+        for name in event.hosts:
+            host = self._hosts.setdefault(name, HostRecord(name=name))
+            if host.outcome != Outcome.OK:
+                self._turns.setdefault(name, Turns()).begin(event.sitting, event.mono_ms)
 
     def record(self, acts: Iterable[Mapping[str, Any]] = ()) -> RunRecord:
         hosts = {
-            name: replace(host, steps=dict(self._steps.get(name, {}))) for name, host in self._hosts.items()
-        }  # fmt: skip
+            name: replace(host, steps=dict(self._steps.get(name, {})), turns=self._turns_of(name))
+            for name, host in self._hosts.items()
+        }
         troubles = (*self._record.troubles, *_clocks(hosts.values()))
         return replace(
             self._record, hosts=hosts, acts=tuple(acts), troubles=troubles, ended_at=self._at, took_ms=self._took
         )  # fmt: skip
+
+    def _turns_of(self, name: str) -> tuple[Turn, ...]:
+        turns = self._turns.get(name)
+        return () if turns is None else turns.turns(self._took, connecting=self._connecting)
 
 
 def _boots(seen: tuple[str, ...], now: str) -> tuple[str, ...]:
@@ -119,12 +141,14 @@ def _apply(record: RunRecord, event: Event) -> RunRecord:
         case SittingStarted():
             return _begin(record, event)
         case BatchStarted():
-            batch = Batch(number=event.batch, hosts=event.hosts, started_ms=event.mono_ms)
+            batch = Batch(
+                number=event.batch, hosts=event.hosts, started_ms=event.mono_ms, sitting=record.sittings
+            )  # fmt: skip
             return replace(record, batches=(*record.batches, batch))
         case BatchFinished():
             batches = tuple(
                 replace(batch, ended_ms=event.mono_ms, failed=event.failed, stopped=event.stopped)
-                if batch.number == event.batch and batch.ended_ms is None
+                if (batch.sitting, batch.number) == (record.sittings, event.batch)
                 else batch
                 for batch in record.batches
             )
@@ -192,7 +216,7 @@ def names_of(who: Mapping[str, Any]) -> list[str]:
 def _apply_host(host: HostRecord, steps: dict[str, StepRecord], event: Event) -> HostRecord:
     """`steps`, those of the host, are changed in place: a copy for every event would make a long run quadratic."""
     match event:
-        case StepStarted() | CommandSent() | StepFinished() | Waited():
+        case StepStarted() | StepRecalled() | CommandSent() | StepFinished() | Waited():
             return _apply_step(host, steps, event)
         case HostConnected():
             return replace(
@@ -204,7 +228,8 @@ def _apply_host(host: HostRecord, steps: dict[str, StepRecord], event: Event) ->
         case HostRefused():
             return replace(
                 host, outcome=Outcome.UNREACHABLE if event.exit_code == 4 else Outcome.REFUSED, because=event.message,
-                refused=event.reason, exit_code=event.exit_code, connect_ms=event.took_ms, ended_ms=event.mono_ms,
+                refused=event.reason, exit_code=event.exit_code, connect_ms=host.connect_ms + event.took_ms,
+                ended_ms=event.mono_ms,
             )  # fmt: skip
         case HostPutLast():
             return replace(host, put_last=event.why)
@@ -227,7 +252,9 @@ def _apply_host(host: HostRecord, steps: dict[str, StepRecord], event: Event) ->
 
 
 def _apply_step(
-    host: HostRecord, steps: dict[str, StepRecord], event: StepStarted | CommandSent | StepFinished | Waited
+    host: HostRecord,
+    steps: dict[str, StepRecord],
+    event: StepStarted | StepRecalled | CommandSent | StepFinished | Waited,
 ) -> HostRecord:
     if isinstance(event, Waited) and not event.step:
         return replace(host, waits={**host.waits, event.cause: host.waits.get(event.cause, 0) + event.took_ms})
@@ -243,6 +270,8 @@ def _apply_step(
                 step, phase=event.phase, kind=event.kind, title=event.title, user=event.user, outcome="",
                 attempts=(*attempts, new),
             )  # fmt: skip
+        case StepRecalled():
+            step = replace(step, attempts=(*attempts[:-1], replace(attempts[-1], recalled=True))) if attempts else step
         case CommandSent():
             last = replace(attempts[-1], command=event.command, command_sha256=event.sha256)
             step = replace(step, attempts=(*attempts[:-1], last))
@@ -253,8 +282,9 @@ def _apply_step(
                 inside = {**attempts[-1].waited, event.cause: attempts[-1].waited.get(event.cause, 0) + event.took_ms}
                 step = replace(step, attempts=(*attempts[:-1], replace(attempts[-1], waited=inside)))
         case StepFinished():
+            took_ms = event.host_ms if attempts[-1].recalled else event.took_ms
             done = replace(
-                attempts[-1], took_ms=event.took_ms, host_ms=event.host_ms, outcome=event.outcome, exit=event.exit,
+                attempts[-1], took_ms=took_ms, host_ms=event.host_ms, outcome=event.outcome, exit=event.exit,
                 problem=event.problem, summary=event.summary, notes=event.notes, tail=event.tail,
                 changed=event.changed, output=event.output, values=event.values,
             )  # fmt: skip

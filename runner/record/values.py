@@ -12,7 +12,11 @@ from runner.model import Outcome
 
 @frozen
 class Attempt:
-    """One try of a step on a host. `outcome` is empty while it runs or where nobody saw its end."""
+    """
+    One try of a step on a host. `outcome` is empty while it runs or where nobody saw its end.
+
+    `recalled`: a later sitting asked how it ended; then `took_ms` is what the host says, None where it does not know.
+    """
 
     number: int
     started_ms: int
@@ -30,6 +34,7 @@ class Attempt:
     changed: bool | None = None
     output: Mapping[str, Any] = field(default_factory=dict)
     values: Mapping[str, Any] = field(default_factory=dict)
+    recalled: bool = False
     waited: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -58,8 +63,50 @@ class StepRecord:
 
 
 @frozen
+class Span:
+    """
+    A stretch of time in which a host was connected to, or worked on; milliseconds on the clock of the run.
+
+    `parts` are by cause, `phases` what the steps of each phase took, their waits included: never more than the whole.
+    """
+
+    started_ms: int
+    ended_ms: int
+    parts: Mapping[str, int] = field(default_factory=dict)
+    phases: Mapping[str, int] = field(default_factory=dict)
+
+
+@frozen
+class Turn:
+    """A host in one sitting, which began at `began_ms`; what had no end when the sitting was over ended with it."""
+
+    sitting: int
+    began_ms: int
+    connecting: Span | None = None
+    working: Span | None = None
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        return tuple(span for span in (self.connecting, self.working) if span is not None)
+
+    @property
+    def took_ms(self) -> int:
+        return max((span.ended_ms for span in self.spans), default=self.began_ms) - self.began_ms
+
+    @property
+    def throttled_ms(self) -> int:
+        """Connected, and waiting for its turn."""
+        if self.connecting is None or self.working is None:
+            return 0
+        return max(0, self.working.started_ms - self.connecting.ended_ms)
+
+
+@frozen
 class HostRecord:
-    """A host's way through the run. Times in milliseconds since the sitting began; `time` adds up to `took_ms`."""
+    """
+    A host's way through the run. Moments in milliseconds on the clock of the run, the sittings one behind the other;
+    `time` adds up to `took_ms`.
+    """
 
     name: str
     outcome: str = ""
@@ -79,30 +126,24 @@ class HostRecord:
     links_lost: int = 0
     waits: Mapping[str, int] = field(default_factory=dict)
     steps: Mapping[str, StepRecord] = field(default_factory=dict)
+    turns: tuple[Turn, ...] = ()
 
     @property
     def took_ms(self) -> int:
-        return max(0, (self.ended_ms or 0))
-
-    @property
-    def looked_at_ms(self) -> int:
-        """When it was first connected to, or given up."""
-        if self.connected_ms is not None:
-            return self.connected_ms
-        return self.ended_ms or 0 if self.started_ms is None else 0
+        """From the beginning of each sitting to the end of the host's part in it."""
+        return sum(turn.took_ms for turn in self.turns)
 
     @property
     def time(self) -> dict[str, int]:
-        """Milliseconds by cause: connect, throttled, the kinds of waiting, work, overhead."""
-        if self.ended_ms is None:
+        """Milliseconds by cause: connect, throttled, the kinds of waiting, work, overhead; none is less than zero."""
+        if not self.turns:
             return {}
-        busy = sum(step.took_ms for step in self.steps.values())
-        inside = sum(sum(attempt.waited.values()) for step in self.steps.values() for attempt in step.attempts)
-        begun = self.started_ms if self.started_ms is not None else self.ended_ms
-        parts = {"connect": self.connect_ms, "throttled": max(0, begun - (self.connected_ms or begun)), **self.waits}
-        parts["work"] = max(0, busy - inside)
+        parts = {"connect": 0, "throttled": sum(turn.throttled_ms for turn in self.turns), "work": 0}
+        for turn in self.turns:
+            for span in turn.spans:
+                _add(parts, span.parts)
         parts["overhead"] = self.took_ms - sum(parts.values())
-        return {cause: took for cause, took in parts.items() if took or cause in ("connect", "work", "overhead")}
+        return {cause: took for cause, took in parts.items() if took or cause != "throttled"}
 
     @property
     def failed_step(self) -> StepRecord | None:
@@ -113,9 +154,12 @@ class HostRecord:
 
 @frozen
 class Batch:
+    """`number` counts from 1 in each sitting."""
+
     number: int
     hosts: tuple[str, ...]
     started_ms: int
+    sitting: int = 1
     ended_ms: int | None = None
     failed: tuple[str, ...] = ()
     stopped: str = ""
@@ -178,36 +222,36 @@ class RunRecord:
         )
 
     @property
+    def chain(self) -> tuple[Span, ...]:
+        """
+        What the run waited for, last first: the span that ended last, then the one that ended last before that one
+        began (it freed its place, or the batch before it, or the connections), and so on. None overlaps another.
+        """
+        spans = [span for host in self.hosts.values() for turn in host.turns for span in turn.spans]
+        found: list[Span] = []
+        for span in sorted(spans, key=lambda span: (span.ended_ms, -span.started_ms), reverse=True):
+            if not found or span.ended_ms <= found[-1].started_ms:
+                found.append(span)
+        return tuple(found)
+
+    @property
     def phases(self) -> dict[str, int]:
-        """Milliseconds of each phase: from its first step's start to its last step's end, batch by batch, added up."""
-        spans: dict[tuple[str, int | None], tuple[int, int]] = {}
-        for host in self.hosts.values():
-            for step in host.steps.values():
-                for attempt in step.attempts:
-                    start, end = attempt.started_ms, attempt.started_ms + (attempt.took_ms or 0)
-                    first, last = spans.get((step.phase, host.batch), (start, end))
-                    spans[step.phase, host.batch] = (min(first, start), max(last, end))
-        took: dict[str, int] = {}
-        for (phase, _), (start, end) in spans.items():
-            took[phase] = took.get(phase, 0) + end - start
+        """Milliseconds that the steps of each phase took along the chain, their waits included."""
+        took = {step.phase: 0 for host in self.hosts.values() for step in host.steps.values() if step.attempts}
+        for span in self.chain:
+            _add(took, span.phases)
         return took
 
     @property
     def time(self) -> dict[str, int]:
-        """Milliseconds of the run by cause, along the hosts that were last in each batch; they add up to `took_ms`."""
-        parts: dict[str, int] = {}
-        for batch in self.batches:
-            ends = [self.hosts[name] for name in batch.hosts if name in self.hosts and self.hosts[name].ended_ms]
-            if not ends:
-                continue
-            last = max(ends, key=lambda host: host.ended_ms or 0)
-            own = {
-                cause: took for cause, took in last.time.items() if cause not in ("connect", "throttled", "overhead")
-            }
-            for cause, took in own.items():
-                parts[cause] = parts.get(cause, 0) + took
-        began = self.batches[0].started_ms if self.batches else self.took_ms
-        parts["connect"] = min(began, max((host.looked_at_ms for host in self.hosts.values()), default=0))
-        parts.setdefault("work", 0)
+        """Milliseconds of the run by cause along the chain; none is less than zero, and they add up to `took_ms`."""
+        parts = {"connect": 0, "work": 0}
+        for span in self.chain:
+            _add(parts, span.parts)
         parts["overhead"] = self.took_ms - sum(parts.values())
         return parts
+
+
+def _add(parts: dict[str, int], more: Mapping[str, int]) -> None:
+    for name, took_ms in more.items():
+        parts[name] = parts.get(name, 0) + took_ms

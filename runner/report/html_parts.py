@@ -232,8 +232,9 @@ def _who(record: RunRecord, t: Language) -> Iterator[Line]:
 def _where(record: RunRecord, t: Language) -> Iterator[Line]:
     names = list(record.hosts)
     yield Line(text=t.count("{n} host: {names}", "{n} hosts: {names}", len(names), names=_few(names)))
-    if len(record.batches) > 1:
-        yield Line(text=t.text("in {n} batches, one after the other", n=len(record.batches)), style="quiet")
+    batches = max((batch.number for batch in record.batches), default=1)
+    if batches > 1:
+        yield Line(text=t.text("in {n} batches, one after the other", n=batches), style="quiet")
 
 
 def _few(names: Sequence[str]) -> str:

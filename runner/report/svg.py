@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from runner.frozen import frozen
 from runner.model import PHASES, Outcome
-from runner.record import HostRecord, RunRecord, StepRecord
+from runner.record import Attempt, HostRecord, RunRecord, StepRecord
 
 MOST_ROWS = 40
 _NARROW = 0.35
@@ -112,7 +112,7 @@ def _row(host: HostRecord, total: int, hosts: tuple[str, ...] = ()) -> Row:
     step = host.failed_step
     if step is not None and step.attempts:
         last = step.attempts[-1]
-        fault = _percent(last.started_ms + (last.took_ms or 0), total)
+        fault = _percent(last.started_ms + _shown_ms(host, last), total)
     return Row(
         name=host.name, outcome=host.outcome, took_ms=host.took_ms, bars=bars, waits=tuple(_waits(host, total)),
         fault=fault, hosts=hosts,
@@ -120,28 +120,37 @@ def _row(host: HostRecord, total: int, hosts: tuple[str, ...] = ()) -> Row:
 
 
 def _bars(host: HostRecord, total: int) -> Iterator[Bar]:
-    if host.connect_ms:
-        end = host.connected_ms if host.connected_ms is not None else host.took_ms
-        yield _bar("connect", max(0, end - host.connect_ms), host.connect_ms, total)
+    for turn in host.turns:
+        if (span := turn.connecting) and span.ended_ms > span.started_ms:
+            yield _bar("connect", span.started_ms, span.ended_ms - span.started_ms, total)
     for step in sorted(host.steps.values(), key=_began):
         for attempt in step.attempts:
-            yield _bar(step.phase, attempt.started_ms, attempt.took_ms or 0, total)
+            yield _bar(step.phase, attempt.started_ms, _shown_ms(host, attempt), total)
 
 
 def _waits(host: HostRecord, total: int) -> Iterator[Bar]:
     """Waiting for the batch, between attempts, and inside a step, where it is drawn at the end: the moments are not
     kept, only how long."""
-    if host.started_ms is not None and host.connected_ms is not None and host.started_ms - host.connected_ms > 50:
-        yield _bar("throttled", host.connected_ms, host.started_ms - host.connected_ms, total)
+    for turn in host.turns:
+        if turn.connecting and turn.throttled_ms > 50:
+            yield _bar("throttled", turn.connecting.ended_ms, turn.throttled_ms, total)
     for step in host.steps.values():
         before: int | None = None
         for attempt in step.attempts:
             if before is not None and attempt.started_ms > before:
                 yield _bar("retry", before, attempt.started_ms - before, total)
-            before = attempt.started_ms + (attempt.took_ms or 0)
-            inside = min(sum(attempt.waited.values()), attempt.took_ms or 0)
+            before = attempt.started_ms + _shown_ms(host, attempt)
+            inside = min(sum(attempt.waited.values()), _shown_ms(host, attempt))
             if inside:
                 yield _bar(next(iter(attempt.waited)), before - inside, inside, total)
+
+
+def _shown_ms(host: HostRecord, attempt: Attempt) -> int:
+    """How much of an attempt lies in the sitting that began it: a later one may have seen its end, or none."""
+    spans = (turn.working for turn in host.turns)
+    until = next((span.ended_ms for span in spans if span and span.ended_ms >= attempt.started_ms), attempt.started_ms)
+    left = until - attempt.started_ms
+    return left if attempt.took_ms is None else min(attempt.took_ms, left)
 
 
 def _joined(bars: Sequence[Bar]) -> tuple[Bar, ...]:

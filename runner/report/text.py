@@ -274,4 +274,4 @@ def _detail(record: RunRecord, item: ItemRecord) -> str:
 
 def _times(times: Mapping[str, int]) -> str:
     order = [cause for cause in CAUSES if times.get(cause)]
-    return "   ".join(f"{CAUSES[cause]} {clock_face(max(0, times[cause]))}" for cause in order)
+    return "   ".join(f"{CAUSES[cause]} {clock_face(times[cause])}" for cause in order)

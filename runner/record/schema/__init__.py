@@ -81,7 +81,8 @@ def _run() -> Schema:
         hosts=mapping(host(), "the hosts, by name"),
         batches=array(
             closed(
-                "one batch", number=whole("from 1"), hosts=texts("its hosts"), started_ms=ms("since the beginning"),
+                "one batch", sitting=whole("in which sitting"), number=whole("from 1 in each sitting"),
+                hosts=texts("its hosts"), started_ms=ms("since the beginning"),
                 ended_ms=maybe(ms("since the beginning")), failed=texts("hosts that failed"),
                 stopped=text("why no batch came after it; empty where nothing stopped it"),
             ),
@@ -114,8 +115,15 @@ def _run() -> Schema:
         ),
         policy=policy(),
         not_started=texts("hosts that were never begun"),
-        phases_ms=mapping({"type": "integer"}, f"milliseconds by phase: {', '.join(PHASES)}"),
-        time_ms={**CAUSES, "description": "along the chain of hosts that were last in each batch; adds up to took_ms"},
+        phases_ms=mapping(
+            {"type": "integer"},
+            f"milliseconds that the steps of each phase took along the same chain, waits included: {', '.join(PHASES)}",
+        ),
+        time_ms={
+            **CAUSES,
+            "description": "along the chain of what the run waited for: the host that ended last, the one that "
+            "freed its place, and so on; adds up to took_ms",
+        },
         review=closed(
             "the review by somebody else",
             state=word("where it stands", "pass", "fail", "open", "not required"),

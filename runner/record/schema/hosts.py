@@ -12,6 +12,7 @@ from runner.record.schema.shapes import (
     closed,
     field,
     flag,
+    mapping,
     maybe,
     ms,
     text,
@@ -52,8 +53,31 @@ def host() -> Schema:
         connect_ms=ms("connecting took"), connected_ms=maybe(ms("connected after")),
         started_ms=maybe(ms("its first step after")), ended_ms=maybe(ms("its last after")), took_ms=ms("in all"),
         links_lost=whole("how often the link was lost"), waits=CAUSES, time_ms=CAUSES,
+        turns=array(_turn(), "its part in each sitting, as time"),
         steps=array(_step(), "in the order in which they ran"),
     )  # fmt: skip
+
+
+def _turn() -> Schema:
+    return closed(
+        "one sitting; what had no end when it was over ended with it",
+        sitting=whole("from 1"), began_ms=ms("the sitting began after"),
+        connecting=_span("it was connected to; null where that was not tried"),
+        working=_span("its steps were at work; null where none began"),
+    )  # fmt: skip
+
+
+def _span(what: str) -> Schema:
+    return {
+        "description": what,
+        "anyOf": [
+            {"type": "null"},
+            closed(
+                what, started_ms=ms("since the beginning"), ended_ms=ms("since the beginning"), parts=CAUSES,
+                phases=mapping({"type": "integer"}, "milliseconds by phase, waits included"),
+            ),
+        ],
+    }  # fmt: skip
 
 
 def _peer() -> Schema:
@@ -114,6 +138,7 @@ def _attempt() -> Schema:
         tail=text("last lines of output, redacted"), command=text("what ran, redacted"),
         command_sha256=text("digest of the script, redacted, that is kept as scripts/<digest>.txt", **SHA256),
         changed=maybe(flag("whether it changed something")), output=_output(),
+        recalled=flag("a later sitting asked how it ended; took_ms is by the host then, null where it does not know"),
         values=anything("what it found, by the step's kind: see the pages of the kinds; redacted"), waited=CAUSES,
     )  # fmt: skip
 

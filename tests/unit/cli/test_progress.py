@@ -7,7 +7,7 @@ import time
 import pytest
 
 from runner.cli.plain import PlainProgress
-from runner.events import LinkDropped, SittingStarted, StepFinished, StepStarted, Waited
+from runner.events import LinkDropped, SittingStarted, StepFinished, StepRecalled, StepStarted, Waited
 
 
 def test_who_is_still_out_is_named_again_and_again_though_others_talk(capsys: pytest.CaptureFixture[str]) -> None:
@@ -52,3 +52,16 @@ def test_a_lost_link_is_told_and_that_it_is_there_again(capsys: pytest.CaptureFi
     assert said[1] == "a: the link was lost: silent; connecting again, what runs there runs on"
     assert said[3].startswith("still out: a implement/dump 0.") and "s (link lost, connecting again), b" in said[3]
     assert said[-2:] == ["a  reached again after 2.0 s", "b: no route; given up after 1 min 30 s"]
+
+
+def test_a_step_that_an_earlier_sitting_began_took_what_its_host_says(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = PlainProgress()
+    progress.hear(SittingStarted(run="r", sitting=2, playbook="p", title="", kind="other", plan="", hosts=("a",)))
+    for step, host_ms in (("dump", 6010), ("told", None)):
+        progress.hear(StepRecalled(host="a", step=step, phase="implement", attempt=1))
+        progress.hear(
+            StepFinished(host="a", step=step, phase="implement", outcome="ok", took_ms=9, host_ms=host_ms, attempt=1)
+        )
+    progress.close()
+    said = [line.split("  ", 1)[1] for line in capsys.readouterr().err.splitlines()]
+    assert said[1:] == ["a  implement/dump  ok in 6.0 s", "a  implement/told  ok"]
