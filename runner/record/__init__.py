@@ -6,13 +6,14 @@ What a run was: a fold over its events and acts.
 
 from __future__ import annotations
 
-from runner.record.checklist import ItemRecord, checklist, completion, not_through, open_items
+from runner.record.checklist import APART, ItemRecord, checklist, completion, not_through, open_items
 from runner.record.fold import Folding, fold
 from runner.record.review import DELAYS, Review, by_executor, delays, review
 from runner.record.values import Attempt, Batch, HostRecord, RunRecord, StepRecord
 from runner.record.verdict import exit_code, outcome, to_json
 
 __all__ = [
+    "APART",
     "DELAYS",
     "Attempt",
     "Batch",

@@ -28,6 +28,8 @@ class ItemRecord:
     note: str = ""
 
 
+APART = ("not applicable on ", "left out by ", "skipped by ", "every step of it ")
+"""How a line of an item's proof begins that says what was not carried out, and why."""
 _last: tuple[RunRecord | None, tuple[ItemRecord, ...]] = None, ()
 _GOOD = frozenset(outcome.value for outcome in Outcome if outcome.good)
 
@@ -132,8 +134,8 @@ def _own_item(ran: _Ran, own: Mapping[str, Any]) -> ItemRecord:
     )
     if own.get("by_hand"):
         return item
-    state, proof = ran.proven([str(step) for step in own.get("proof", ())])
-    return replace(item, state="open" if state == "na" else state, proof=proof)
+    state, proof = ran.proven([str(step) for step in own.get("proof", ())], every=True)
+    return replace(item, state=state, proof=proof)
 
 
 class _Ran:
@@ -148,14 +150,21 @@ class _Ran:
                 instances.setdefault(step.base, []).append(step)
             self._hosts.append((host.name, instances))
 
-    def proven(self, ids: Sequence[str]) -> tuple[str, tuple[str, ...]]:
-        """(pass, fail, open or na, what says so) for steps on every host of the run."""
+    def proven(self, ids: Sequence[str], *, every: bool = False) -> tuple[str, tuple[str, ...]]:
+        """
+        (pass, fail, open or na, what says so) for steps on every host of the run.
+
+        Where a condition skipped all of them on a host, they do not apply there; where it did on every host, that is
+        no proof. What a person left out is open: with `every` each such step, else only where nothing else was done.
+        """
         wanted = [leaf for name in ids for leaf in _leaves(name, self._groups)]
         proof: list[str] = []
-        skipped: list[str] = []
+        skipped = _Skipped()
         state = "pass"
         ran = False
         for host, instances in self._hosts:
+            done: list[str] = []
+            missing = False
             for name in wanted:
                 steps = instances.get(name, ())
                 ends = {step.outcome for step in steps}
@@ -168,21 +177,61 @@ class _Ran:
                 elif not ends or "" in ends:
                     state = "open" if state == "pass" else state
                 else:
-                    done = [_proof(host, step) for step in steps if step.outcome == Outcome.OK]
-                    ran = ran or bool(done)
-                    proof += done
-                    skipped += [step.why for step in steps if step.outcome == Outcome.SKIPPED]
+                    done += [_proof(host, step) for step in steps if step.outcome == Outcome.OK]
+                    skipped.add(host, [step for step in steps if step.outcome == Outcome.SKIPPED])
+                    continue
+                missing = True
+            proof += done
+            ran = ran or bool(done)
+            if done or missing:
+                skipped.applies(host)
+        left_out = skipped.left_out
         if state == "pass" and not ran:
-            return "na", (_none_of_it(skipped),)
-        return state, tuple(proof)
+            return ("open" if left_out else "na"), skipped.none_of_it()
+        if state == "pass" and every and left_out:
+            state = "open"
+        return state, (*proof, *left_out, *skipped.not_applicable())
 
 
-def _none_of_it(whys: Sequence[str]) -> str:
-    """Why no step of a phase was carried out: their conditions, or a person who left them out."""
-    left_out = sorted({why for why in whys if why.startswith("--")})
-    if left_out:
-        return f"every step of it was left out by {', '.join(left_out)}"
-    return "every step of it was skipped by its condition"
+class _Skipped:
+    """Why steps were not carried out, and on which hosts: by their conditions, or because a person left them out."""
+
+    def __init__(self) -> None:
+        self._conditions: dict[str, dict[str, str]] = {}
+        self._left: dict[str, dict[str, None]] = {}
+
+    def add(self, host: str, steps: Iterable[StepRecord]) -> None:
+        for step in steps:
+            if step.why.startswith("--"):
+                self._left.setdefault(step.why, {})[step.base] = None
+            elif not step.why.startswith("once: "):  # another host did it for this one, and is asked itself
+                self._conditions.setdefault(host, {})[step.base] = step.why
+
+    def applies(self, host: str) -> None:
+        """Something of it was to be done there."""
+        self._conditions.pop(host, None)
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        return tuple(f"left out by {why}: {', '.join(steps)}" for why, steps in self._left.items())
+
+    def not_applicable(self) -> tuple[str, ...]:
+        """The hosts that have one reason together; nobody knows it where steps were left out that may have applied."""
+        if self._left:
+            return ()
+        hosts: dict[str, list[str]] = {}
+        for host, whys in self._conditions.items():
+            hosts.setdefault("; ".join(dict.fromkeys(whys.values())), []).append(host)
+        return tuple(f"not applicable on {', '.join(names)} ({why})" for why, names in hosts.items())
+
+    def none_of_it(self) -> tuple[str, ...]:
+        """Where nothing was carried out anywhere."""
+        conditions = tuple(dict.fromkeys(step for whys in self._conditions.values() for step in whys))
+        if not self._left:
+            return ("every step of it was skipped by its condition",)
+        if not conditions:
+            return (f"every step of it was left out by {', '.join(sorted(self._left))}",)
+        return (*self.left_out, f"skipped by its condition: {', '.join(conditions)}")
 
 
 def _proof(host: str, step: StepRecord) -> str:

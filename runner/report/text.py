@@ -8,6 +8,7 @@ from typing import Any
 from runner.hygiene import no_command, one_line, visible
 from runner.model import PHASES, UNDO, Outcome
 from runner.record import (
+    APART,
     HostRecord,
     ItemRecord,
     RunRecord,
@@ -23,7 +24,7 @@ from runner.record import (
 from runner.redact import cut
 from runner.report.words import amount, clock_face, grouped_left_out, signed_word, spoken
 
-MARKS = {"pass": "☑", "waived": "☑", "na": "☑", "open": "☐", "fail": "☒", "not used": "-"}
+MARKS = {"pass": "☑", "waived": "☑", "na": "-", "open": "☐", "fail": "☒", "not used": "-"}
 CAUSES = {
     "connect": "connect",
     "work": "work",
@@ -168,7 +169,7 @@ def _end(record: RunRecord, records: str, seals: Sequence[Mapping[str, Any]], *,
     yield f"  checklist {done} of {required}" + (f": still open: {', '.join(i.id for i in waiting)}" if waiting else "")
     well = outcome(record) == "ok"
     for item in waiting:
-        if (_by_hand(record, item) and item.id != "document") or (well and item.id not in PHASES):
+        if item.id != "document" and (well or _by_hand(record, item)):
             yield f"    rawat sign {record.run} --item {item.id} --note '...'"
     yield from _people(record)
     for why, names in grouped_left_out(record.left_out).items():
@@ -222,9 +223,11 @@ def _item(record: RunRecord, item: ItemRecord) -> str:
     own = item.id not in PHASES
     if own:
         detail = _detail(record, item) if item.state == "pass" else ""
+        why = [said for said in item.proof if said.startswith(APART)]
+        apart = f" ({one_line('; '.join(why))})" if why else ""
         hand = " (by hand)" if item.state == "open" and _by_hand(record, item) else ""
         hand += "" if item.required else ", not required" if hand else " (not required)"
-        return f"{item.id}: {detail or text}{hand}"
+        return f"{item.id}: {detail or text}{apart}{hand}"
     if item.state == "not used":
         return "not used"
     steps = [step for host in record.hosts.values() for step in host.steps.values() if step.phase == item.phase]
@@ -234,9 +237,9 @@ def _item(record: RunRecord, item: ItemRecord) -> str:
         told = [f"{amount(bad, 'step')} failed"] if bad else []
         return ", ".join([*told, f"of {amount(unknown, 'step')} nobody knows how it ended"] if unknown else told)
     proof = ", ".join(one_line(proof) for proof in item.proof)
-    if item.state == "na" or not steps:
-        return proof or "not reached"
     done = {step.base for step in steps if step.outcome == Outcome.OK}
+    if item.state == "na" or not done:
+        return proof or "not reached"
     skipped = {step.base for step in steps} - done
     told = [amount(len(done), "step")] if done else []
     told += [f"{len(skipped)} skipped"] if skipped and item.state == "pass" else []

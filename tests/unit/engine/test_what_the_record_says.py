@@ -9,15 +9,27 @@ from typing import Any
 import pytest
 
 from runner.engine.bus import Bus
+from runner.engine.plan import Choice
 from runner.errors import Unreachable
 from runner.events import ClockJumped, SittingStarted, Waited
 from runner.model import Exit
-from runner.record import Attempt, Batch, HostRecord, ItemRecord, Review, RunRecord, StepRecord, checklist, fold
+from runner.record import (
+    Attempt,
+    Batch,
+    HostRecord,
+    ItemRecord,
+    Review,
+    RunRecord,
+    StepRecord,
+    checklist,
+    exit_code,
+    fold,
+)
 from runner.record.schema import schema
 from runner.redact import Redactor
 from runner.report.text import summary
 from runner.testing import FACTS, FakeClock, FakeHost, done
-from tests.unit.engine.support import MemoryJournal, run
+from tests.unit.engine.support import MemoryJournal, Outcome, run
 
 ONE = "phases: {implement: [{id: s1, command: w}]}\n"
 
@@ -79,6 +91,64 @@ def test_the_wait_for_a_host_that_cannot_be_reached_counts_as_connecting(tmp_pat
     record = run(tmp_path, ONE, {"a": host}).record
     assert record.time["connect"] == 7000
     assert sum(record.time.values()) == record.took_ms
+
+
+ITEM = "checklist: [{id: proven, phase: test, text: It is whole, proof: [quick, slow]}]\n"
+PROOFS = """\
+phases:
+  implement: [{id: work, command: w}]
+  test:
+    - {id: quick, when: engine == 'lite', command: q}
+    - {id: slow, when: engine == 'big', command: s}
+"""
+ENGINE = "vars: {engine: {default: none, type: string}}\n"
+
+
+def proven(folder: Path, engines: dict[str, str], **choice: Any) -> tuple[Outcome, dict[str, ItemRecord], str]:
+    """A run whose item is proven by one of two steps, by the engine of each host; its checklist and its end as told."""
+    hosts = {name: FakeHost(facts=replace(FACTS, machine_id=name)) for name in engines}
+    said = {name: {"engine": engine} for name, engine in engines.items()}
+    chosen = Choice(variables={}, **choice)
+    outcome = run(folder, ENGINE + ITEM + PROOFS, hosts, variables=said, choice=chosen)
+    return outcome, {item.id: item for item in checklist(outcome.record)}, summary(outcome.record)
+
+
+def test_an_item_is_proven_where_a_step_of_it_ran_and_does_not_apply_where_none_did(tmp_path: Path) -> None:
+    outcome, items, said = proven(tmp_path, {"a": "lite", "b": "none", "c": "big", "d": "none"})
+    assert (outcome.code, items["proven"].state) == (0, "pass")
+    why = "not applicable on b, d (when: engine == 'lite'; when: engine == 'big')"
+    assert items["proven"].proof == ("a/quick", "c/slow", why)
+    assert f"☑ proven: It is whole ({why})\n" in said
+
+
+def test_an_item_of_which_no_step_ran_anywhere_is_not_proven(tmp_path: Path) -> None:
+    outcome, items, said = proven(tmp_path, {"a": "none", "b": "none"})
+    assert (outcome.code, items["proven"].state, items["test"].state) == (0, "na", "na")
+    assert "- proven: It is whole (every step of it was skipped by its condition)\n" in said
+
+
+def test_what_a_person_left_out_is_open_until_a_person_speaks_for_it(tmp_path: Path) -> None:
+    outcome, items, said = proven(tmp_path, {"a": "lite"}, only=("work",))
+    assert outcome.code == 9
+    assert (items["implement"].state, items["test"].state, items["proven"].state) == ("pass", "open", "open")
+    assert items["test"].proof == ("every step of it was left out by --only work",)
+    assert "☐ every step of it was left out by --only work\n" in said
+    assert "rawat sign 01RUN --item test --note" in said and "rawat sign 01RUN --item proven --note" in said
+    waived = [{"act": "sign-off", "item": name, "verdict": "waive", "by": "x"} for name in ("test", "proven")]
+    assert exit_code(replace(outcome.record, acts=tuple(waived))) == 0
+
+
+def test_a_step_of_the_proof_that_was_left_out_leaves_the_item_open_and_not_the_phase(tmp_path: Path) -> None:
+    outcome, items, said = proven(tmp_path, {"a": "lite", "b": "big"}, skip=("slow",))
+    assert (outcome.code, items["test"].state, items["proven"].state) == (9, "pass", "open")
+    assert items["proven"].proof == ("a/quick", "left out by --skip slow: slow")
+    assert "☐ proven: It is whole (left out by --skip slow: slow)" in said
+
+
+def test_the_reason_that_is_told_is_that_of_the_step(tmp_path: Path) -> None:
+    _, items, _ = proven(tmp_path, {"a": "none"}, skip=("slow", "work"))
+    assert items["test"].proof == ("left out by --skip slow: slow", "skipped by its condition: quick")
+    assert items["implement"].proof == ("every step of it was left out by --skip work",)
 
 
 @pytest.mark.parametrize(
