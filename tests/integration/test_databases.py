@@ -17,7 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from runner.playbook.evaluation import holds
+from runner.playbook.template import render
 from runner.redact import Secret
 from tests.integration.databases import (
     ROOT,
@@ -35,6 +38,8 @@ from tests.integration.databases import (
     until,
 )
 from tests.unit.steps.driver import Hand
+
+BOOKS = Path(__file__).parents[2] / "playbooks"
 
 
 class TestPostgreSql:
@@ -257,6 +262,49 @@ def no_room(hand: Hand, where: dict[str, Any], manifest: Path) -> None:
     ran = restore(hand, where, str(manifest).removesuffix(".json"))
     assert f"expected at least {10**15} bytes free in {where['host'].removesuffix('/s')}/data" in ran.problem
     assert "nothing was restored" in ran.problem
+
+
+def whole(name: str, where: dict[str, Any], **names: Any) -> tuple[dict[str, Any], str]:
+    """What a step of the shipped verification asks this database, and what it expects of the answer."""
+    book = yaml.safe_load((BOOKS / "verification.yml").read_text())
+    step = next(step for step in book["phases"]["test"] if step["id"] == name)
+    return {**where, "query": render(step["sql"]["query"], names)}, step.get("expect", "true")
+
+
+def test_verification_reads_every_value_of_postgresql(hand: Hand, pg: dict[str, Any], shop: dict[str, Any]) -> None:
+    asked, _ = whole("whole-postgresql", shop)
+    ran = hand.do("sql", asked)
+    assert ran.verdict.ok, ran.problem
+    path = (
+        ask(hand, shop, "checkpoint; select 1", change=True)
+        and ask(hand, shop, "select pg_relation_filepath('loans') as path").values["value"]
+    )
+    file = Path(pg["host"]) / "data" / path
+    file.rename(file.with_suffix(".away"))
+    try:
+        ran = hand.do("sql", asked)
+    finally:
+        file.with_suffix(".away").rename(file)
+    assert not ran.verdict.ok and "could not open file" in ran.problem
+
+
+def test_verification_checks_every_table_of_mariadb(hand: Hand, maria: dict[str, Any], store: dict[str, Any]) -> None:
+    ask(hand, store, "create table old (a int) engine=MyISAM; insert into old values (1), (2)", change=True)
+
+    def found() -> bool:
+        tables = hand.do("sql", whole("tables-mariadb", store)[0])
+        names = {"tables": {"rows": tables.values["rows"]}}
+        assert len(names["tables"]["rows"]) == 4
+        asked, expect = whole("whole-mariadb", store, **names)
+        ran = hand.do("sql", asked)
+        assert ran.verdict.ok, ran.problem
+        return holds(expect, {**names, "result": ran.values})
+
+    assert found()
+    ask(hand, store, "flush tables", change=True)
+    data = next((Path(maria["host"]).parent / "data").glob("*/old.MYD"))
+    data.write_bytes(data.read_bytes()[:7])
+    assert not found()
 
 
 @pytest.mark.parametrize("engine", ["postgresql", "mariadb"])
