@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from runner.frozen import frozen, names
 
 VERSION = 1
+FAILURE_LIMIT = "failure-limit"
 
 
 @frozen
@@ -271,7 +272,10 @@ class ClockJumped(Event):
 
 @frozen
 class StopAsked(Event):
-    """A signal or a command asked the run to stop: `how` is SIGINT, SIGTERM, SIGHUP, failure-limit."""
+    """
+    Nothing new is begun: `how` is SIGINT, SIGTERM, SIGHUP, as a person or a command asked, or failure-limit: as many
+    hosts failed as the rollout allows, which `detail` tells.
+    """
 
     how: str
     detail: str = ""

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from runner.cli.board import LINK_LOST, Board, stopping
 from runner.events import (
+    FAILURE_LIMIT,
     BatchFinished,
     Event,
     HostPutLast,
@@ -68,6 +69,9 @@ class PlainProgress:
                 self._say(f"{event.host}  rolling back: {event.because}")
             case BatchFinished() if event.stopped:
                 self._say(f"batch {event.batch} is the last: {event.stopped}")
+            case StopAsked() if event.how == FAILURE_LIMIT:
+                if not self._board.batch:  # a batch says so itself, at its end
+                    self._say(f"no batch is begun: {event.detail}")
             case StopAsked() if not self._board.stopping:
                 self._say(stopping(event.how))
             case _:

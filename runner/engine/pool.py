@@ -15,6 +15,9 @@ T = TypeVar("T")
 MANY = 8
 """From so many threads on they share one core. Fewer may have much output, which two cores take in sooner than one."""
 
+LISTEN_S = 0.2
+"""How late whoever waits for the threads may hear that a run was asked to stop."""
+
 
 class Abandoned(Exception):
     """The run was asked to end before its threads did."""
@@ -27,6 +30,7 @@ def for_each(
     at_once: int,
     stop: Stop,
     meanwhile: Callable[[], None] = lambda: None,
+    heard: Callable[[], None] = lambda: None,
     take: Callable[[T], bool] = lambda item: True,
     give: Callable[[T], None] = lambda item: None,
 ) -> list[T]:
@@ -34,7 +38,8 @@ def for_each(
     `work` on every item, `at_once` of them together; what was not begun when `stop` was asked is returned.
 
     An item begins when `take` says yes to it, in the order given otherwise; `give` is called when it is done.
-    `meanwhile` is called once, while the threads are at work. What a thread raises is raised here once all have ended.
+    `meanwhile` is called once, while the threads are at work; `heard`, by the thread that waits for them, within
+    LISTEN_S of `stop` being asked, and perhaps again. What a thread raises is raised here once all have ended.
     Raises Abandoned where `stop.leave` is set: threads are left behind.
     """
     waiting = deque(items)
@@ -76,11 +81,14 @@ def for_each(
     for number in range(alive):
         threading.Thread(target=worker, name=f"rawat-host-{number}", daemon=True).start()
     meanwhile()
-    with lock:
-        while alive:
-            lock.wait(0.2)
-            if stop.leave.is_set():
-                raise Abandoned
+    while alive:
+        if stop.asked:
+            heard()
+        if stop.leave.is_set():
+            raise Abandoned
+        with lock:
+            if alive:
+                lock.wait(LISTEN_S)
     if errors:
         raise errors[0]
     return list(waiting)

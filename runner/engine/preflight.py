@@ -29,6 +29,7 @@ def preflight(
     *,
     same_machine: bool = False,
     meanwhile: Callable[[], None] = lambda: None,
+    heard: Callable[[], None] = lambda: None,
 ) -> tuple[tuple[str, ...], Mapping[str, Facts]]:
     """
     Names of the hosts that cannot be worked on, each on record with its reason in HostRefused; and what all that
@@ -69,7 +70,7 @@ def preflight(
             later=True,
         )
 
-    for_each(hosts, look, at_once=AT_ONCE, stop=around.stop, meanwhile=meanwhile)
+    for_each(hosts, look, at_once=AT_ONCE, stop=around.stop, meanwhile=meanwhile, heard=heard)
     if not same_machine:
         refused += _twice(around, facts)
     return tuple(name for name in (host.name for host in hosts) if name in refused), facts

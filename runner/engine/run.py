@@ -18,7 +18,7 @@ from runner.engine.plan import Plan
 from runner.engine.pool import Abandoned, for_each
 from runner.engine.preflight import preflight
 from runner.engine.surroundings import Surroundings
-from runner.events import BatchFinished, BatchStarted, Event, HostStarted, SittingEnded, StopAsked
+from runner.events import FAILURE_LIMIT, BatchFinished, BatchStarted, Event, HostStarted, SittingEnded, StopAsked
 from runner.frozen import replace
 from runner.model import Host, Outcome
 from runner.redact import Secret
@@ -74,6 +74,7 @@ class Run:
         self._leaving: deque[Link] = deque()
         self._folding: Folding | None = None
         self._folded = 0
+        self._told = False
         self._over = threading.Event()
 
     def execute(self) -> int:
@@ -84,8 +85,7 @@ class Run:
                 self._hosts()
         finally:
             self._over.set()
-        if self.around.stop.how:
-            self.around.bus.emit(StopAsked(how=self.around.stop.how))
+        self._heard()
         left = tuple(host.name for host in self._hosts_left if host.name not in self._begun)
         refused = set(self._failed)
         not_started = tuple(name for name in left if name not in refused)
@@ -141,8 +141,9 @@ class Run:
             self.plan.skip,
             same_machine=self._same_machine,
             meanwhile=self._meanwhile,
+            heard=self._heard,
         )
-        self._failed += refused
+        self._fail(*refused)
         if self._over_limit():
             return
         batches = first(turns(self.around, self.plan.batches, facts), self._once.first)
@@ -166,7 +167,9 @@ class Run:
 
         limits = Limits(self.plan.limits)
         parallel = self.plan.playbook.rollout.parallel
-        for_each(hosts, work, at_once=parallel, stop=self.around.stop, take=limits.take, give=limits.give)
+        for_each(
+            hosts, work, at_once=parallel, stop=self.around.stop, heard=self._heard, take=limits.take, give=limits.give
+        )  # fmt: skip
         failed = tuple(self._failed[before:])
         stopped = self._limit_words() if self._over_limit() else self.around.late
         bus.emit(BatchFinished(batch=number, failed=failed, stopped=stopped), later=True)
@@ -191,8 +194,7 @@ class Run:
         outcome = steps.run()
         self._leave(link, forget=steps.settled)
         if outcome not in (Outcome.OK, Outcome.CANCELLED):
-            with self._lock:
-                self._failed.append(host.name)
+            self._fail(host.name)
 
     def _leave(self, link: Link, *, forget: bool) -> None:
         """The host is done. It forgets the run while others work or the record is sealed: nobody waits."""
@@ -206,6 +208,21 @@ class Run:
 
     def _names(self, host: Host) -> dict[str, Any]:
         return host_names(host, self.plan.variables[host.name], self._secrets, run_id=self.around.run_id)
+
+    def _heard(self) -> None:
+        """On record when the thread that waits for the hosts hears of it: a signal's handler may write nothing."""
+        if self.around.stop.asked and not self._told:
+            self._told = True
+            self.around.bus.emit(StopAsked(how=self.around.stop.how))
+
+    def _fail(self, *hosts: str) -> None:
+        """These hosts count against the failure limit; that it is reached is told once, with what reached it."""
+        with self._lock:
+            before = self._over_limit()
+            self._failed += hosts
+            words = self._limit_words() if hosts and self._over_limit() and not before else ""
+        if words:
+            self.around.bus.emit(StopAsked(how=FAILURE_LIMIT, detail=words))
 
     def _over_limit(self) -> bool:
         """Whether as many hosts have failed as the rollout allows at most less one: *at least* N stops."""

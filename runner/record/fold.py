@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from runner.events import (
+    FAILURE_LIMIT,
     BatchFinished,
     BatchStarted,
     ClockJumped,
@@ -76,7 +77,8 @@ class Folding:
             turns.end(self._took, connecting=self._connecting)
         self._connecting = True
         self._record = replace(
-            self._record, sealed=False, exit_code=None, stopped_by="", not_started=(), gates=(), opened=()
+            self._record, sealed=False, exit_code=None, stopped_by="", limit_reached="", not_started=(), gates=(),
+            opened=(),
         )  # fmt: skip
         self._before = self._took
 
@@ -171,6 +173,8 @@ def _apply(record: RunRecord, event: Event) -> RunRecord:
         case ClockJumped():
             return replace(record, troubles=(*record.troubles, _jump(event.by_ms / 1000)))
         case StopAsked():
+            if event.how == FAILURE_LIMIT:
+                return replace(record, limit_reached=event.detail)
             return replace(record, stopped_by=event.how if event.how.startswith("SIG") else record.stopped_by)
         case SittingEnded():
             return replace(

@@ -185,6 +185,7 @@ class RunRecord:
     sealed: bool = False
     exit_code: int | None = None
     stopped_by: str = ""
+    limit_reached: str = ""
     who: Mapping[str, Any] = field(default_factory=dict)
     controller: Mapping[str, Any] = field(default_factory=dict)
     why: Mapping[str, Any] = field(default_factory=dict)
@@ -206,6 +207,14 @@ class RunRecord:
     policy: Mapping[str, Any] = field(default_factory=dict)
     executors: tuple[str, ...] = ()
     not_started: tuple[str, ...] = ()
+
+    @property
+    def stopped(self) -> tuple[int, str]:
+        """(last batch of this sitting or 0; why no host began after it, empty where nothing kept one from it)."""
+        batches = [batch for batch in self.batches if batch.sitting == self.sittings]
+        if batches:
+            return batches[-1].number, batches[-1].stopped
+        return 0, self.limit_reached if self.not_started else ""
 
     @property
     def ticket(self) -> str:

@@ -156,10 +156,12 @@ def left_out(record: RunRecord, t: Language) -> tuple[Fact, ...]:
         kind = t.text("Host") if entry.get("host") else t.text("Step")
         name = str(entry.get("host") or entry.get("step") or "-")
         found.append(Fact(label=f"{kind} {name}", lines=(Line(text=str(entry.get("why") or "-")),)))
-    for batch in record.batches:
-        if batch.stopped:
-            label = t.text("Stopped after batch {number}", number=batch.number)
-            found.append(Fact(label=label, lines=(Line(text=batch.stopped),)))
+    batch, why = record.stopped
+    if why:
+        label = (
+            t.text("Stopped after batch {number}", number=batch) if batch else t.text("Stopped before the first batch")
+        )
+        found.append(Fact(label=label, lines=(Line(text=why),)))
     for name in record.not_started:
         found.append(Fact(label=t.text("Host {name}", name=name), lines=(Line(text=t.text("never started")),)))
     skipped: dict[tuple[str, str], list[str]] = {}

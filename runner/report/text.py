@@ -179,9 +179,9 @@ def _end(record: RunRecord, records: str, seals: Sequence[Mapping[str, Any]], *,
     for host in record.hosts.values():
         if host.put_last:
             yield f"  came last  {host.name}: {host.put_last}"
-    for batch in record.batches[-1:]:
-        if batch.stopped:
-            yield f"  stopped after batch {batch.number}: {batch.stopped}"
+    batch, why = record.stopped
+    if why:
+        yield f"  stopped {f'after batch {batch}' if batch else 'before the first batch'}: {why}"
     yield from _notes(record)
     for trouble in record.troubles:
         yield f"  note  {one_line(trouble)}"

@@ -53,6 +53,7 @@ def _run() -> Schema:
             "what it came to", "ok", "failed", "in doubt", "cancelled", "refused", "unfinished",
         ),
         stopped_by=text("the signal that stopped it; empty where none did"),
+        limit_reached=text("by how many failed hosts the failure limit was reached; empty where it was not"),
         who=WHO,
         executors=texts("names and keys of everybody who ran a sitting of it"),
         controller=controller(), why=why(), tool=tool(), source=source(),

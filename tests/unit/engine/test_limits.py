@@ -8,10 +8,14 @@ from pathlib import Path
 
 from runner.engine.limits import Limits
 from runner.engine.plan import Choice, make_plan
+from runner.engine.surroundings import Stop
+from runner.errors import Unreachable
+from runner.events import StopAsked
 from runner.model import Host, Outcome
 from runner.playbook.load import load
-from runner.record import exit_code
+from runner.record import exit_code, to_json
 from runner.report.plan import plan_text
+from runner.report.text import summary
 from runner.seams import Completed, Launch
 from runner.testing import FakeHost, done
 from tests.unit.engine.support import HEAD, KINDS, run
@@ -45,6 +49,48 @@ def test_batches_that_do_not_begin_in_time_are_not_started_and_the_run_failed(tm
     assert outcome.record.not_started == ("c",)
     assert outcome.record.batches[-1].stopped == "the time of the whole run, 1 min 30 s, is over"
     assert outcome.code == exit_code(outcome.record) == 1
+
+
+def test_a_limit_that_is_reached_before_the_first_batch_is_told(tmp_path: Path) -> None:
+    hosts = {"a": FakeHost(refuse=Unreachable("a: no answer", host="a")), "b": FakeHost(), "c": FakeHost()}
+    one = "phases: {implement: [{id: s1, command: one}]}\n"
+    outcome = run(tmp_path, "rollout: {stop_when_failed: 1}\n" + one, hosts)
+    why = "1 host failed; the rollout stops at 1"
+    assert (outcome.record.not_started, outcome.record.batches) == (("b", "c"), ())
+    assert outcome.record.limit_reached == to_json(outcome.record)["limit_reached"] == why
+    assert f"  not started  b, c\n  stopped before the first batch: {why}\n" in summary(outcome.record)
+    assert [(event.how, event.detail) for event in outcome.watcher.of(StopAsked)] == [("failure-limit", why)]
+    assert outcome.record.stopped_by == "", "nobody asked for it"
+
+
+def test_the_moment_at_which_a_limit_is_reached_is_on_record_once(tmp_path: Path) -> None:
+    hosts = {name: FakeHost(answers={"one": done(code=1)}) for name in "abc"}
+    one = "phases: {implement: [{id: s1, command: one}]}\n"
+    outcome = run(tmp_path, "rollout: {batches: [2], parallel: 1, stop_when_failed: 2}\n" + one, hosts)
+    kinds = [line["type"] for line in outcome.journal.lines]
+    assert kinds.count("StopAsked") == 1
+    assert kinds.index("StopAsked") < kinds.index("BatchFinished")
+    assert outcome.record.stopped == (1, "2 hosts failed; the rollout stops at 2")
+    alone = run(tmp_path, one, {"a": FakeHost(refuse=Unreachable("a: no answer", host="a"))})
+    assert "stopped" not in summary(alone.record), "nobody was kept from beginning"
+
+
+def test_that_a_run_was_asked_to_stop_is_on_record_when_it_is_heard(tmp_path: Path) -> None:
+    """Not at its end: what runs may take hours, and somebody may look, or the power fail."""
+    stop, carried = Stop(), []
+
+    def answer(launch: Launch) -> Completed:
+        stop.ask("SIGTERM")
+        end = time.monotonic() + 5
+        while not carried[0].record().stopped_by and time.monotonic() < end:
+            time.sleep(0.01)
+        return done()
+
+    outcome = run(tmp_path, THREE, {"a": FakeHost(answers=answer)}, stop=stop, carrying=carried.append)
+    kinds = [line["type"] for line in outcome.journal.lines]
+    assert kinds.count("StopAsked") == 1
+    assert kinds.index("StopAsked") < kinds.index("StepFinished")
+    assert (outcome.code, outcome.record.stopped_by) == (143, "SIGTERM")
 
 
 class Busy:
