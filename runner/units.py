@@ -81,3 +81,8 @@ def text_of_duration(seconds: float) -> str:
     hours, minutes = divmod(minutes, 60)
     parts = ((hours, "h"), (minutes, "min"), (rest, "s"))
     return " ".join(f"{count} {unit}" for count, unit in parts if count)
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """`1 host`, `3 hosts`, `1,500 rows`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -43,7 +43,7 @@ def sign(
     """
     from runner.app import acts
     from runner.errors import InvalidInput
-    from runner.record import completion, exit_code, open_items
+    from runner.record import checklist, completion, exit_code, open_items
     from runner.record import review as review_of
 
     context = context_of(config, records=records)
@@ -66,8 +66,9 @@ def sign(
         what = f"delayed {minutes} min by {delay}"
     how = f"signed by {said.signed_as}" if said.signed_as else "not signed by a key"
     click.echo(f"recorded on run {said.record.run}: {what} ({how})")
-    done, required = completion(said.record)
-    left = [entry.id for entry in open_items(said.record)]
+    items = checklist(said.record)
+    done, required = completion(items)
+    left = [entry.id for entry in open_items(items)]
     left += ["review"] if review_of(said.record).state == "open" else []
     click.echo(f"checklist {done} of {required}" + (f"; still open: {', '.join(left)}" if left else ""))
-    return 9 if exit_code(said.record) == 9 else 0
+    return 9 if exit_code(said.record, items=items) == 9 else 0

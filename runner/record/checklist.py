@@ -30,7 +30,6 @@ class ItemRecord:
 
 APART = ("not applicable on ", "left out by ", "skipped by ", "every step of it ")
 """How a line of an item's proof begins that says what was not carried out, and why."""
-_last: tuple[RunRecord | None, tuple[ItemRecord, ...]] = None, ()
 _GOOD = frozenset(outcome.value for outcome in Outcome if outcome.good)
 
 
@@ -38,28 +37,18 @@ def checklist(record: RunRecord) -> tuple[ItemRecord, ...]:
     """
     Every item in the order of the phases, own items behind the phase they belong to.
 
-    A record is a value, and several parts of a summary ask for its checklist: it is worked out once.
+    Worked out anew each time, from every step of every host: whoever needs it twice hands it on.
     """
-    global _last
-    known, items = _last
-    if known is not record:
-        items = tuple(_checklist(record))
-        _last = record, items
-    return items
+    return tuple(_checklist(record))
 
 
-def completion(record: RunRecord) -> tuple[int, int]:
-    """(required items that are done, required items)."""
-    required = [item for item in checklist(record) if item.required]
+def completion(items: Iterable[ItemRecord]) -> tuple[int, int]:
+    """(required items that are done, required items) of a checklist."""
+    required = [item for item in items if item.required]
     return sum(item.state in ("pass", "waived", "na") for item in required), len(required)
 
 
-def open_items(record: RunRecord) -> tuple[ItemRecord, ...]:
-    """Required items that nothing proves and nobody has spoken for."""
-    return open_among(checklist(record))
-
-
-def open_among(items: Iterable[ItemRecord]) -> tuple[ItemRecord, ...]:
+def open_items(items: Iterable[ItemRecord]) -> tuple[ItemRecord, ...]:
     """Those of a checklist that are required, and that nothing proves and nobody has spoken for."""
     return tuple(item for item in items if item.required and item.state in ("open", "fail"))
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from runner.record.checklist import checklist, completion, open_among
+from runner.record.checklist import ItemRecord, checklist, completion, open_items
 from runner.record.review import review
 from runner.record.values import RunRecord
 from runner.record.verdict import exit_code, outcome
@@ -22,7 +22,8 @@ def line(record: RunRecord) -> dict[str, Any]:
 
     `open`: what waits for somebody, as `{"item", "text", "waits_for", "due"}`.
     """
-    done, required = completion(record)
+    items = checklist(record)
+    done, required = completion(items)
     return {
         "run": record.run,
         "playbook": record.playbook,
@@ -34,14 +35,14 @@ def line(record: RunRecord) -> dict[str, Any]:
         "hosts": len(record.hosts),
         "failed": sum(host.outcome not in ("ok", "", "skipped") for host in record.hosts.values()),
         "outcome": outcome(record),
-        "exit_code": exit_code(record),
+        "exit_code": exit_code(record, items=items),
         "done": done,
         "required": required,
         "sittings": record.sittings,
         "who": dict(record.who),
         "names": list(record.hosts),
         "people": sorted({name for name in _people(record) if name}),
-        "open": list(_open(record)),
+        "open": list(_open(record, items)),
     }
 
 
@@ -52,9 +53,9 @@ def _people(record: RunRecord) -> Iterator[str]:
         yield str(said.get("by") or "")
 
 
-def _open(record: RunRecord) -> Iterator[dict[str, str]]:
+def _open(record: RunRecord, items: Sequence[ItemRecord]) -> Iterator[dict[str, str]]:
     asked = {str(item["id"]) for item in record.items if item.get("by_hand")}
-    for item in open_among(checklist(record)):
+    for item in open_items(items):
         waits_for = "a person's word" if item.id in asked else "the steps that prove it, or a person's word"
         yield {"item": item.id, "text": item.text, "waits_for": waits_for, "due": ""}
     said = review(record)

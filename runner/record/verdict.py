@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from runner.model import Outcome
-from runner.record.checklist import checklist, completion, open_among
+from runner.record.checklist import ItemRecord, checklist, completion, open_items
 from runner.record.review import delays, review
 from runner.record.values import RunRecord
 
 SCHEMA = "rawat-record@1"
 
 
-def exit_code(record: RunRecord, *, stopped_by: str | None = None) -> int:
-    """The exit code of a run as it stands, by the order of docs/exit-codes.md."""
+def exit_code(record: RunRecord, *, stopped_by: str | None = None, items: Sequence[ItemRecord] | None = None) -> int:
+    """The exit code of a run as it stands, by the order of docs/exit-codes.md; `items`: its checklist, if known."""
     stopped = record.stopped_by if stopped_by is None else stopped_by
     outcomes = [host.outcome for host in record.hosts.values()]
     unknown = any(step.outcome == Outcome.UNKNOWN for host in record.hosts.values() for step in host.steps.values())
@@ -23,7 +24,7 @@ def exit_code(record: RunRecord, *, stopped_by: str | None = None) -> int:
     if stopped:
         return 130 if stopped == "SIGINT" else 143
     reviewed = review(record).state
-    items = checklist(record)
+    items = checklist(record) if items is None else items
     refused = reviewed == "fail" or any(item.state == "fail" for item in items if item.by)
     if Outcome.FAILED in outcomes or refused:
         return 1
@@ -36,7 +37,7 @@ def exit_code(record: RunRecord, *, stopped_by: str | None = None) -> int:
         return 7
     if record.not_started:
         return 1
-    return 9 if open_among(items) or reviewed == "open" else 0
+    return 9 if open_items(items) or reviewed == "open" else 0
 
 
 def outcome(record: RunRecord) -> str:
@@ -55,17 +56,18 @@ def to_json(record: RunRecord) -> dict[str, Any]:
         data["hosts"][name]["time_ms"] = host.time
         data["hosts"][name]["took_ms"] = host.took_ms
         data["hosts"][name]["steps"] = [{**asdict(step), "took_ms": step.took_ms} for step in host.steps.values()]
-    done, required = completion(record)
+    items = checklist(record)
+    done, required = completion(items)
     return {
         "schema": SCHEMA,
         **data,
         "outcome": outcome(record),
-        "exit": exit_code(record),
+        "exit": exit_code(record, items=items),
         "phases_ms": record.phases,
         "time_ms": record.time,
         "review": asdict(review(record)),
         "delays": list(delays(record)),
-        "checklist": [asdict(item) for item in checklist(record)],
+        "checklist": [asdict(item) for item in items],
         "checklist_done": done,
         "checklist_required": required,
         "in_doubt": [list(pair) for pair in record.in_doubt],

@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 
 from runner import __version__
 from runner.hygiene import visible
-from runner.record import RunRecord, completion
+from runner.record import RunRecord, checklist, completion
 from runner.report import html_hosts, html_parts, html_proof, svg
 from runner.report.language import Language, language
 from runner.report.language_verdict import good_hosts, sentences
@@ -72,7 +72,7 @@ def _head() -> dict[str, Any]:
 
 
 def _page(record: RunRecord, reading: Reading, t: Language) -> dict[str, Any]:
-    done, required = completion(record)
+    done, required = completion(checklist(record))
     parts = html_parts.times(record, t)
     return {
         "t": t,

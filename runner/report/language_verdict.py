@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from runner.frozen import frozen
 from runner.hygiene import one_line
 from runner.model import Outcome
-from runner.record import HostRecord, RunRecord, completion, open_items, outcome
+from runner.record import HostRecord, ItemRecord, RunRecord, checklist, completion, open_items, outcome
 from runner.report.language import Language
 from runner.report.language_words import Words
 from runner.seams import Reading
@@ -25,11 +25,12 @@ class Sentences:
 
 def sentences(record: RunRecord, reading: Reading, t: Language) -> Sentences:
     word = outcome(record)
+    items = checklist(record)
     tone = {"ok": "good", "in doubt": "doubt", "unfinished": "doubt"}.get(word, "bad")
-    if tone == "good" and open_items(record):
+    if tone == "good" and open_items(items):
         tone = "open"
     mark = {"good": "✓", "open": "○", "doubt": "?", "bad": "✗"}[tone]
-    more = (*_stopped_at(record, t), _checklist(record, t), sealed(record, reading, t))
+    more = (*_stopped_at(record, t), _checklist(items, t), sealed(record, reading, t))
     return Sentences(tone=tone, mark=mark, headline=_headline(record, reading, word, t), more=more)
 
 
@@ -122,12 +123,12 @@ def _stopped_at(record: RunRecord, t: Language) -> Iterator[str]:
         yield t.count("And {n} more host.", "And {n} more hosts.", len(bad) - 3)
 
 
-def _checklist(record: RunRecord, t: Language) -> str:
-    done, required = completion(record)
+def _checklist(items: Sequence[ItemRecord], t: Language) -> str:
+    done, required = completion(items)
     if done == required:
         return t.text("The checklist is complete: {done} of {required}.", done=done, required=required)
     words = Words(t)
-    waiting = [words.phase(item.phase) if item.id == item.phase else item.text for item in open_items(record)]
+    waiting = [words.phase(item.phase) if item.id == item.phase else item.text for item in open_items(items)]
     shown = ", ".join(waiting[:4])
     if len(waiting) > 4:
         shown += ", " + t.count("and {n} more", "and {n} more", len(waiting) - 4)

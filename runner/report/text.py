@@ -18,6 +18,7 @@ from runner.record import (
     delays,
     exit_code,
     not_through,
+    open_items,
     outcome,
     review,
 )
@@ -40,6 +41,7 @@ CAUSES = {
     "overhead": "overhead",
 }
 SHOWN_FAILURES = 5
+_FAILED = (Outcome.FAILED, Outcome.UNKNOWN, Outcome.UNREACHABLE)
 
 
 def summary(
@@ -116,7 +118,7 @@ def _failure(record: RunRecord, host: HostRecord) -> Iterator[str]:
 def _failed_too(host: HostRecord, told: StepRecord) -> Iterator[str]:
     """What failed besides the step that is told at length: of what takes back, and of what runs at the end."""
     for step in host.steps.values():
-        if step is not told and step.attempts and step.outcome in (Outcome.FAILED, Outcome.UNKNOWN):
+        if step is not told and step.attempts and step.outcome in _FAILED:
             yield f"{step.phase}/{step.id}: {cut(one_line(step.attempts[-1].problem), 200)}"
 
 
@@ -164,8 +166,8 @@ def _end(record: RunRecord, records: str, seals: Sequence[Mapping[str, Any]], *,
             yield f"  {label:<12} {shown:<9} {MARKS[item.state]} {_item(record, item)}".rstrip()
     yield ""
     yield f"  where the time went   {_times(record.time)}"
-    done, required = completion(record)
-    waiting = [item for item in items if item.required and item.state in ("open", "fail")]
+    done, required = completion(items)
+    waiting = open_items(items)
     yield f"  checklist {done} of {required}" + (f": still open: {', '.join(i.id for i in waiting)}" if waiting else "")
     well = outcome(record) == "ok"
     for item in waiting:
@@ -185,7 +187,7 @@ def _end(record: RunRecord, records: str, seals: Sequence[Mapping[str, Any]], *,
     yield from _notes(record)
     for trouble in record.troubles:
         yield f"  note  {one_line(trouble)}"
-    now = exit_code(record)
+    now = exit_code(record, items=items)
     sealed = "" if record.exit_code in (None, now) else f" ({record.exit_code} when it was sealed)"
     end = "under way" if running else f"{signed_word(record.sealed, seals)}   exit {now}{sealed}"
     yield f"  record {records}/{record.run}   {end}"
@@ -230,12 +232,16 @@ def _item(record: RunRecord, item: ItemRecord) -> str:
         return f"{item.id}: {detail or text}{apart}{hand}"
     if item.state == "not used":
         return "not used"
-    steps = [step for host in record.hosts.values() for step in host.steps.values() if step.phase == item.phase]
-    unknown = sum(1 for step in steps if step.outcome == Outcome.UNKNOWN)
-    bad = sum(1 for step in steps if step.outcome and not Outcome(step.outcome).good) - unknown
-    if bad or unknown:
-        told = [f"{amount(bad, 'step')} failed"] if bad else []
-        return ", ".join([*told, f"of {amount(unknown, 'step')} nobody knows how it ended"] if unknown else told)
+    places = [
+        (host.name, step) for host in record.hosts.values() for step in host.steps.values() if step.phase == item.phase
+    ]
+    steps = [step for _, step in places]
+    unknown = [place for place in places if place[1].outcome == Outcome.UNKNOWN]
+    bad = [place for place in places if place[1].outcome and not Outcome(place[1].outcome).good]
+    if bad:
+        bad = [place for place in bad if place not in unknown]
+        told = [_steps(bad, " failed")] if bad else []
+        return ", ".join([*told, f"of {_steps(unknown)} nobody knows how it ended"] if unknown else told)
     proof = ", ".join(one_line(proof) for proof in item.proof)
     done = {step.base for step in steps if step.outcome == Outcome.OK}
     if item.state == "na" or not done:
@@ -246,6 +252,12 @@ def _item(record: RunRecord, item: ItemRecord) -> str:
     missing = not_through(record, item) if item.state == "open" else []
     told += [f"not to its end on {_names(missing, 4)}"] if missing else []
     return ", ".join(told)
+
+
+def _steps(places: Sequence[tuple[str, StepRecord]], what: str = "") -> str:
+    """`1 step failed on 3 hosts`; of a step on one host the host is not told."""
+    hosts = len({host for host, _ in places})
+    return amount(len({step.base for _, step in places}), "step") + what + (f" on {hosts} hosts" if hosts > 1 else "")
 
 
 def _by_hand(record: RunRecord, item: ItemRecord) -> bool:

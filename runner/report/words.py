@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from runner.hygiene import one_line
+from runner.units import counted
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -72,9 +73,7 @@ def short(run: str) -> str:
     return f"{run[:5]}…{run[-4:]}" if len(run) > 12 else run
 
 
-def amount(number: int, one: str, many: str = "") -> str:
-    """`1 host`, `3 hosts`."""
-    return f"{number} {one if number == 1 else many or one + 's'}"
+amount = counted
 
 
 def grouped_left_out(entries: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:

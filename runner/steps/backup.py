@@ -13,7 +13,7 @@ from runner.steps.parts.copies import Order, misfit, order, source_line, stem, s
 from runner.steps.parts.kind import HostKind, Mistake
 from runner.steps.parts.places import ENCRYPT, SECOND, second_place, second_shown
 from runner.steps.parts.texts import script
-from runner.units import text_of_size, whole_seconds
+from runner.units import counted, text_of_size, whole_seconds
 
 _FORMATS = (
     *("custom", "directory", "plain", "base", "pgbackrest", "sql", "mariabackup", "db"),
@@ -173,7 +173,8 @@ class Backup(HostKind):
             sizes = {"need_bytes": said.number("need"), "room_bytes": said.number("room"), "swept": values["swept"]}
             # A copy may be in its place and yet the step has failed: it is not in the second one.
             return Verdict(ok=False, problem=failure(done), values={**(values if values["path"] else {}), **sizes})
-        counts = f", {len(values['tables'])} tables, {values['rows']:,} rows" if values["counted"] else ""
+        tables, rows = counted(len(values["tables"]), "table"), counted(values["rows"], "row")
+        counts = f", {tables}, {rows}" if values["counted"] else ""
         summary = f"{text_of_size(values['bytes'] or 0)}{counts}, sha256 {values['sha256'][:12]}"
         summary += ", with the globals" if values["globals"] else ""
         if values["second"]:

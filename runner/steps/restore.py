@@ -15,7 +15,7 @@ from runner.steps.parts.answers import Answers, failure
 from runner.steps.parts.kind import HostKind, several
 from runner.steps.parts.schema import as_list
 from runner.steps.parts.texts import environment, script
-from runner.units import text_of_duration
+from runner.units import counted, text_of_duration
 
 Rows = Mapping[str, Sequence[Any]]
 
@@ -148,7 +148,7 @@ class RestoreTest(HostKind):
             return Verdict(ok=False, problem=failure(done), values=values)
         if differences:
             return Verdict(ok=False, changed=False, problem=several(differences), values=values)
-        rows = f"{len(now)} tables, {values['rows']:,} rows"
+        rows = f"{counted(len(now), 'table')}, {counted(values['rows'], 'row')}"
         compared = f"{rows}, equal" if compare else f"restored, {rows}, not compared"
         if not compare and values["checked"]:
             compared += f" ({values['checked']})"

@@ -61,6 +61,34 @@ def test_what_was_taken_back_and_what_failed_besides_is_told() -> None:
     assert "(tries implement/work again; what was taken back is done again)" in said
 
 
+def test_what_could_not_be_reached_at_the_end_is_told_too() -> None:
+    made = night("a")
+    made.add(HostStarted(host="a", batch=1), 10)
+    for at, (step, phase, how) in enumerate([("work", "implement", "failed"), ("tidy", "finally", "unreachable")]):
+        made.add(StepStarted(host="a", step=step, phase=phase, kind="command", title="", command="c"), 20 + 10 * at)
+        made.finish("a", step, phase, 25 + 10 * at, 5, outcome=how, problem=f"{step}: no")
+    made.add(HostFinished(host="a", outcome="failed", because="work: exit 1"), 70)
+    assert "  Failed too: finally/tidy: tidy: no\n" in summary(made.end(1))
+
+
+def test_a_step_that_failed_on_several_hosts_is_one_step() -> None:
+    said = summary(many_hosts_fail())
+    assert "☒ 1 step failed on 3 hosts\n" in said
+    assert "☒ 1 step failed, of 1 step on 2 hosts nobody knows how it ended\n" in said
+
+
+def many_hosts_fail() -> RunRecord:
+    made = night("a", "b", "c")
+    ends = {"a": ("failed", "unknown"), "b": ("failed", "failed"), "c": ("failed", "unknown")}
+    for host, outcomes in ends.items():
+        made.add(HostStarted(host=host, batch=1), 10)
+        for (phase, step, *_), how in zip(STEPS, outcomes, strict=True):
+            made.add(StepStarted(host=host, step=step, phase=phase, kind="command", title="", command="c"), 20)
+            made.finish(host, step, phase, 25, 5, outcome=how, problem="no")
+        made.add(HostFinished(host=host, outcome="failed"), 70)
+    return made.end(5)
+
+
 def test_what_was_left_running_is_named_with_the_next_command() -> None:
     record = cancelled()
     alone = replace(record, hosts={"b": record.hosts["b"]})
