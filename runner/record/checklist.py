@@ -156,6 +156,9 @@ class _Ran:
             missing = False
             for name in wanted:
                 steps = instances.get(name, ())
+                if len(steps) == 1 and steps[0].outcome == "ok":  # nearly all of them, and there may be thousands
+                    done.append(_proof(host, steps[0]))
+                    continue
                 ends = {step.outcome for step in steps}
                 if Outcome.UNKNOWN in ends:
                     state = "open" if state == "pass" else state
