@@ -124,7 +124,8 @@ def _own_item(ran: _Ran, own: Mapping[str, Any]) -> ItemRecord:
     if own.get("by_hand"):
         return item
     state, proof = ran.proven([str(step) for step in own.get("proof", ())], every=True)
-    return replace(item, state=state, proof=proof)
+    # nothing proves it, and that it does not apply is a person's to say
+    return replace(item, state="open" if state == "na" else state, proof=proof)
 
 
 class _Ran:
