@@ -551,13 +551,14 @@ r_alive() {
 
 r_pids() {
     # Processes of this step that are alive: its first one (which may not be in its group yet), by group, by token, by
-    # descriptor 7 and by cgroup. Zombies are dead.
+    # the descriptors of its state and its output, and by cgroup. Zombies are dead.
     r_all=
     ! r_stranger || r_p=
     ! r_full || while read -r r_x; do r_all="$r_all $r_x"; done <"$r_cg/cgroup.procs"
     ! r_alive "$r_p" || r_all="$r_all $r_p"
     # one process each: a shell that reads some hundred files itself takes longer than the whole grace
-    if kill -0 -"$r_p" 2>/dev/null; then
+    # kill -0 would not tell a group that is gone from one of another user, whom sudo made of it
+    if [ -n "$r_p" ]; then
         for r_x in $("$r_grep" -als ") [^ZX] [0-9]* $r_p " /proc/[0-9]*/stat 2>/dev/null); do
             r_y=${r_x#/proc/}; r_all="$r_all ${r_y%/*}"
         done
@@ -565,8 +566,8 @@ r_pids() {
     for r_x in $("$r_grep" -als "RAWAT_TOKEN=$r_tok" /proc/[0-9]*/environ 2>/dev/null); do
         r_y=${r_x#/proc/}; r_all="$r_all ${r_y%/*}"
     done
-    for r_x in /proc/[0-9]*/fd/7; do
-        [ "$r_x" -ef "$r_d.st" ] || continue
+    for r_x in /proc/[0-9]*/fd/[17]; do
+        [ "$r_x" -ef "$r_d.st" ] || [ "$r_x" -ef "$r_d.out" ] || continue
         r_y=${r_x#/proc/}; r_all="$r_all ${r_y%%/*}"
     done
     # below its cgroup there may be others

@@ -401,7 +401,7 @@ def test_a_deadline_ends_what_ignores_term_and_what_left_the_group(bed: Bed, rea
 
 REUSED = """
 st=${0%.sh}.st
-env -i SETSID sh -c 'exec 7<&- 8>&-; echo $$ >NEW; exec sleep 60' &
+env -i SETSID sh -c 'exec 7<&- 8>&- >/dev/null; echo $$ >NEW; exec sleep 60' &
 until [ -s NEW ]; do sleep 0.01; done
 read -r other <NEW; echo "$other"
 while read -r kind one two three rest; do

@@ -746,3 +746,23 @@ def test_a_full_disk_is_a_refusal_before_the_start(
             assert session.run(bed.launch("echo on"), ignore).stdout == b"on\n"
     finally:
         run(["umount", "-l", str(disk)])
+
+
+@needs_root
+def test_what_a_step_started_as_another_user_and_could_not_be_ended_is_not_called_gone(
+    start_sshd: Start, sudoer: Callable[[str], str]
+) -> None:
+    """It is in the step's own group, to which we may send no signal."""
+    name = sudoer("%s ALL=(ALL:ALL) NOPASSWD: ALL")
+    with as_(start_sshd, name) as bed:
+        script = """sudo -n sh -c 'trap "" TERM; echo $$; sleep 60; :'"""
+        done = bed.session().run(bed.launch(script, deadline_s=1), ignore)
+        root = int(done.stdout.split()[0])
+        try:
+            assert done.exit.timeout_s == 1
+            assert Path(f"/proc/{root}").exists()
+            assert done.exit.killed == "not known"
+        finally:
+            for child in Path(f"/proc/{root}/task/{root}/children").read_text().split():
+                os.kill(int(child), signal.SIGKILL)
+            os.kill(root, signal.SIGKILL)
