@@ -210,14 +210,15 @@ r_lock() {
 
 l() {
     # Hold the lock NAME for OWNER until this shell is gone: ID NAME OWNER -> locked | busy OWNER | failed. Only this
-    # shell has descriptor 9. The file says who holds it, and the pid of his shell. The same owner is an earlier session
-    # of ours, whose link was lost: its shell is ended, so that no request still on its way to it is carried out later.
+    # shell has descriptor 9. The file says who holds it, and the pid of his shell. The same owner, as far as it says of
+    # what run he is, is an earlier session of ours, whose link was lost or whose controller lost its power: its shell is
+    # ended, so that no request still on its way to it is carried out later.
     r_lf=$r_spool/lock.$2 r_turn=0
     command exec 9>>"$r_lf" || { printf '%s a %s failed\n' "$r_mark" "$1"; return; }
     until r_hold; do
         r_x= r_y=
         { IFS= read -r r_x; read -r r_y; } <"$r_lf"
-        if [ "$r_x" != "$3" ] || [ $r_turn -ge 40 ]; then
+        if [ "${r_x%% since *}" != "${3%% since *}" ] || [ $r_turn -ge 40 ]; then
             exec 9>&-
             printf '%s a %s busy %s\n' "$r_mark" "$1" "$r_x"
             return

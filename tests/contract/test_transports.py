@@ -623,6 +623,7 @@ def test_locks_of_two_names_do_not_meet(any_bed: Bed) -> None:
 
 
 def test_the_same_owner_gets_it_again_though_the_old_session_lingers(bed: Bed) -> None:
+    """A later sitting of the same run, too: the link of a controller without power is open for two hours."""
     old, new = bed.session(), bed.session()
     old.lock(MINE)
     launch = bed.launch("echo begun; sleep 2; echo done")
@@ -636,7 +637,7 @@ def test_the_same_owner_gets_it_again_though_the_old_session_lingers(bed: Bed) -
     worker = threading.Thread(target=work)
     worker.start()
     assert begun.wait(20)
-    new.lock(MINE)
+    new.lock(MINE.replace("10:00", "11:30"))
     settled = new.settle(launch, ignore)
     assert settled.completed is not None and settled.completed.stdout == b"begun\ndone\n"
     worker.join(20)
