@@ -263,16 +263,18 @@ Killed = Literal["proven", "no trace left", "not known"]
 @frozen
 class Exit:
     """
-    How a command ended, as the host wrote it down: exactly one of `code`, `signal`, `timeout_s`, `output_limit` and
-    `unknown`.
+    How a command ended, as the host wrote it down: exactly one of `code`, `signal`, `timeout_s`, `cancelled_s`,
+    `output_limit` and `unknown`.
 
-    `killed` goes with `timeout_s`, and with `output_limit` (bytes) unless it ended by itself before it was killed.
+    `killed` goes with `timeout_s` (the limit) and `cancelled_s` (how long it had run until a person ended it), and with
+    `output_limit` (bytes) unless it ended by itself before it was killed.
     `unknown` says why nobody knows. A code over 128 may be a signal: sh cannot tell.
     """
 
     code: int | None = None
     signal: str | None = None
     timeout_s: float | None = None
+    cancelled_s: float | None = None
     output_limit: int | None = None
     killed: Killed | None = None
     unknown: str | None = None
@@ -286,6 +288,8 @@ class Exit:
             return f"unknown: {self.unknown}"
         if self.timeout_s is not None:
             return f"timed out after {self.timeout_s:g} s, killed: {self.killed}"
+        if self.cancelled_s is not None:
+            return f"cancelled after {self.cancelled_s:g} s, killed: {self.killed}"
         if self.output_limit is not None:
             killed = f", killed: {self.killed}" if self.killed else ""
             return f"more than {self.output_limit} bytes of output{killed}"
@@ -300,6 +304,8 @@ class Exit:
             return {"unknown": self.unknown}
         if self.timeout_s is not None:
             return {"timeout_s": self.timeout_s, "killed": self.killed}
+        if self.cancelled_s is not None:
+            return {"cancelled_s": self.cancelled_s, "killed": self.killed}
         if self.output_limit is not None:
             return {"output_limit": self.output_limit, "killed": self.killed}
         if self.signal is not None:

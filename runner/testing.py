@@ -198,7 +198,7 @@ class FakeSession:
             raise LinkLost(f"{self._name}: the connection ended", host=self._name)
         if self.cancelled.is_set():
             self.cancelled.clear()
-            return replace(completed, exit=Exit(timeout_s=self._host.slow_s, killed="no trace left"))
+            return replace(completed, exit=Exit(cancelled_s=self._host.slow_s, killed="no trace left"))
         if launch.script.save_to is not None:
             return replace(completed, stdout=b"")
         return completed

@@ -31,14 +31,20 @@ class Row:
     clock.
     """
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, since: float = 0.0) -> None:
         self.host = host
-        self.state = "connecting"
+        self.state = CONNECTING
         self.phase = self.doing = self.line = self.asked = ""
-        self.since = 0.0
+        self.since = since
         self.lost = False
 
+    @property
+    def out(self) -> str:
+        """What it is out for, if it is: a step, or to be connected to and locked."""
+        return f"{self.phase}/{self.doing}" if self.doing else "connecting" if self.state == CONNECTING else ""
 
+
+CONNECTING = "connecting"
 LINK_LOST = "link lost, connecting again"
 
 
@@ -73,9 +79,9 @@ class Board:
                 self.rows[host].line = lines[-1]
 
     def outstanding(self) -> list[Row]:
-        """Hosts at work, the longest first."""
+        """Hosts at work or not reached yet, the longest first."""
         with self.lock:
-            return sorted((row for row in self.rows.values() if row.doing), key=lambda row: row.since)
+            return sorted((row for row in self.rows.values() if row.out), key=lambda row: row.since)
 
     def _hear(self, event: Event) -> None:
         match event:
@@ -84,7 +90,7 @@ class Board:
                 self.ticket = str(event.why.get("ticket") or "")
                 self.batches = len(event.batches)
                 self.declared = frozenset(str(step["phase"]) for step in event.steps)
-                self.rows = {host: Row(host) for host in event.hosts}
+                self.rows = {host: Row(host, time.monotonic()) for host in event.hosts}
             case BatchStarted():
                 self.batch = event.batch
             case HostConnected():

@@ -99,7 +99,7 @@ class LiveProgress:
         return text
 
     def _rows(self) -> list[Text]:
-        busy = self._board.outstanding()
+        busy = [row for row in self._board.outstanding() if row.doing]
         idle = [row for row in self._board.rows.values() if not row.doing]
         rows = [*busy, *sorted(idle, key=lambda row: row.state not in BAD)]
         most = max(1, min(MOST_ROWS, self._console.height - AROUND))

@@ -115,7 +115,7 @@ class PlainProgress:
             if not rows and now - self._spoke < self._heartbeat_s:
                 continue
             names = [
-                f"{row.host} {row.phase}/{row.doing} {spoken(int((now - row.since) * 1000))}"
+                f"{row.host} {row.out} {spoken(int((now - row.since) * 1000))}"
                 + (f" ({LINK_LOST})" if row.lost else "")
                 for row in rows[:8]
             ]

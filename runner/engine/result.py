@@ -100,7 +100,7 @@ def _holds(expression: str, names: Mapping[str, Any]) -> bool:
 
 def ended_otherwise(done: Completed, *, repeatable: bool, reads_only: bool = False) -> StepResult | None:
     """
-    The result where the host did not see the script end by itself: unknown, or at its deadline.
+    The result where the host did not see the script end by itself: unknown, at its deadline, or when a person ended it.
 
     What may be repeated is, once it is certain that nothing of the first time still runs; what only reads always.
     """
@@ -110,7 +110,7 @@ def ended_otherwise(done: Completed, *, repeatable: bool, reads_only: bool = Fal
         return StepResult(
             outcome=Outcome.UNKNOWN, problem=problem, exit=done.exit, repeatable=again, free=again, gone=done.gone
         )
-    if done.exit.timeout_s is not None:
+    if done.exit.timeout_s is not None or done.exit.cancelled_s is not None:
         return StepResult(outcome=Outcome.FAILED, problem=str(done.exit), exit=done.exit, host_ms=host_ms(done))
     return None
 

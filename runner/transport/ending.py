@@ -44,7 +44,7 @@ def exit_of(how: str, launch: Launch, *, took_s: float, output: int) -> Exit:
     if why == "timeout":
         return Exit(timeout_s=launch.deadline_s, killed=killed)
     if why == "cancelled":
-        return Exit(timeout_s=max(0.0, round(took_s, 2)), killed=killed)
+        return Exit(cancelled_s=max(0.0, round(took_s, 2)), killed=killed)
     if why == "limit":
         return Exit(output_limit=launch.output_limit, killed=killed)
     if output > launch.output_limit:

@@ -450,7 +450,7 @@ def test_cancel_from_another_thread(bed: Bed, read_only: bool) -> None:
     session.cancel()
     worker.join(15)
     assert not worker.is_alive()
-    assert ends[0].exit.timeout_s is not None and ends[0].exit.killed in DEAD
+    assert ends[0].exit.cancelled_s is not None and ends[0].exit.timeout_s is None and ends[0].exit.killed in DEAD
     assert not alive(int(ends[0].stdout))
     assert session.run(bed.launch("echo next"), ignore).stdout == b"next\n"
 

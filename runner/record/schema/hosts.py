@@ -32,6 +32,11 @@ ENDS = {
             killed={"enum": ["proven", "no trace left", "not known"], "description": "what can be said of its death"},
         ),
         closed(
+            "a person ended it",
+            cancelled_s=field("number", "how long it had run, in seconds"),
+            killed={"enum": ["proven", "no trace left", "not known"], "description": "what can be said of its death"},
+        ),
+        closed(
             "it printed too much",
             output_limit=whole("the limit, in bytes"),
             killed={"enum": ["proven", "no trace left", "not known", None], "description": "null: it had ended"},

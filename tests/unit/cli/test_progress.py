@@ -7,7 +7,7 @@ import time
 import pytest
 
 from runner.cli.plain import PlainProgress
-from runner.events import LinkDropped, SittingStarted, StepFinished, StepRecalled, StepStarted, Waited
+from runner.events import HostConnected, LinkDropped, SittingStarted, StepFinished, StepRecalled, StepStarted, Waited
 
 
 def test_who_is_still_out_is_named_again_and_again_though_others_talk(capsys: pytest.CaptureFixture[str]) -> None:
@@ -23,6 +23,17 @@ def test_who_is_still_out_is_named_again_and_again_though_others_talk(capsys: py
     said = capsys.readouterr().err
     assert said.count("still out: hangs implement/dump") >= 2
     assert said.count("talks  implement/s  ok") == 12
+
+
+def test_who_is_not_reached_yet_is_still_out(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = PlainProgress(heartbeat_s=0.1)
+    hosts = ("far", "here")
+    progress.hear(SittingStarted(run="r", sitting=1, playbook="p", title="", kind="other", plan="", hosts=hosts))
+    progress.hear(HostConnected(host="here", took_ms=1, peer={}, facts={}))
+    time.sleep(0.3)
+    progress.close()
+    last = [line for line in capsys.readouterr().err.splitlines() if "still out" in line][-1]
+    assert "still out: far connecting " in last and "here" not in last
 
 
 def test_lines_are_written_when_there_is_no_more_to_hear_and_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:

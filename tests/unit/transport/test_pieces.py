@@ -181,7 +181,7 @@ LAUNCH = Launch(run_id="r", step="s", attempt=1, script=Script(text=""), deadlin
         ("timeout:trace", 0, Exit(timeout_s=9, killed="no trace left")),
         ("timeout:proven", 0, Exit(timeout_s=9, killed="proven")),
         ("timeout:known", 0, Exit(timeout_s=9, killed="not known")),
-        ("cancelled:trace", 0, Exit(timeout_s=2.5, killed="no trace left")),
+        ("cancelled:trace", 0, Exit(cancelled_s=2.5, killed="no trace left")),
         ("limit:trace", 200, Exit(output_limit=100, killed="no trace left")),
         ("0", 101, Exit(output_limit=100)),
         ("0", 100, Exit(code=0)),
