@@ -307,11 +307,12 @@ class Question:
 
 @frozen
 class Answer:
-    """`yes` None: nobody answered in time and there was no default."""
+    """`yes` None: nobody answered in time and there was no default, or `refused` says why nobody was asked."""
 
     yes: bool | None
     by: str = ""
     how: str = ""
+    refused: str = ""
 
 
 class People(Protocol):

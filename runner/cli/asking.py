@@ -77,5 +77,5 @@ class YesPeople:
 
     def ask(self, question: Question, stop: threading.Event) -> Answer:
         if not may_answer(question, self._name):
-            return Answer(yes=False, by=self._name, how=f"--yes of somebody who may not answer: {self._name}")
+            return Answer(yes=None, refused=f"{self._name}, who said --yes, may not answer it")
         return Answer(yes=True, by=self._name, how="--yes on the command line")

@@ -26,6 +26,7 @@ class RecordingPeople:
         answer = self._around.people.ask(question, stop)
         took_ms = int((clock.monotonic() - began) * 1000)
         said = {True: "yes", False: "no", None: "nobody answered"}[answer.yes]
-        bus.emit(PersonAnswered(host=self._host, step=self._step, answer=said, by=answer.by, how=answer.how))
+        how = answer.how or answer.refused
+        bus.emit(PersonAnswered(host=self._host, step=self._step, answer=said, by=answer.by, how=how))
         bus.emit(Waited(host=self._host, step=self._step, cause="person", took_ms=took_ms))
         return answer

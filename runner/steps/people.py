@@ -117,7 +117,9 @@ class Confirm(ControllerStep):
         values = {"yes": answer.yes, "by": answer.by, "how": answer.how}
         if answer.yes:
             return Verdict(ok=True, changed=False, values=values, summary=f"yes, says {answer.by or 'the default'}")
-        if answer.yes is None:
+        if answer.refused:
+            problem = f"nobody was asked {question.text!r}: {answer.refused}"
+        elif answer.yes is None:
             problem = f"nobody answered {question.text!r} within {text_of_duration(limit_s)}"
         else:
             problem = f"{answer.by or 'the default'} said no to {question.text!r}"

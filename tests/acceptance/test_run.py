@@ -357,6 +357,16 @@ phases:
     assert said.out.count("skipped as things stand") == 2
 
 
+def test_yes_of_somebody_who_may_not_answer_is_no_answer(tmp_path: Path) -> None:
+    project = Project(tmp_path / "p")
+    book = project.playbook("phases: {implement: [{id: sure, confirm: {question: Ready?, who: dewi}}]}\n")
+    said = project.rawat("run", book, "--yes")
+    assert said.code == 1
+    assert "nobody was asked 'Ready?': " in said.out and "who said --yes, may not answer it" in said.out
+    events = "".join(path.read_text() for path in (project.folder / "records").rglob("events.jsonl"))
+    assert '"answer":"nobody answered"' in events and '"answer":"no"' not in events
+
+
 def test_a_question_is_answered_from_elsewhere_and_only_where_it_waits(tmp_path: Path) -> None:
     project = Project(tmp_path / "p")
     steps = "[{id: sure, confirm: {question: Go on?}}, {id: go, command: echo gone}]"
