@@ -11,6 +11,7 @@ from runner.app.request import Context, Reason, Selection
 from runner.app.wiring import records_of
 from runner.document.source import likely
 from runner.engine.past import Word, boots, first_clock, past_of, readers
+from runner.engine.rolled import Rolled, rollbacks
 from runner.errors import GateClosed, InvalidInput, LockBusy
 from runner.events import Deviated, SittingStarted
 from runner.frozen import frozen, replace
@@ -42,7 +43,7 @@ def find_resumable(context: Context, name: str, *, settle: tuple[str, ...], reas
     if first is None or not first.request:
         raise InvalidInput(f"run {run} ended before it began; there is nothing to resume", hint="run it anew")
     record = fold(events)
-    _unfinished(record)
+    unfinished(record)
     prepared = prepare(Selection.from_json(first.request), context)
     deviations = _deviations(record, prepared, reason, changed=changed)
     words = _words(record, settle, reason)
@@ -51,6 +52,7 @@ def find_resumable(context: Context, name: str, *, settle: tuple[str, ...], reas
         for step, word in words.items()
     ]
     booted, reading = boots(chain.from_iterable(events)), readers(chain.from_iterable(events))
+    rolled = rollbacks(chain.from_iterable(events))
     earlier = Earlier(
         run=run,
         sitting=len(sittings) + 1,
@@ -58,7 +60,12 @@ def find_resumable(context: Context, name: str, *, settle: tuple[str, ...], reas
         events=events,
         past={
             host.name: past_of(
-                host, words, began=first_clock(chain.from_iterable(events), host.name), booted=booted, reading=reading
+                host,
+                words,
+                began=first_clock(chain.from_iterable(events), host.name),
+                booted=booted,
+                reading=reading,
+                rolled=rolled.get(host.name, Rolled()),
             )
             for host in record.hosts.values()
         },
@@ -68,9 +75,10 @@ def find_resumable(context: Context, name: str, *, settle: tuple[str, ...], reas
     return Resumable(prepared=prepared, earlier=earlier, reason=replace(why, reason=reason or why.reason))
 
 
-def _unfinished(record: RunRecord) -> None:
+def unfinished(record: RunRecord) -> None:
+    """Raises InvalidInput where all hosts are done; a step in doubt is not done, whatever its host came to."""
     states = {host.outcome for host in record.hosts.values()}
-    if record.sealed and states == {"ok"}:
+    if record.sealed and states == {"ok"} and not record.in_doubt:
         raise InvalidInput(f"run {record.run} is done on all of its hosts; there is nothing to resume")
 
 

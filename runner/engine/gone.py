@@ -1,8 +1,9 @@
 """
-A step in doubt that the playbook does not have any more: its host is asked once more how it ended.
+A step in doubt that this sitting does not go on with: its host is asked once more how it ended.
 
-Only an end that the host wrote down settles it. That nothing is there does not: whether the step ran there or on the
-controller was said by a playbook that is not here. What it printed is not kept, since that may have been forbidden.
+Either the playbook does not have it any more. Then only an end that the host wrote down settles it; that nothing is
+there does not: whether the step ran there or on the controller was said by a playbook that is not here. Or it is an
+undo or `finally` step, which belonged to its own sitting. What it printed is not kept: that may have been forbidden.
 """
 
 from __future__ import annotations
@@ -16,18 +17,24 @@ from runner.engine.shutdown import doubted
 from runner.engine.surroundings import Surroundings
 from runner.errors import TransportError
 from runner.events import StepFinished, StepRecalled
-from runner.model import Outcome
+from runner.model import Outcome, Step
 from runner.seams import Completed, Launch, Script, Stream
 
 GONE = "the playbook does not have it any more"
+PAST = "it belonged to an earlier sitting"
 
 
-def settle_gone(around: Surroundings, link: Link, instance: str, before: Before) -> StepResult:
-    """How it ended, put on record as the end of its last attempt; unknown where neither a person nor the host knows."""
+def settle_gone(
+    around: Surroundings, link: Link, instance: str, before: Before, step: Step | None = None
+) -> StepResult:
+    """
+    How it ended, put on record as the end of its last attempt; unknown where neither a person nor the host knows.
+    `step` is what the playbook has of it, if it does.
+    """
     host, attempt = link.host.name, before.attempts
     around.bus.emit(StepRecalled(host=host, step=instance, phase=before.phase, attempt=attempt))
     began = around.clock.monotonic()
-    result = _by_word(before) or _by_host(around, link, instance, before)
+    result = _by_word(before, why_gone(step)) or _by_host(around, link, instance, before, step)
     around.bus.emit(
         StepFinished(
             host=host,
@@ -45,39 +52,47 @@ def settle_gone(around: Surroundings, link: Link, instance: str, before: Before)
     return result
 
 
-def _by_word(before: Before) -> StepResult | None:
+def why_gone(step: Step | None) -> str:
+    """Why nobody goes on with it."""
+    return GONE if step is None else PAST
+
+
+def _by_word(before: Before, gone: str) -> StepResult | None:
     if before.word == "done":
-        return StepResult(outcome=Outcome.OK, summary=f"done, by a person's word; {GONE}")
+        return StepResult(outcome=Outcome.OK, summary=f"done, by a person's word; {gone}")
     if before.word == "not-done" or before.reads_only:
         why = "not done, by a person's word" if before.word else "its end was not seen; it only reads"
-        return StepResult(outcome=Outcome.UNREACHABLE, problem=f"{why}; {GONE}")
+        return StepResult(outcome=Outcome.UNREACHABLE, problem=f"{why}; {gone}")
     return None
 
 
-def _by_host(around: Surroundings, link: Link, instance: str, before: Before) -> StepResult:
+def _by_host(around: Surroundings, link: Link, instance: str, before: Before, step: Step | None) -> StepResult:
+    local = step is not None and step.local
     launch = Launch(
         run_id=around.run_id, step=instance, attempt=before.attempts, script=Script(text=""), user=before.user,
-        deadline_s=DEFAULT_TIMEOUT_S,
+        deadline_s=(step and step.timeout_s) or DEFAULT_TIMEOUT_S,
     )  # fmt: skip
     try:
-        settled = settle_through(around, link, launch, _unkept, instance=instance)
-        boot_id = link.session(local=False).facts.boot_id
+        settled = settle_through(around, link, launch, _unkept, instance=instance, local=local)
+        boot_id = link.session(local=local).facts.boot_id
     except TransportError as error:
         return StepResult(outcome=Outcome.UNKNOWN, problem=f"the host cannot be asked: {error.message}")
-    if settled.completed is None:
-        return StepResult(outcome=Outcome.UNKNOWN, problem="nobody wrote down how it ended")
-    rebooted = bool(before.boot_ids[0]) and before.boot_ids[0] != boot_id
-    return _judged(doubted(settled.completed) if rebooted else settled.completed)
+    rebooted = bool(before.boot_ids[local]) and before.boot_ids[local] != boot_id
+    if settled.completed is not None:
+        return _judged(doubted(settled.completed) if rebooted else settled.completed, why_gone(step))
+    if step is not None and settled.state in ("none", "torn") and not rebooted:
+        return StepResult(outcome=Outcome.UNREACHABLE, problem=f"it never arrived; {PAST}")
+    return StepResult(outcome=Outcome.UNKNOWN, problem="nobody wrote down how it ended")
 
 
-def _judged(done: Completed) -> StepResult:
-    """By its exit code alone: what was expected of it stood in the playbook."""
+def _judged(done: Completed, gone: str) -> StepResult:
+    """By its exit code alone: more was expected of it by a playbook that is not here, or by a sitting that is over."""
     if otherwise := ended_otherwise(done, repeatable=False):
         return otherwise
     if done.exit.ok:
-        summary = f"ended with {done.exit}; {GONE}"
+        summary = f"ended with {done.exit}; {gone}"
         return StepResult(outcome=Outcome.OK, exit=done.exit, summary=summary, host_ms=host_ms(done))
-    problem = f"ended with {done.exit}; {GONE}"
+    problem = f"ended with {done.exit}; {gone}"
     return StepResult(outcome=Outcome.FAILED, problem=problem, exit=done.exit, host_ms=host_ms(done))
 
 

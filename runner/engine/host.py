@@ -7,20 +7,21 @@ from typing import Any
 
 from runner.engine.errand import Task
 from runner.engine.gate import closed
-from runner.engine.gone import GONE, settle_gone
+from runner.engine.gone import settle_gone, why_gone
 from runner.engine.items import SKIPPED, by_item, items_of
 from runner.engine.link import Link
 from runner.engine.locks import resource
 from runner.engine.once import Once, Shared, in_doubt
-from runner.engine.past import Before, Past, redacted
+from runner.engine.past import Before, Past, Rollback, redacted
 from runner.engine.result import StepResult
 from runner.engine.step import run_step
 from runner.engine.surroundings import Surroundings
 from runner.engine.trial import refuse
+from runner.engine.undo import Undo, undo_of
 from runner.errors import LockBusy, TransportError
-from runner.events import GateRefused, HostFinished, RollbackStarted, StepSkipped, Waited
-from runner.frozen import frozen, shallow
-from runner.model import Facts, Host, OnFailure, Outcome, Step
+from runner.events import GateRefused, HostFinished, RollbackStarted, StepFinished, StepSkipped, Waited
+from runner.frozen import frozen, replace, shallow
+from runner.model import FINALLY, UNDO, Facts, Host, OnFailure, Outcome, Step
 from runner.playbook.template import TemplateFailed
 
 
@@ -30,15 +31,6 @@ class _Halt(Exception):
         self.because = because
         self.outcome = outcome
         self.rollback = rollback
-
-
-@frozen
-class Undo:
-    """Steps that take back what a step did, with the names as they were then."""
-
-    steps: tuple[Step, ...]
-    suffix: str
-    item: Mapping[str, Any]
 
 
 @frozen
@@ -70,6 +62,7 @@ class HostRun:
         self._signed = signed
         self._selection = selection
         self._past = past
+        self._doubts = past.in_doubt
         self._names: dict[str, Any] = dict(names)
         self._undo: list[Undo] = []
         self._outcomes: dict[str, Outcome] = {}
@@ -92,15 +85,14 @@ class HostRun:
     @property
     def settled(self) -> bool:
         """Whether nothing of this or an earlier sitting is in doubt: what the host keeps of the run may go."""
-        known = all(self._outcomes.get(name, Outcome.UNKNOWN) is not Outcome.UNKNOWN for name in self._past.in_doubt)
+        known = all(self._outcomes.get(name, Outcome.UNKNOWN) is not Outcome.UNKNOWN for name in self._doubts)
         return known and self._worst is not Outcome.UNKNOWN
 
     def _run(self) -> Outcome:
         because = ""
         try:
             self._connect()
-            known = {step.id for step in self._around.playbook.walk()}
-            self._settle_gone(name for name in self._past.in_doubt if _base(name) not in known)
+            self._settle_past()
             for steps in self._around.playbook.phases.values():
                 self._steps(steps)
             outcome = self._worst
@@ -124,6 +116,50 @@ class HostRun:
             raise _Halt(error.message, Outcome.UNREACHABLE, rollback=bool(self._undo)) from error
         self._names["facts"] = _plain(facts)
         self._names["run"] = {**self._names["run"], "began": self._past.began or facts.clock}
+
+    def _settle_past(self) -> None:
+        """What earlier sittings left that no main step comes to: steps in doubt, and a rollback that was broken off."""
+        known = {step.id: step for step in self._around.playbook.walk()}
+        aside = {name: step for name, step in known.items() if step.phase in (UNDO, FINALLY)}
+        last = {name for name, step in aside.items() if step.phase == FINALLY}
+        self._settle_gone(name for name in self._doubts if _base(name) not in known)
+        self._settle_gone((name for name in self._doubts if _base(name) in last), aside)
+        if self._past.rollback is not None:
+            self._finish(self._past.rollback)
+        left = [name for name in self._doubts if _base(name) in aside and name not in self._outcomes]
+        self._settle_gone(left, aside)
+        self._anew(aside)
+
+    def _finish(self, rollback: Rollback) -> None:
+        """Take back what an earlier sitting had begun to; raises _Halt where that did not go well."""
+        names, past = dict(self._names), self._past
+        self._past = replace(past, steps={**past.steps, **rollback.steps})
+        try:
+            self._undo = undo_of(self._around.playbook, rollback.steps, self._names, self._register)
+        except TemplateFailed as error:
+            because = f"the rollback of an earlier sitting cannot be gone on with: {error.message}"
+            raise _Halt(because, Outcome.UNKNOWN) from error
+        self._roll_back(rollback.because)
+        self._names, self._past, self._undo, self._touched, self._timed = names, past, [], 0, True
+        bad = [name for name, outcome in self._outcomes.items() if not outcome.good]
+        if self._worst is Outcome.UNKNOWN:
+            name = next((name for name in bad if self._outcomes[name] is Outcome.UNKNOWN), "STEP")
+            because = f"the rollback of an earlier sitting is not through: {name} is in doubt; "
+            raise _Halt(f"{because}say how it ended: --settle {name}=done, or not-done", Outcome.UNKNOWN)
+        if not self._worst.good:
+            because = f"the rollback of an earlier sitting did not go well: {', '.join(bad)}; "
+            raise _Halt(f"{because}put the host right, then `rawat resume` does its steps anew", self._worst)
+
+    def _anew(self, aside: Mapping[str, Step]) -> None:
+        """Whatever became of undo and `finally` steps: from here on each is a new attempt, with a number of its own."""
+        if not self._outcomes:
+            return
+        events = tuple(self._around.bus.events)
+        mine = (event for event in events if isinstance(event, StepFinished) and event.host == self.host.name)
+        numbers = {name: before.attempts for name, before in self._past.steps.items()}
+        numbers |= {event.step: event.attempt for event in mine}
+        fresh = {n: Before(state="again", attempts=used) for n, used in numbers.items() if _base(n) in aside}
+        self._past = replace(self._past, steps={**self._past.steps, **fresh})
 
     def _steps(self, steps: Iterable[Step], suffix: str = "") -> None:
         for step in steps:
@@ -317,13 +353,17 @@ class HostRun:
         others = (other for other in self._past.in_doubt if other == name or other.rpartition(".")[0] == name)
         self._settle_gone(other for other in others if other not in instances)
 
-    def _settle_gone(self, names: Iterable[str]) -> None:
-        """Steps in doubt that are not in the playbook now; raises _Halt where nobody knows how one of them ended."""
+    def _settle_gone(self, names: Iterable[str], known: Mapping[str, Step] | None = None) -> None:
+        """
+        Steps in doubt that nobody goes on with, of the playbook (`known`, by id) or not in it now; raises _Halt where
+        nobody knows how one of them ended.
+        """
         for name in names:
-            result = settle_gone(self._around, self._link, name, self._past.step(name))
+            step = (known or {}).get(_base(name))
+            result = settle_gone(self._around, self._link, name, self._past.step(name), step)
             self._outcomes[name] = result.outcome
             if result.outcome is Outcome.UNKNOWN:
-                because = f"{name} is in doubt, and {GONE} ({result.problem}); "
+                because = f"{name} is in doubt, and {why_gone(step)} ({result.problem}); "
                 raise _Halt(f"{because}say how it ended: --settle {name}=done, or not-done", Outcome.UNKNOWN)
 
     def _skip(self, step: Step, instance: str, why: str) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import field
 from typing import Any, Literal
 
+from runner.engine.rolled import Rolled
 from runner.events import Event, HostConnected, SittingStarted, StepStarted
 from runner.frozen import frozen, replace
-from runner.model import UNDO, Outcome
+from runner.model import Outcome
 from runner.record import HostRecord, StepRecord
 
 Word = Literal["done", "not-done"]
@@ -41,15 +42,24 @@ NOTHING = Before()
 
 
 @frozen
+class Rollback:
+    """One that was broken off: why it was begun, and how all steps stood then, its own and those it takes back."""
+
+    because: str
+    steps: Mapping[str, Before]
+
+
+@frozen
 class Past:
     """
     A host's earlier sittings; `began` is the Unix time by its own clock when the run first came to it (0: it never
-    did).
+    did). `steps` is as things stand when `rollback` has come to its end.
     """
 
     steps: Mapping[str, Before] = field(default_factory=dict)
     began: float = 0.0
     finished: bool = False
+    rollback: Rollback | None = None
 
     @property
     def in_doubt(self) -> tuple[str, ...]:
@@ -94,29 +104,45 @@ def past_of(
     began: float = 0.0,
     booted: Mapping[tuple[str, str], tuple[str, str]] | None = None,
     reading: frozenset[tuple[str, str]] = frozenset(),
+    rolled: Rolled,
 ) -> Past:
     """
     From the record of a host; `words` maps steps in doubt, by instance or id, to what a person says of them; `booted`
-    is what `boots` gives, `reading` what `readers` gives.
+    is what `boots` gives, `reading` what `readers` gives, `rolled` what `rollbacks` gives.
 
-    A step that a rollback took back is to be done again; undo and `finally` belong to a sitting and start anew.
+    What a rollback took back is to be done again; undo and `finally` belong to a sitting and start anew. A host is not
+    finished while one of its steps is in doubt.
     """
-    undone = any(step.phase == UNDO and step.attempts for step in host.steps.values())
-    steps = {}
-    for name, step in host.steps.items():
-        word = words.get(name) or words.get(step.base)
-        before = _before(step, word, undone=undone)
-        steps[name] = replace(
+
+    def known(step: StepRecord, *, stands: bool) -> Before:
+        before = _before(step, words.get(step.id) or words.get(step.base), stands=stands)
+        return replace(
             before,
-            boot_ids=(booted or {}).get((host.name, name), before.boot_ids),
+            boot_ids=(booted or {}).get((host.name, step.id), before.boot_ids),
             phase=step.phase,
             user=step.user or None,
-            reads_only=(host.name, name) in reading,
+            reads_only=(host.name, step.id) in reading,
         )
-    return Past(steps=steps, began=began, finished=host.outcome == Outcome.OK)
+
+    def then(step: StepRecord) -> Before:
+        """As it stood when the rollback was broken off; a main step that ended badly may have done something, too."""
+        before = known(step, stands=step.id in rolled.stands | rolled.back)
+        refused = before.reads_only and bool(step.attempts) and step.outcome != Outcome.OK
+        if step.id not in rolled.stands or before.state != "again" or refused:
+            return before
+        last = step.attempts[-1]
+        return replace(before, state="done", outcome=Outcome(last.outcome), changed=last.changed, values=last.values)
+
+    main = rolled.stands if not rolled.because else frozenset[str]()
+    steps = {name: known(step, stands=name in main) for name, step in host.steps.items()}
+    past = Past(steps=steps, began=began)
+    rollback = Rollback(because=rolled.because, steps={name: then(step) for name, step in host.steps.items()})
+    finished = host.outcome == Outcome.OK and not past.in_doubt
+    return replace(past, finished=finished, rollback=rollback if rolled.because else None)
 
 
-def _before(step: StepRecord, word: Word | None, *, undone: bool) -> Before:
+def _before(step: StepRecord, word: Word | None, *, stands: bool) -> Before:
+    """`stands`: what it did was not taken back."""
     attempts = step.attempts[-1].number if step.attempts else 0
     if not step.attempts:
         return NOTHING
@@ -124,7 +150,7 @@ def _before(step: StepRecord, word: Word | None, *, undone: bool) -> Before:
     if last.outcome == Outcome.UNKNOWN or not last.outcome:
         sent = bool(last.command_sha256) or last.outcome == Outcome.UNKNOWN
         return Before(state="doubt" if sent else "again", attempts=attempts, word=word)
-    if step.outcome == Outcome.OK and not undone and step.phase not in (UNDO, "finally"):
+    if step.outcome == Outcome.OK and stands:
         return Before(
             state="done", attempts=attempts, outcome=Outcome.OK, changed=last.changed, values=dict(last.values)
         )

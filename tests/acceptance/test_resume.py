@@ -205,3 +205,37 @@ def test_runs_name_the_command_that_goes_on(project: Project) -> None:
     assert "interrupted" in line and "rawat resume " in line
     short = line.split("rawat resume ")[1].strip()
     assert project.rawat("resume", short).code == 0
+
+
+BACK = """
+vars: {{folder: {{required: true, type: string}}}}
+phases:
+  implement:
+    - id: a
+      script: "cd {{{{ folder }}}} && printf a >>count && echo said"
+      register: first
+      undo:
+        - id: back
+          script: >-
+            cd {{{{ folder }}}} && printf A >>count && touch begun && sleep 1
+            && test {{{{ first.stdout }}}} = said && printf E >>count
+    - {{id: b, script: "cd {{{{ folder }}}} && printf b >>count && test -e repaired", on_failure: rollback}}
+"""
+
+
+@pytest.mark.parametrize("repaired", [True, False])
+def test_a_rollback_that_was_broken_off_is_carried_to_its_end_before_anything_else(
+    tmp_path: Path, repaired: bool
+) -> None:
+    project = Project(tmp_path / "project")
+    process = project.start("run", project.playbook(BACK.format()), "-e", f"folder={project.folder}")
+    wait_for(project.folder / "begun", process)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate(timeout=30)
+    if repaired:
+        (project.folder / "repaired").touch()
+    said = project.rawat("resume")
+    assert (said.code, count(project)) == ((0, "abAEab") if repaired else (1, "abAEabAE")), said
+    steps = {step["id"]: step["attempts"] for step in project.record()["hosts"]["h1"]["steps"]}
+    assert {name: len(tried) for name, tried in steps.items()} == {"a": 2, "b": 2, "back": 1 if repaired else 2}
+    assert project.record()["in_doubt"] == []

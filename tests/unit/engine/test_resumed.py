@@ -7,11 +7,23 @@ from typing import Any
 
 import pytest
 
-from runner.engine.past import Before, Past, boots, first_clock
+from runner.app.resume import unfinished
+from runner.engine.past import Before, Past, Rollback, Word, boots, first_clock, past_of
+from runner.engine.rolled import Rolled, rollbacks
 from runner.engine.surroundings import Stop
-from runner.errors import Unreachable
-from runner.events import Event, HostConnected, SittingStarted, StepStarted
+from runner.errors import InvalidInput, Unreachable
+from runner.events import (
+    Event,
+    HostConnected,
+    HostFinished,
+    RollbackStarted,
+    SittingStarted,
+    StepFinished,
+    StepStarted,
+)
+from runner.frozen import replace
 from runner.model import Exit
+from runner.record import fold
 from runner.seams import Completed, Launch, Settled
 from runner.testing import FACTS, FakeHost, done
 from tests.unit.engine.support import Outcome, run
@@ -314,3 +326,142 @@ def test_a_step_in_doubt_that_was_taken_out_of_the_playbook_is_asked_for_once_mo
         ended, fake = resumed(Settled(state="none"), **more)
         assert (ended.code, ended.steps()[name]) == (0 if outcome == "ok" else bad, outcome)
         assert (ended.record.in_doubt, len(fake.launches)) == ((), 1)
+
+
+BACK = """
+phases:
+  implement:
+    - {id: a, command: a, register: said, undo: [{id: back_a, command: "back {{ said.stdout }}"}]}
+    - {id: c, command: "c {{ item }}", with: [x, y], undo: [{id: back_c, command: "back {{ item }}"}]}
+    - id: some
+      undo: [{id: back_some, command: back_some}]
+      steps: [{id: d, command: d}]
+    - {id: same, command: same, undo: [{id: back_same, command: back_same}]}
+    - {id: b, command: b, on_failure: rollback}
+finally: [{id: clean, command: clean}]
+"""
+STOOD = {
+    "a": Before(state="done", attempts=1, values={"stdout": "first"}),
+    "c.1": Before(state="done", attempts=1),
+    "c.2": Before(state="done", attempts=1),
+    "d": Before(state="done", attempts=1),
+    "same": Before(state="done", attempts=1, changed=False),
+    "b": Before(state="again", attempts=1),
+    "back_some": Before(state="done", attempts=1),
+}
+
+
+def broken_off(word: Word | None = None) -> Past:
+    """A host whose rollback had taken back `some` and was at the last item of `c`; `word` is a person's on that."""
+    doubt = {"back_c.2": Before(state="doubt", attempts=1, word=word)}
+    again = {name: Before(state="again", attempts=1) for name in STOOD}
+    return Past(steps=again | doubt, rollback=Rollback(because="b failed", steps=STOOD | doubt))
+
+
+def launched(fake: FakeHost) -> list[tuple[str, int]]:
+    """What was sent to it, but what only asks it whether it goes down."""
+    return [(launch.step, launch.attempt) for launch in fake.launches if not launch.read_only]
+
+
+def test_a_rollback_that_was_broken_off_comes_to_its_end_before_the_steps_are_done_again(tmp_path: Path) -> None:
+    """What it had taken back is not taken back twice; what changed nothing is not taken back."""
+    rest = [("back_c.1", 1), ("back_a", 1)]
+    anew = [("a", 2), ("c.1", 2), ("c.2", 2), ("d", 2), ("same", 2), ("b", 2)]
+    fake = FakeHost(settled=Settled(state="ended", completed=done()))
+    ended = run(tmp_path, BACK, {"a": fake}, past={"a": broken_off()})
+    assert (ended.code, launched(fake)) == (0, [*rest, *anew, ("clean", 1)])
+    assert fake.launches[1].script.text.rstrip().endswith("back first")
+    # The next rollback takes back everything anew, under numbers that no attempt had before.
+    bad = FakeHost(
+        settled=Settled(state="ended", completed=done()), answers=lambda launch: done(code=int(launch.step == "b"))
+    )
+    ended = run(tmp_path, BACK, {"a": bad}, past={"a": broken_off()})
+    back = [("back_same", 1), ("back_some", 2), ("back_c.2", 2), ("back_c.1", 2), ("back_a", 2)]
+    assert (ended.code, launched(bad)) == (1, [*rest, *anew, *back, ("clean", 1)])
+
+
+def test_nothing_is_done_on_a_host_whose_rollback_is_not_through(tmp_path: Path) -> None:
+    """In doubt: asked for again, or settled by a person. Gone wrong: a person puts the host right first."""
+    fake = FakeHost(settled=Settled(state="unsure"))
+    ended = run(tmp_path, BACK, {"a": fake}, past={"a": broken_off()})
+    assert (ended.code, launched(fake), fake.forgotten) == (5, [("back_c.1", 1), ("back_a", 1)], False)
+    assert "--settle back_c.2=done" in ended.record.hosts["a"].because
+    assert run(tmp_path, BACK, {"a": FakeHost()}, past={"a": broken_off("done")}).code == 0
+    bad = FakeHost(answers=lambda launch: done(code=int(launch.step == "back_a")), settled=Settled(state="none"))
+    ended = run(tmp_path, BACK, {"a": bad}, past={"a": broken_off()})
+    assert launched(bad) == [("back_c.2", 2), ("back_c.1", 1), ("back_a", 1), ("clean", 1)]
+    assert (ended.code, "put the host right" in ended.record.hosts["a"].because) == (1, True)
+
+
+@pytest.mark.parametrize("name", ["clean", "back_a"])
+def test_a_step_of_the_end_in_doubt_is_settled_before_anything_is_done_beside_it(tmp_path: Path, name: str) -> None:
+    for settled, code in (
+        (Settled(state="ended", completed=done(code=3)), 0),
+        (Settled(state="none"), 0),
+        (Settled(state="free"), 5),
+        (Settled(state="unsure"), 5),
+    ):
+        fake = FakeHost(settled=settled)
+        past = Past(steps={name: Before(state="doubt", attempts=1)})
+        ended = run(tmp_path, BACK, {"a": fake}, past={"a": past})
+        assert (ended.code, bool(fake.launches), fake.forgotten) == (code, not code, not code)
+        if code:
+            assert f"--settle {name}=done" in ended.record.hosts["a"].because
+        else:
+            assert launched(fake)[-1] == ("clean", 2 if name == "clean" else 1)
+
+
+def sitting(number: int, *events: Event) -> list[Event]:
+    first = SittingStarted(run="r", sitting=number, playbook="p", title="p", kind="other", plan="d", hosts=("h",))
+    return [first, *events]
+
+
+def step(name: str, outcome: str = "ok", *, phase: str = "implement", attempt: int = 1) -> list[Event]:
+    begun = StepStarted(host="h", step=name, phase=phase, kind="command", title=name, attempt=attempt, sha256="0" * 64)
+    ended = StepFinished(host="h", step=name, phase=phase, attempt=attempt, outcome=outcome, took_ms=1)
+    return [begun, ended] if outcome else [begun]
+
+
+def past_after(*sittings: list[Event]) -> Past:
+    rolled = rollbacks(event for events in sittings for event in events).get("h", Rolled())
+    return past_of(fold(sittings).hosts["h"], {}, rolled=rolled)
+
+
+def states(past: Past) -> dict[str, str]:
+    return {name: before.state for name, before in past.steps.items()}
+
+
+def test_what_a_rollback_left_of_the_steps_of_a_host_is_read_from_its_events() -> None:
+    back = RollbackStarted(host="h", because="b failed")
+    failed = HostFinished(host="h", outcome="failed")
+    first = sitting(1, *step("a"), *step("b", "failed"), back, *step("one", phase="undo"))
+    past = past_after([*first, *step("two", "", phase="undo")])
+    assert states(past) == {"a": "again", "b": "again", "one": "again", "two": "doubt"}
+    assert past.rollback is not None and past.rollback.because == "b failed"
+    then = {name: (before.state, str(before.outcome)) for name, before in past.rollback.steps.items()}
+    assert then == {"a": ("done", "ok"), "b": ("done", "failed"), "one": ("done", "ok"), "two": ("doubt", "ok")}
+    # A sitting that did not come to it leaves it as it was, and so does one that could not settle its step.
+    half = [*first, *step("two", "", phase="undo")]
+    assert past_after(half, sitting(2, failed)).rollback == past.rollback
+    assert past_after(half, sitting(2, back, step("two", "unknown", phase="undo")[1], failed)).rollback is not None
+    # Through, and then gone on with: what was done after it stands.
+    through = sitting(2, back, step("two", phase="undo")[1], *step("a", attempt=2), *step("b", "", attempt=2))
+    assert past_after(half, through).rollback is None
+    assert states(past_after(half, through)) == {"a": "done", "b": "doubt", "one": "again", "two": "again"}
+    # So it does where there was nothing left to take back.
+    assert states(past_after(first, sitting(2, *step("a", attempt=2)), sitting(3)))["a"] == "done"
+    # Come to its end in its own sitting.
+    assert past_after([*first, failed]).rollback is None
+    assert states(past_after([*first, failed])) == {"a": "again", "b": "again", "one": "again"}
+    again = sitting(2, *step("a", attempt=2), *step("b", "", attempt=2))
+    assert states(past_after([*first, failed], again)) == {"a": "done", "b": "doubt", "one": "again"}
+
+
+def test_a_host_is_not_finished_while_a_step_on_it_is_in_doubt() -> None:
+    """Nor is its run, whatever a host came to."""
+    good = HostFinished(host="h", outcome="ok")
+    whole, half = sitting(1, *step("a"), good), sitting(1, *step("a"), *step("one", "", phase="undo"), good)
+    assert (past_after(whole).finished, past_after(half).finished) == (True, False)
+    with pytest.raises(InvalidInput, match="nothing to resume"):
+        unfinished(replace(fold([whole]), sealed=True))
+    unfinished(replace(fold([half]), sealed=True))
