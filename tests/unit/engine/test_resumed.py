@@ -443,6 +443,7 @@ def test_what_a_rollback_left_of_the_steps_of_a_host_is_read_from_its_events() -
     # A sitting that did not come to it leaves it as it was, and so does one that could not settle its step.
     half = [*first, *step("two", "", phase="undo")]
     assert past_after(half, sitting(2, failed)).rollback == past.rollback
+    assert past_after(first, sitting(2, failed)).rollback is not None
     assert past_after(half, sitting(2, back, step("two", "unknown", phase="undo")[1], failed)).rollback is not None
     # Through, and then gone on with: what was done after it stands.
     through = sitting(2, back, step("two", phase="undo")[1], *step("a", attempt=2), *step("b", "", attempt=2))
