@@ -9,6 +9,7 @@ from pathlib import Path
 from runner.app.read import record_of
 from runner.app.request import Context
 from runner.frozen import frozen
+from runner.journal.folder import newest_begun
 from runner.record.compare import Difference, compare
 
 
@@ -33,8 +34,7 @@ def diff(context: Context, before: str, after: str) -> Apart:
 
 def _sources(run: Path) -> Mapping[str, str]:
     """Playbook and includes as they were frozen for the newest sitting, by path."""
-    newest = max((int(entry.name) for entry in run.iterdir() if entry.name.isdigit()), default=1)
-    folder = run / str(newest) / "playbook"
+    folder = run / str(newest_begun(run)) / "playbook"
     return {
         path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8", errors="replace")
         for path in sorted(folder.rglob("*"))

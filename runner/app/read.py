@@ -20,7 +20,7 @@ from runner.engine.clock import SystemClock
 from runner.errors import DamagedRecord, InvalidInput, JournalError
 from runner.frozen import frozen
 from runner.index.sqlite import open_index, remove_broken
-from runner.journal.folder import Records
+from runner.journal.folder import Records, newest_begun
 from runner.record import RunRecord
 from runner.record.line import line
 from runner.settings import Settings
@@ -57,7 +57,7 @@ def runs(
             break
         try:
             row = known.get(run) or _row(place, run)
-            if row["sittings"] != _sittings(place.path / run):  # somebody went on with it since
+            if row["sittings"] != newest_begun(place.path / run):  # somebody went on with it since
                 row = _row(place, run)
         except DamagedRecord as error:
             damaged.append(error.message)
@@ -163,10 +163,6 @@ def _row(records: Records, run: str) -> Mapping[str, Any]:
     if row["outcome"] != "unfinished":
         return row
     return row | {"outcome": "running" if records.running(run) else "interrupted"}
-
-
-def _sittings(run: Path) -> int:
-    return sum(entry.name.isdigit() for entry in run.iterdir())
 
 
 def _sitting_of(run: Path, file: str) -> Path:

@@ -35,11 +35,12 @@ def find_resumable(context: Context, name: str, *, settle: tuple[str, ...], reas
     """
     records = records_of(settings_of(context))
     run = records.find(name)
-    sittings = records.sittings(run)
-    if any(sitting.running for sitting in sittings):
+    folders = records.sittings(run)
+    if any(sitting.running for sitting in folders):
         raise LockBusy(f"run {run} is under way{_by(records, run)}")
+    sittings = [sitting for sitting in folders if sitting.begun]
     events = tuple(sitting.events for sitting in sittings)
-    first = next((event for event in events[0] if isinstance(event, SittingStarted)), None)
+    first = next((event for event in chain(*events[:1]) if isinstance(event, SittingStarted)), None)
     if first is None or not first.request:
         raise InvalidInput(f"run {run} ended before it began; there is nothing to resume", hint="run it anew")
     record = fold(events)
@@ -55,7 +56,7 @@ def find_resumable(context: Context, name: str, *, settle: tuple[str, ...], reas
     rolled = rollbacks(chain.from_iterable(events))
     earlier = Earlier(
         run=run,
-        sitting=len(sittings) + 1,
+        sitting=folders[-1].number + 1,
         head=sittings[-1].head,
         events=events,
         past={

@@ -10,13 +10,13 @@ from typing import Any
 
 from runner.errors import DamagedRecord
 from runner.journal.append import sha256
+from runner.journal.folder import newest_begun
 from runner.journal.sitting import SIGNATURE, STATEMENT, SUMS
 
 
 def signed(run: Path) -> bool | None:
     """Whether the newest sitting has a signature; None where it is not sealed."""
-    numbers = [int(entry.name) for entry in run.iterdir() if entry.name.isdigit()]
-    newest = run / str(max(numbers, default=0))
+    newest = run / str(newest_begun(run))
     return (newest / SIGNATURE).is_file() if (newest / SUMS).is_file() else None
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from runner.errors import DamagedRecord, InvalidInput
 from runner.journal import ledger
 from runner.journal.append import make_folder, sha256
+from runner.journal.folder import newest_begun
 from runner.journal.sitting import SUMS
 from runner.journal.words import signature_of, write_word
 
@@ -88,8 +89,7 @@ def read_acts(records: Path, *, run: str = "", plan: str = "") -> tuple[Mapping[
 
 def newest_seal(run: Path) -> str:
     """The digest of the newest sitting's SHA256SUMS; empty where it is not sealed."""
-    numbers = [int(entry.name) for entry in run.iterdir() if entry.name.isdigit()] if run.is_dir() else []
-    sums = run / str(max(numbers, default=0)) / SUMS
+    sums = run / str(newest_begun(run) if run.is_dir() else 0) / SUMS
     return sha256(sums.read_bytes()) if sums.is_file() else ""
 
 

@@ -19,6 +19,8 @@ from runner.journal.append import make_folder, sha256
 if TYPE_CHECKING:
     from runner.record import RunRecord
 
+EVENTS = "events.jsonl"
+"""Of a sitting. Made after the ledger's OPEN line: a sitting without it has done nothing."""
 PACK = "pack.json"
 """In a folder of records that is not whole: some runs of a ledger, to be verified elsewhere."""
 IMPORTED = "imported"
@@ -42,7 +44,10 @@ def begun(run: str) -> datetime:
 
 @frozen
 class SittingRead:
-    """A sitting as it was read: `torn` where a cut last line was left out, `running` where it is written still."""
+    """
+    A sitting as it was read: `torn` where a cut last line was left out, `running` where it is written still, `begun`
+    unless it ended before it could do anything.
+    """
 
     number: int
     folder: Path
@@ -51,6 +56,7 @@ class SittingRead:
     first_prev: str
     torn: bool
     running: bool
+    begun: bool
 
 
 class Records:
@@ -110,8 +116,9 @@ class Records:
         raise InvalidInput(f"{what} in {self.path} match '{name}'", hint="`rawat runs` lists them")
 
     def sittings(self, run: str) -> tuple[SittingRead, ...]:
-        numbers = sorted(int(entry.name) for entry in (self.path / run).iterdir() if entry.name.isdigit())
-        return tuple(read_sitting(self.path / run / str(number), number) for number in numbers)
+        """All that have a folder, in order, those that never began too."""
+        folder = self.path / run
+        return tuple(read_sitting(folder / str(number), number) for number in numbers_in(folder))
 
     def acts(self, run: str, plan: str, *, since: str = "") -> tuple[Mapping[str, Any], ...]:
         """
@@ -132,7 +139,7 @@ class Records:
         """Raises DamagedRecord where a line in the middle is bad."""
         from runner.record import fold  # not needed to begin a run
 
-        sittings = [sitting.events for sitting in self.sittings(run)]
+        sittings = [sitting.events for sitting in self.sittings(run) if sitting.begun]
         first = next((event for events in sittings for event in events[:1] if isinstance(event, SittingStarted)), None)
         acts = self.acts(run, first.plan, since=first.at) if first else ()
         return fold(sittings, acts)
@@ -141,14 +148,24 @@ class Records:
         return any(sitting.running for sitting in self.sittings(run))
 
 
+def numbers_in(run: Path) -> list[int]:
+    """Numbers of the sittings that have a folder, in order."""
+    return sorted(int(entry.name) for entry in run.iterdir() if entry.name.isdigit())
+
+
+def newest_begun(run: Path) -> int:
+    """The number of the newest sitting that began; 0 where none did."""
+    return max((number for number in numbers_in(run) if (run / str(number) / EVENTS).exists()), default=0)
+
+
 def read_sitting(folder: Path, number: int) -> SittingRead:
     """Read and check the chain of a sitting's events."""
-    path = folder / "events.jsonl"
-    running = is_locked(path)
+    path = folder / EVENTS
+    running, begun = is_locked(path), True
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
-        raw = b""
+        raw, begun = b"", False
     except PermissionError as error:
         raise InvalidInput(f"{path}: cannot be read: {error.strerror}", hint="read a copy that you may read") from error
     except OSError as error:
@@ -165,8 +182,9 @@ def read_sitting(folder: Path, number: int) -> SittingRead:
         except (TypeError, ValueError) as error:
             raise DamagedRecord(f"this line is no whole event: {error}", where=f"{path}:{position}") from error
     return SittingRead(
-        number=number, folder=folder, events=tuple(events), head=head, first_prev=first, torn=torn, running=running
-    )
+        number=number, folder=folder, events=tuple(events), head=head, first_prev=first, torn=torn, running=running,
+        begun=begun,
+    )  # fmt: skip
 
 
 def _chained(path: Path, lines: list[bytes]) -> Iterator[tuple[bytes, Mapping[str, Any]]]:

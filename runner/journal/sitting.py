@@ -7,16 +7,17 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from weakref import WeakSet
 
-from runner.errors import JournalError, LockBusy
+from runner.errors import JournalError, LockBusy, RawatError
 from runner.journal import ledger
 from runner.journal.append import AppendFile, make_folder, sha256, sync_folder, write_new
-from runner.journal.folder import is_locked
+from runner.journal.folder import EVENTS, is_locked, numbers_in
 from runner.journal.output import OutputLog
 from runner.redact import Redactor
 from runner.seams import OutputFile
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 SUMS = "SHA256SUMS"
 SIGNATURE = f"{SUMS}.sig"
 STATEMENT = "statement.json"
+FROZEN = ("plan.json", "inventory.json", "playbook", "approvals")
+"""What a sitting's folder may hold before the ledger opens it: what is going to be done, nothing that was."""
 
 
 class Sitting:
@@ -67,7 +70,7 @@ class Sitting:
 
         `sources` maps names to the texts of playbook and includes, `approvals` names to the bytes of what was signed;
         `after` is the head of the sitting before, as it was read. Raises JournalError, and LockBusy where somebody else
-        goes on with the run.
+        goes on with the run. What was made is removed again then, unless the ledger has the line.
         """
         try:
             make_folder(self.folder.parent)
@@ -76,33 +79,78 @@ class Sitting:
             raise self._busy(self.number) from error
         except OSError as error:
             raise JournalError(f"{self.folder}: cannot be made: {error.strerror}") from error
-        before = self.folder.parent / str(self.number - 1) / "events.jsonl"
-        if is_locked(before) or events_head(before) != after:
-            raise self._busy(self.number - 1)
-        write_new(self.folder / "plan.json", self._redacted(plan))
-        write_new(self.folder / "inventory.json", self._redacted(inventory))
-        for name, text in sources.items():
-            path = self.folder / "playbook" / name
-            make_folder(path.parent)
-            write_new(path, text.encode())
-        for name, data in (approvals or {}).items():
-            make_folder(self.folder / "approvals")
-            write_new(self.folder / "approvals" / name, data)
-        for folder in (self.folder, self.folder.parent, self.records):
-            sync_folder(folder)
-        self._opened = ledger.add(self.records, "OPEN", at, run=self.run, sitting=self.number, **summary)
-        events = self.folder / "events.jsonl"
+        try:
+            self._follows(after)
+            self._leads()
+            write_new(self.folder / "plan.json", self._redacted(plan))
+            write_new(self.folder / "inventory.json", self._redacted(inventory))
+            for name, text in sources.items():
+                path = self.folder / "playbook" / name
+                make_folder(path.parent)
+                write_new(path, text.encode())
+            for name, data in (approvals or {}).items():
+                make_folder(self.folder / "approvals")
+                write_new(self.folder / "approvals" / name, data)
+            for folder in (self.folder, self.folder.parent, self.records):
+                sync_folder(folder)
+            self._opened = ledger.add(self.records, "OPEN", at, run=self.run, sitting=self.number, **summary)
+        except BaseException:
+            self._remove()
+            raise
+        events = self.folder / EVENTS
         self._events = AppendFile(events, head=self._opened.digest)
         self._lock = os.open(events, os.O_RDONLY | os.O_CLOEXEC)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         # who read this sitting when it was only a folder took it for one that was killed; from here on he sees the
         # lock: either of us sees the other
-        if (self.folder.parent / str(self.number + 1)).exists():
-            raise self._busy(self.number + 1)
+        try:
+            self._leads()
+        except LockBusy:
+            self._let_go()
+            raise
         sync_folder(self.folder)
+
+    def _follows(self, after: str) -> None:
+        """That no sitting before is written, and none has begun or gone on since they were read."""
+        run = self.folder.parent
+        events = [(number, run / str(number) / EVENTS) for number in numbers_in(run) if number < self.number]
+        for number, path in events:
+            if is_locked(path):
+                raise self._busy(number)
+        begun = [(number, path) for number, path in events if path.exists()]
+        if begun and events_head(begun[-1][1]) != after:
+            raise self._busy(begun[-1][0])
+
+    def _leads(self) -> None:
+        """That nobody has made a sitting after this one."""
+        newest = max(numbers_in(self.folder.parent))
+        if newest > self.number:
+            raise self._busy(newest)
 
     def _busy(self, number: int) -> LockBusy:
         return LockBusy(f"run {self.run}: somebody else has begun sitting {number} of it")
+
+    def _remove(self) -> None:
+        """
+        Take the folder away that was made for nothing, as far as that can be done: what stays reads as never begun.
+
+        A line of the ledger may be there though it could not be made durable; then the folder must be, too.
+        """
+        from shutil import rmtree  # needed where something went wrong
+
+        try:
+            lines = [(entry.data.get("run"), entry.data.get("sitting")) for entry in ledger.read(self.records)]
+        except RawatError:
+            return
+        if (self.run, self.number) not in lines:
+            rmtree(self.folder, ignore_errors=True)
+            with suppress(OSError):  # the run's, where it holds nothing else
+                self.folder.parent.rmdir()
+
+    def _let_go(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def write(self, line: Mapping[str, Any]) -> int:
         return self._file.write(line)
@@ -169,9 +217,7 @@ class Sitting:
             self.records, "SEAL", at, run=self.run, sitting=self.number, exit_code=exit_code,
             events_head=self._file.head, sums_sha256=digest, **said,
         )  # fmt: skip
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        self._let_go()
         if trouble is not None:
             trouble.hint = f"run {self.run} is sealed, not signed; others may vouch: rawat sign {self.run} --review"
             raise trouble
@@ -199,6 +245,7 @@ class Sitting:
         """The statement and the sums, which name it."""
         assert self._opened is not None
         before = ledger.seal_before(self.records, self._opened.number)
+        previous, left = self._earlier()
         statement = {
             "schema": "rawat-statement@1",
             "run": self.run,
@@ -206,8 +253,8 @@ class Sitting:
             "sealed_at": at,
             "exit_code": exit_code,
             "events_head": self._file.head,
-            "previous_sitting": self._previous(),
-            "abandoned": self._abandoned(),
+            "previous_sitting": previous,
+            "abandoned": left,
             "ledger": {"open": self._opened.number, "open_sha256": self._opened.digest},
             "previous_seal": {"line": before.number, "sums_sha256": before.data.get("sums_sha256")} if before else None,
             "plan_sha256": file_sha256(self.folder / "plan.json"),
@@ -218,21 +265,17 @@ class Sitting:
         text = (json.dumps(self._redactor.value(statement), indent=2, ensure_ascii=False) + "\n").encode()
         return text, sums_of(self.folder, {STATEMENT: sha256(text)}).encode()
 
-    def _previous(self) -> dict[str, Any] | None:
-        """Where the sitting before this one ended: the head of its events."""
+    def _earlier(self) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+        """Where the sitting before this one ended, the head of its events; and those that nobody sealed."""
         if self.number == 1:
-            return None
-        return {
-            "sitting": self.number - 1,
-            "events_head": events_head(self.folder.parent / str(self.number - 1) / "events.jsonl"),
-        }
-
-    def _abandoned(self) -> list[dict[str, Any]]:
-        if self.number == 1:
-            return []
-        seals = (entry.data for entry in ledger.read(self.records) if entry.data.get("type") == "SEAL")
+            return None, []
+        entries = ledger.read(self.records)
+        seals = (entry.data for entry in entries if entry.data.get("type") == "SEAL")
         sealed = {int(data["sitting"]) for data in seals if data.get("run") == self.run}
-        return list(abandoned(self.folder.parent, self.number, sealed))
+        opened = opened_before(entries, self.run, self.number)
+        run = self.folder.parent
+        previous = {"sitting": opened[0], "events_head": events_head(run / str(opened[0]) / EVENTS)} if opened else None
+        return previous, list(abandoned(run, opened, sealed))
 
     @property
     def _file(self) -> AppendFile:
@@ -244,9 +287,29 @@ class Sitting:
         return self._redactor.text(data.decode()).encode()
 
 
-def abandoned(run: Path, number: int, sealed: Container[int]) -> Iterator[dict[str, Any]]:
-    """The sittings right before this one that nobody sealed, newest first: whoever goes on vouches for their files."""
-    for earlier in range(number - 1, 0, -1):
+def opened_before(entries: Iterable[ledger.Entry], run: str, number: int) -> list[int]:
+    """Sittings of a run that the ledger opened before sitting `number`, newest first: others never began."""
+    found: list[int] = []
+    for data in (entry.data for entry in entries if entry.data.get("type") == "OPEN" and entry.data.get("run") == run):
+        sitting = data.get("sitting")
+        if sitting == number:
+            break
+        if isinstance(sitting, int) and sitting < number:
+            found.append(sitting)
+    return sorted(found, reverse=True)
+
+
+def never_began(folder: Path) -> bool:
+    """Whether a sitting that the ledger does not know holds nothing that says that anything was done."""
+    try:
+        return all(entry.name in FROZEN for entry in folder.iterdir())
+    except FileNotFoundError:  # whoever made it for nothing has just removed it
+        return True
+
+
+def abandoned(run: Path, opened: Iterable[int], sealed: Container[int]) -> Iterator[dict[str, Any]]:
+    """Of the sittings opened before this one, newest first, the last that nobody sealed: whoever goes on vouches."""
+    for earlier in opened:
         if earlier in sealed:
             return
         yield {"sitting": earlier, "sums_sha256": sha256(sums_of(run / str(earlier)).encode())}

@@ -91,12 +91,18 @@ def test_a_failed_step_gets_a_new_attempt_and_its_number_goes_on(project: Projec
     (project.folder / "fail").touch()
     assert project.rawat(*begin(project, seconds=0)).code == 1
     (project.folder / "fail").unlink()
+    run = project.folder / "records" / project.record()["run"]
+    (run / "2").mkdir()  # of a resume that was killed before the ledger had its line
+    assert "interrupted" not in project.rawat("runs").out
     said = project.rawat("resume", "--reason", "the disk was full")
     assert said.code == 0, said
+    (run / "4").mkdir()
+    assert "nothing to resume" in project.rawat("resume").err
     assert count(project) == "1223"
     step = next(step for step in project.record()["hosts"]["h1"]["steps"] if step["id"] == "two")
     assert [attempt["number"] for attempt in step["attempts"]] == [1, 2]
-    assert project.rawat("verify").code == 4
+    said = project.rawat("verify")
+    assert (said.code, said.out.count("ended before it began")) == (4, 2), said
 
 
 def test_a_run_that_was_cancelled_goes_on_where_it_stopped(project: Project) -> None:

@@ -131,8 +131,8 @@ def _run(look: Look, records: Records, run: str) -> Iterator[Finding]:
     for number in look.sittings_of(run):
         if number not in numbers:
             yield altered(folder / str(number), "this sitting was opened in the ledger and is gone")
-    for number, sitting in enumerate(sittings):
-        yield from check_sitting(look, run, sitting, sittings[number - 1] if number else None, sittings[number + 1 :])
+    for sitting in sittings:
+        yield from check_sitting(look, run, sitting, sittings)
     yield from check_acts(look, run, sittings)
     for path in sorted(folder.iterdir()):
         if path.name not in ("acts", "answers") and not path.name.isdigit():

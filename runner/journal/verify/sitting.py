@@ -11,22 +11,24 @@ from typing import Any
 from runner.events import SittingStarted, StepFinished
 from runner.journal.folder import SittingRead
 from runner.journal.ledger import Entry
-from runner.journal.sitting import SIGNATURE, STATEMENT, SUMS, abandoned, listed, sums_of
+from runner.journal.sitting import SIGNATURE, STATEMENT, SUMS, abandoned, listed, never_began, opened_before, sums_of
 from runner.journal.verify.approvals import check_approvals
 from runner.journal.verify.look import Look, check_signed, digest_of, read_file, read_object
-from runner.journal.verify.verdict import Finding, altered, not_sealed, not_signed
+from runner.journal.verify.verdict import Finding, altered, not_sealed, not_signed, note
 from runner.signing import RUN
 
 
-def check_sitting(
-    look: Look, run: str, sitting: SittingRead, before: SittingRead | None, after: Sequence[SittingRead]
-) -> Iterator[Finding]:
+def check_sitting(look: Look, run: str, sitting: SittingRead, sittings: Sequence[SittingRead]) -> Iterator[Finding]:
+    """`sittings` are all of the run, in order."""
     mine = [
         entry for entry in look.entries if (entry.data.get("run"), entry.data.get("sitting")) == (run, sitting.number)
     ]
     opened = next((entry for entry in mine if entry.data.get("type") == "OPEN"), None)
     sealed = next((entry for entry in mine if entry.data.get("type") == "SEAL"), None)
     if opened is None:
+        if never_began(sitting.folder):
+            yield note(sitting.folder, "this sitting ended before it began; no host was connected to")
+            return
         yield altered(sitting.folder, "the ledger has no OPEN line for this sitting: it was put here later")
         return
     yield from _events(run, sitting, opened)
@@ -34,7 +36,7 @@ def check_sitting(
     yield from _outputs(sitting)
     yield from check_approvals(look, sitting)
     if sealed is None:
-        vouched = _vouched(look, run, sitting, after)
+        vouched = _vouched(look, run, sitting, [later for later in sittings if later.number > sitting.number])
         if vouched is not None:
             if vouched != _sums_now(sitting):
                 yield altered(
@@ -48,6 +50,8 @@ def check_sitting(
         else:
             yield not_sealed(sitting.folder, "interrupted: it was never sealed")
         return
+    earlier = opened_before(look.entries, run, sitting.number)
+    before = next((other for other in sittings if other.number in earlier[:1]), None)
     yield from _sealed(look, sitting, before, opened, sealed)
 
 
@@ -184,7 +188,11 @@ def _statement(
         "events_head": sitting.head,
         "previous_sitting": {"sitting": before.number, "events_head": before.head} if before else None,
         "abandoned": list(
-            abandoned(sitting.folder.parent, sitting.number, look.sealed_of(str(sealed.data.get("run"))))
+            abandoned(
+                sitting.folder.parent,
+                opened_before(look.entries, str(sealed.data.get("run")), sitting.number),
+                look.sealed_of(str(sealed.data.get("run"))),
+            )
         ),
         "plan_sha256": digest_of(sitting.folder / "plan.json"),
         "inventory_sha256": digest_of(sitting.folder / "inventory.json"),

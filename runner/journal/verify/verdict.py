@@ -65,6 +65,11 @@ class Verdict:
         return WORDS[self.code]
 
 
+def note(where: Path | str, message: str) -> Finding:
+    """Worth telling, and nothing is wrong with the record."""
+    return Finding(code=INTACT, where=str(where), message=message)
+
+
 def altered(where: Path | str, message: str) -> Finding:
     return Finding(code=ALTERED, where=str(where), message=message)
 

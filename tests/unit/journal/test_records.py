@@ -6,21 +6,25 @@ import errno
 import json
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from runner.app.seals import signed
 from runner.errors import DamagedRecord, InvalidInput, JournalError, LockBusy
 from runner.events import HostFinished, HostStarted, SittingEnded, SittingStarted
 from runner.journal import ledger
-from runner.journal.acts import add_act
+from runner.journal.acts import add_act, newest_seal
 from runner.journal.append import AppendFile, sha256
 from runner.journal.folder import Records, new_run_id
 from runner.journal.output import HEAD_BYTES, SHOWN_BYTES, OutputLog
 from runner.journal.sitting import Sitting
 from runner.journal.verify import ALTERED, NOT_SEALED, NOT_SIGNED, verify
 from runner.redact import Redactor, Secret
+from tests.crash.points import Fault, Points
 
 AT = "2026-11-24T00:00:00.000Z"
 
@@ -314,25 +318,117 @@ def test_two_that_go_on_with_one_run_at_the_same_moment_do_not_both(tmp_path: Pa
     head = Records(tmp_path).sittings(run)[0].head
 
     def begun(number: int, after: str) -> Sitting:
-        sitting = Sitting(tmp_path, run, number, Redactor())
-        sitting.freeze(plan=b"{}\n", inventory=b"[]\n", sources={}, at=AT, summary={}, after=after)
-        return sitting
+        return begin(tmp_path, run, number, after)
 
     (tmp_path / run / "3").mkdir()
     with pytest.raises(LockBusy, match="sitting 3"):
         begun(2, head)
-    (tmp_path / run / "3").rmdir()
-    shutil.rmtree(tmp_path / run / "2")
-    first = begun(2, head)
-    with pytest.raises(LockBusy, match="sitting 2"):
-        begun(3, "")
-    (tmp_path / run / "3").rmdir()
-    first.sync(first.write(SittingEnded(exit_code=0).to_json() | {"seq": 1, "at": AT}))
-    first.seal(at=AT, exit_code=0, summary={})
-    with pytest.raises(LockBusy, match="sitting 2"):
-        begun(3, "")
-    (tmp_path / run / "3").rmdir()
-    begun(3, Records(tmp_path).sittings(run)[-1].head).seal(at=AT, exit_code=0, summary={})
+    assert not (tmp_path / run / "2").exists()
+    first = begun(4, head)
+    for after in (head, ""):  # as it was read before the other began, and since
+        with pytest.raises(LockBusy, match="sitting 4"):
+            begun(5, after)
+    end(first)
+    with pytest.raises(LockBusy, match="sitting 4"):
+        begun(5, head)
+    assert {path.name for path in (tmp_path / run).iterdir()} == {"1", "3", "4"}
+    end(begun(5, Records(tmp_path).sittings(run)[-1].head))
+    verdict = verify(Records(tmp_path))
+    assert verdict.code == NOT_SIGNED, verdict.findings
+    assert "ended before it began" in next(found.message for found in verdict.findings if found.where.endswith("/3"))
+
+
+def test_who_made_his_folder_while_the_other_was_opened_is_seen_by_him(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the ledger has a line of stays, as one that was interrupted; it does nothing."""
+    run = write_run(tmp_path)
+    head = Records(tmp_path).sittings(run)[0].head
+    add = ledger.add
+
+    def meanwhile(*words: Any, **more: Any) -> ledger.Entry:
+        (tmp_path / run / "3").mkdir()
+        return add(*words, **more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ledger, "add", meanwhile)
+        with pytest.raises(LockBusy, match="sitting 3"):
+            begin(tmp_path, run, 2, head)
+    assert code(tmp_path) == NOT_SEALED
+    end(begin(tmp_path, run, 4, ""))
+    assert code(tmp_path) == NOT_SIGNED
+
+
+def begin(folder: Path, run: str, number: int, after: str) -> Sitting:
+    sitting = Sitting(folder, run, number, Redactor())
+    sitting.freeze(plan=b"{}\n", inventory=b"[]\n", sources={"p.yml": "x"}, at=AT, summary={}, after=after)
+    return sitting
+
+
+def end(sitting: Sitting) -> None:
+    sitting.sync(sitting.write(SittingEnded(exit_code=0).to_json() | {"seq": 1, "at": AT}))
+    sitting.seal(at=AT, exit_code=0, summary={})
+
+
+@pytest.mark.parametrize("fault", ["kill", "full", "broken"])
+def test_a_sitting_that_ends_while_it_begins_spoils_nothing(tmp_path: Path, fault: Fault) -> None:
+    """At each point: what was sealed before is so still, and the next sitting goes on from there."""
+    home = tmp_path / "home"
+    run = write_run(home)
+    head = Records(home).sittings(run)[0].head
+    ended = {"never began": 0, "removed": 0, "opened": 0}
+    for at in range(1, 200):
+        shutil.rmtree(tmp_path / "r", ignore_errors=True)
+        shutil.copytree(home, tmp_path / "r")
+        records = Records(tmp_path / "r")
+        if _begun_in_a_child(tmp_path / "r", run, head, Points(at, fault)) == 0:
+            break
+        verdict = verify(records)
+        opened = [entry for entry in ledger.read(records.path) if entry.data.get("sitting") == 2]
+        there = (records.path / run / "2").exists()
+        if opened:
+            assert verdict.code == NOT_SEALED, (at, verdict.findings)
+        else:
+            assert verdict.code == (NOT_SEALED if ledger.torn(records.path) else NOT_SIGNED), (at, verdict.findings)
+            assert records.record(run).exit_code == 0
+            assert (newest_seal(records.path / run), signed(records.path / run)) != ("", None)
+        ended["opened" if opened else "never began" if there else "removed"] += 1
+        folders = records.sittings(run)
+        after = [sitting.head for sitting in folders if sitting.begun][-1]
+        end(begin(records.path, run, folders[-1].number + 1, after))
+        assert verify(records).code == NOT_SIGNED, (at, verify(records).findings)
+    assert at > 20
+    assert ended["opened"] > 0
+    assert ended["never began" if fault == "kill" else "removed"] > 10
+    assert fault == "kill" or ended["never began"] == 0
+
+
+def _begun_in_a_child(folder: Path, run: str, after: str, points: Points) -> int:
+    """0 where it came through, 6 where it told that it could not, or minus the signal."""
+    child = os.fork()
+    if child == 0:
+        said = 99
+        try:
+            points.install()
+            begin(folder, run, 2, after)
+            said = 0
+        except JournalError:
+            said = 6
+        finally:
+            os._exit(said)
+    said = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert said in (0, 6, -signal.SIGKILL)
+    return said
+
+
+def test_a_folder_that_somebody_put_there_is_no_sitting_that_never_began(tmp_path: Path) -> None:
+    run = write_run(tmp_path)
+    second = tmp_path / run / "2"
+    shutil.copytree(tmp_path / run / "1", second)
+    for name in ("events.jsonl", "SHA256SUMS", "statement.json", "scripts", "out"):
+        assert code(tmp_path) == ALTERED, name
+        shutil.rmtree(second / name) if (second / name).is_dir() else (second / name).unlink()
+    assert code(tmp_path) == NOT_SIGNED
 
 
 def test_lines_are_written_together_when_one_of_them_is_synced(tmp_path: Path) -> None:
