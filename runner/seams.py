@@ -93,7 +93,7 @@ class Settled:
 
     `ended`: `completed` says how. `none`: it never arrived. `torn`: claimed, but nothing was started. Both hold only
     for a host that has not booted since: the spool is not forced to disk. `free`: it was started, nothing of it lives
-    and nobody wrote how it ended. `forgotten`: what was kept of earlier sittings is gone, by its age or because
+    and nobody wrote how it ended. `forgotten`: what was kept of earlier sessions is gone, by its age or because
     somebody removed it, so that one of theirs may have been started or not. `unsure`: not even that can be said.
     """
 

@@ -124,7 +124,7 @@ class FakeHost:
     that one the link is lost after the output; `drop_settling` times it is while an earlier attempt is looked up.
     `connect_s` passes on the transport's clock with each connection,
     `slow_s` with each launch. `started` are the claims, as on a real host: a second launch of the same attempt is
-    refused. `locks` are what sessions hold.
+    refused. `locks` are what sessions hold. `late`: claims of it are gone, so that nobody knows of which.
     """
 
     answers: Answers = field(default_factory=dict)
@@ -142,6 +142,12 @@ class FakeHost:
     forgotten: bool = False
     locks: dict[str, tuple[str, FakeSession]] = field(default_factory=dict)
     settled: Settled | None = None
+    late: bool = False
+
+    def vanish(self) -> None:
+        """What it keeps of the run is removed, by a step of it or by somebody."""
+        self.started.clear()
+        self.late = True
 
     def answer(self, launch: Launch) -> Completed:
         if callable(self.answers):
@@ -216,7 +222,7 @@ class FakeSession:
                 self._host.started.discard((launch.run_id, launch.step, launch.attempt))
             return self._host.settled
         if (launch.run_id, launch.step, launch.attempt) not in self._host.started:
-            return Settled(state="none")
+            return Settled(state="forgotten" if self._host.late else "none")
         completed = self._host.answer(launch)
         for stream, data, offset in (
             ("stdout", completed.stdout, offsets[0]),

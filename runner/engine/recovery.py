@@ -154,7 +154,7 @@ def _settle(
     match settled.state:
         case "ended" if settled.completed is not None:
             return doubted(settled.completed) if rebooted and not reboots else settled.completed
-        case "none" | "forgotten" if not rebooted:  # it is of this sitting, which has had a folder there from the first
+        case "none" if not rebooted:  # the folder is the one that the session had which was lost
             return begin(session)
         case "torn" if not rebooted:
             raise NeverStarted("the link was lost before anything was started")
@@ -165,6 +165,8 @@ def _settle(
     if settled.state == "free":
         unknown = Exit(unknown="it was started, nothing of it lives, and nobody wrote how it ended")
         return Completed(exit=unknown, gone=True)
+    if settled.state == "forgotten":
+        return Completed(exit=Exit(unknown=FORGOTTEN))
     return Completed(exit=Exit(unknown="the host cannot tell whether it still runs"))
 
 

@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 
 from runner.cores import scattered
 from runner.errors import LinkLost, Unreachable
@@ -17,6 +18,7 @@ from runner.transport import channel as channels
 from runner.transport import sudo
 from runner.transport.channel import Channel
 from runner.transport.session import SupervisedSession
+from runner.transport.spools import Spool, Spools
 from runner.transport.supervisor import Supervisor
 
 CHUNK = 1 << 18
@@ -127,7 +129,7 @@ class LocalTransport:
     ) -> None:
         self._shell = tuple(shell)
         self._env = env
-        self._spool = spool
+        self._spools = Spools(spool)
         self._days = spool_days
         self._resumed = resumed
 
@@ -138,13 +140,13 @@ class LocalTransport:
             except OSError as error:
                 raise Unreachable(f"{host.name}: cannot start {words[0]}: {error}", host=host.name) from error
 
-        def supervisor(channel: Channel, prelude: bytes = b"") -> Supervisor:
+        def supervisor(spool: Spool, channel: Channel, prelude: bytes = b"") -> Supervisor:
             try:
                 return Supervisor(
                     channel,
                     host=host.name,
                     run_id=run_id,
-                    folder=self._spool,
+                    spool=spool,
                     days=self._days,
                     resumed=self._resumed,
                     prelude=prelude,
@@ -154,9 +156,13 @@ class LocalTransport:
                 raise
 
         def opened(user: str | None) -> Supervisor:
+            started = partial(supervisor, self._spools.of(run_id, host.name, user))
             if user is None:
-                return supervisor(pipe(self._shell))
-            return sudo.become(user, host=host.name, pipe=pipe, supervisor=supervisor, passwords=passwords)
+                made = started(pipe(self._shell))
+            else:
+                made = sudo.become(user, host=host.name, pipe=pipe, supervisor=started, passwords=passwords)
+            self._spools.found(run_id, host.name, user, made.spool)
+            return made
 
         return SupervisedSession(host.name, Peer(address=host.address), opened)
 

@@ -110,13 +110,13 @@ def _script() -> bytes:
 
 
 def supervisor(
-    *, mark: str, session: str, run_id: str, folder: str, days: int = SPOOL_DAYS, resumed: bool = False
+    *, mark: str, session: str, run_id: str, folder: str, days: int = SPOOL_DAYS, resumed: bool = False, first: str = ""
 ) -> bytes:
     """The supervisor with the values of this connection; comments and indentation stay here."""
     again = "1" if resumed else ""
     head = (
         f"r_mark='{mark}'", f"r_ses={session}", f"r_resumed={again}", f"r_run={run_folder(run_id)}", f"r_days={days}",
-        "r_folder=",
+        f"r_first={first}", "r_folder=",
     )  # fmt: skip
     return "\n".join(head).encode() + word(encoded(folder)) + b"\n" + _script()
 

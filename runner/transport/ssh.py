@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from runner.errors import LinkLost, TransportError
@@ -20,6 +21,7 @@ from runner.transport import sudo
 from runner.transport.channel import Channel
 from runner.transport.lean import import_paramiko
 from runner.transport.session import SupervisedSession
+from runner.transport.spools import Spool, Spools
 from runner.transport.supervisor import Supervisor
 from runner.transport.target import KNOWN_HOSTS, Target, dial, route
 from runner.transport.watchdog import MISSES, Watchdog
@@ -57,7 +59,7 @@ class SshTransport:
         self._connect_s = connect_timeout_s
         self._hello_s = hello_timeout_s
         self._silence_s = keepalive_s * MISSES
-        self._spool = spool
+        self._spools = Spools(spool)
         self._days = spool_days
         self._resumed = resumed
         self._shell = shell
@@ -127,13 +129,13 @@ class SshTransport:
         def pipe(words: Sequence[str]) -> Channel:
             return link.channel(" ".join(words))
 
-        def supervisor(channel: Channel, prelude: bytes = b"") -> Supervisor:
+        def supervisor(spool: Spool, channel: Channel, prelude: bytes = b"") -> Supervisor:
             try:
                 return Supervisor(
                     channel,
                     host=host.name,
                     run_id=run_id,
-                    folder=self._spool,
+                    spool=spool,
                     days=self._days,
                     resumed=self._resumed,
                     hello_s=self._hello_s,
@@ -145,9 +147,13 @@ class SshTransport:
                 raise
 
         def opened(user: str | None) -> Supervisor:
+            started = partial(supervisor, self._spools.of(run_id, host.name, user))
             if user is None:
-                return supervisor(pipe((self._shell,)))
-            return sudo.become(user, host=host.name, pipe=pipe, supervisor=supervisor, passwords=passwords)
+                made = started(pipe((self._shell,)))
+            else:
+                made = sudo.become(user, host=host.name, pipe=pipe, supervisor=started, passwords=passwords)
+            self._spools.found(run_id, host.name, user, made.spool)
+            return made
 
         return SupervisedSession(host.name, _peer(link), opened, lambda: self._forget(link))
 

@@ -20,6 +20,7 @@ from runner.transport.frames import Content, Header, Parser, drawn
 from runner.transport.hello import Hello, check_spool, parse
 from runner.transport.refusals import LaunchRefused, NoSupervisor, ShellEnded
 from runner.transport.sink import Sink
+from runner.transport.spools import Spool
 
 FOLLOW_AFTER_S = 0.01
 FOR_EACH_AT_WORK_S = 0.004
@@ -60,7 +61,7 @@ class Supervisor:
         *,
         host: str,
         run_id: str,
-        folder: str = "",
+        spool: Spool | None = None,
         days: int = request.SPOOL_DAYS,
         resumed: bool = False,
         hello_s: float = 20.0,
@@ -80,9 +81,11 @@ class Supervisor:
         self.notes = ""
         begun = time.monotonic()
         session = os.urandom(6).hex()
+        spool = spool or Spool(folder="")
         text = request.supervisor(
-            mark=mark, session=session, run_id=self._run_id, folder=folder, days=days, resumed=resumed
-        )
+            mark=mark, session=session, run_id=self._run_id, folder=spool.folder, days=days, resumed=resumed,
+            first=spool.session,
+        )  # fmt: skip
         unsent: LinkLost | None = None
         try:
             channel.send(prelude + text)
@@ -92,6 +95,7 @@ class Supervisor:
         self._hello = self._hear_hello(begun + (hello_s if unsent is None else LAST_WORDS_S), unsent)
         self._answered_in_s = time.monotonic() - begun
         check_spool(self._hello, host)
+        self._spool = Spool(folder=self._hello.facts.spool, session=spool.session or session)
 
     @property
     def facts(self) -> Facts:
@@ -100,6 +104,11 @@ class Supervisor:
     @property
     def hello(self) -> Hello:
         return self._hello
+
+    @property
+    def spool(self) -> Spool:
+        """What a session that comes after this one has to take."""
+        return self._spool
 
     def run(self, launch: Launch, on_output: OnOutput) -> Completed:
         """See `Session.run`. Raises LaunchRefused where nothing was started, LinkLost where the end is not known."""

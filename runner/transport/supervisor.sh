@@ -1,7 +1,8 @@
 # The supervisor: what rawat sends to `sh` on a host, on stdin, once per connection and user.
 #
-# POSIX sh; dash, busybox ash and bash are tested. The client puts four lines before it: r_mark (drawn at random
-# for this connection), r_ses, r_run, r_resumed, r_days and r_folder. Every request that follows is shell code in braces on stdin:
+# POSIX sh; dash, busybox ash and bash are tested. The client puts some lines before it: r_mark (drawn at random
+# for this connection), r_ses, r_run, r_resumed, r_days, r_first (the first session of this process here, empty in that one)
+# and r_folder. Every request that follows is shell code in braces on stdin:
 # sh parses quoted words itself and reads in blocks, and the brace keeps a request that was cut short from running.
 #
 # Answers are headers "MARK KIND ID ..." on a line; after the kinds o, e and h everything up to the next mark is raw
@@ -35,16 +36,20 @@ r_try() {
     # Can $1 be the spool? It must hold this run's folder, made by us; the client judges owners and modes of the path.
     # -m: a setgid parent or a default ACL must not widen it.
     case $1 in /*) ;; *) return 1 ;; esac
-    if [ ! -d "$1/$r_run" ]; then
-        [ -d "$1" ] || mkdir -p -m 700 "$1" || return 1
-        mkdir -m 700 "$1/$r_run" || [ -d "$1/$r_run" ] || return 1
-        # what was here of earlier sittings is gone, if anything was: of their steps nothing can be said
-        [ -z "$r_resumed" ] || command : >"$1/$r_run/late" || return 1
+    r_x=$1/$r_run r_v=
+    if [ -n "$r_first" ]; then
+        [ -e "$r_x/seen.$r_first" ] || r_v=1
     else
-        # it is in use again, however old it is
-        command : >"$1/$r_run/seen" || return 1
+        [ -z "$r_resumed" ] || [ -d "$r_x" ] || r_v=1
     fi
-    [ -w "$1/$r_run" ] && [ -w "$1" ] && r_spool=$1 && r_dir=$1/$r_run
+    [ -d "$1" ] || mkdir -p -m 700 "$1" || return 1
+    [ -d "$r_x" ] || mkdir -m 700 "$r_x" || [ -d "$r_x" ] || return 1
+    # What was here of earlier sittings, or of this one's first session, is gone, if anything was: of their steps nothing
+    # can be said. Where that cannot be written down, whoever tries next must not find a folder that looks whole.
+    [ -z "$r_v" ] || command : >"$r_x/late" || { rmdir "$r_x"; return 1; }
+    # it is in use again, however old it is
+    command : >"$r_x/seen.${r_first:-$r_ses}" || return 1
+    [ -w "$r_x" ] && [ -w "$1" ] && r_spool=$1 && r_dir=$r_x
 }
 
 r_choose() {

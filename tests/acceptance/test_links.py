@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import pwd
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -13,7 +16,7 @@ import pytest
 from tests.acceptance.project import Project, wait_for
 from tests.bed.process import until
 from tests.bed.proxy import Proxy
-from tests.bed.sshd import LoopbackSshd
+from tests.bed.sshd import LoopbackSshd, account
 
 COUNTING = """
 vars: {folder: {required: true, type: string}}
@@ -57,6 +60,53 @@ def test_a_session_that_is_killed_three_times_changes_nothing(project: Project) 
     assert [step["outcome"] for step in record["hosts"]["h1"]["steps"]] == ["ok", "ok"]
     assert (project.folder / "count").read_text() == "x"
     assert output_of(project, "slow") == LINES
+
+
+VANISHING = """
+vars: {folder: {required: true, type: string}, vanish: {required: true, type: string}}
+phases:
+  implement:
+    - id: slow
+      script: |
+        printf x >>{{ folder }}/count
+        eval {{ vanish }}
+        touch {{ folder }}/begun
+        sleep 2
+"""
+
+
+def cut_off(project: Project, vanish: str) -> None:
+    """A step after which the host knows nothing of it, cut off while it runs: it is unknown, and was begun once."""
+    assert project.sshd is not None
+    path = project.folder / "rawat.yml"
+    path.write_text(path.read_text() + "reconnect_timeout: 2s\n")
+    book = project.playbook(VANISHING)
+    process = project.start("run", book, "-e", f"folder={project.folder}", "-e", f"vanish={vanish}")
+    wait_for(project.folder / "begun", process)
+    project.sshd.kill_sessions()
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 5, out + err
+    assert [step["outcome"] for step in project.record()["hosts"]["h1"]["steps"]] == ["unknown"]
+    assert (project.folder / "count").read_text() == "x"
+
+
+def test_a_step_whose_spool_vanished_under_it_is_unknown_and_not_begun_again(project: Project) -> None:
+    cut_off(project, 'rm -rf "${RAWAT_SPOOL:?}"/run-*')
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can log in as another account")
+def test_a_step_whose_spool_cannot_be_used_any_more_is_not_looked_for_in_another(
+    start_sshd: Callable[..., LoopbackSshd],
+) -> None:
+    """The usual ones are tried in turn by the first session only."""
+    who = pwd.getpwnam(account())
+    with tempfile.TemporaryDirectory(dir=who.pw_dir) as name:
+        home = Path(name)
+        os.chown(home, who.pw_uid, who.pw_gid)
+        project = Project(home / "project", start_sshd(account=who.pw_name, environment=(f"HOME={home}",)))
+        os.chown(project.folder, who.pw_uid, who.pw_gid)
+        cut_off(project, "chmod 0 $HOME/.local/state/rawat")
+        assert not (home / ".rawat").exists()
 
 
 def through(project: Project, proxy: Proxy) -> None:

@@ -259,11 +259,12 @@ def test_100_mb_cost_no_memory(bed: Bed) -> None:
     of a child begins with what its parent held.
     """
     transport, host = bed.transport, bed.host
+    spool = bed.session().facts.spool
     if isinstance(transport, SshTransport):
-        made = f"SshTransport(known_hosts={transport._known_hosts!r}, spool={transport._spool!r})"
+        made = f"SshTransport(known_hosts={transport._known_hosts!r}, spool={spool!r})"
     else:
         assert isinstance(transport, LocalTransport)
-        made = f"LocalTransport(shell={transport._shell!r}, env={transport._env!r}, spool={transport._spool!r})"
+        made = f"LocalTransport(shell={transport._shell!r}, env={transport._env!r}, spool={spool!r})"
     module = "ssh" if host.transport == "ssh" else "local"
     program = MEMORY.format(module=module, transport=made, host=host, run_id=bed.run_id)
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
@@ -595,6 +596,32 @@ def any_bed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bed]:
     made = fake(lambda launch: done()) if request.param == "fake" else real(request.param, request, tmp_path)
     yield made
     made.close()
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_vanishes_between_two_sessions_is_not_taken_for_what_never_arrived(any_bed: Bed, whole: bool) -> None:
+    """Whether its folder is gone, or only what was in it."""
+    session = any_bed.session()
+    ran = any_bed.launch("true")
+    assert session.run(ran, ignore).exit.ok
+    assert any_bed.session().settle(any_bed.launch("true"), ignore).state == "none"
+    vanish(any_bed, whole=whole)
+    for _ in range(2):
+        assert any_bed.session().settle(ran, ignore).state == "forgotten"
+    new = any_bed.launch("true")
+    assert any_bed.session().run(new, ignore).exit.ok
+    assert any_bed.session().settle(new, ignore).state == "ended", "its own launches it knows"
+
+
+def vanish(bed: Bed, *, whole: bool) -> None:
+    if isinstance(bed.transport, FakeTransport):
+        bed.transport.hosts[bed.host.name].vanish()
+        return
+    folder = folder_of(bed)
+    shutil.rmtree(folder)
+    if not whole:
+        folder.mkdir(mode=0o700)
+        os.chown(folder, folder.parent.stat().st_uid, folder.parent.stat().st_gid)
 
 
 MINE, YOURS = "run 01A, anna on box, since 10:00 it's", "run 01B, ben on laptop, since 10:05"

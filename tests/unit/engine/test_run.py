@@ -203,6 +203,20 @@ def test_a_launch_that_never_arrived_is_started(tmp_path: Path) -> None:
     assert [launch.attempt for launch in fake.launches] == [1, 1]
 
 
+def test_a_launch_that_vanished_with_what_the_host_kept_of_it_is_not_begun_again(tmp_path: Path) -> None:
+    fake = FakeHost(drop_at=2)
+
+    def answer(launch: Launch) -> Completed:
+        if len(fake.launches) == 2:
+            fake.vanish()
+        return done()
+
+    fake.answers = answer
+    ended = run(tmp_path, ROLLBACK, {"a": fake})
+    assert (ended.steps(), ended.code) == ({"one": "ok", "two": "unknown"}, 5)
+    assert len(fake.launches) == 2, "neither the step again nor what takes it back"
+
+
 def test_a_launch_of_which_nothing_was_started_gets_a_new_attempt(tmp_path: Path) -> None:
     fake = FakeHost(drop_at=1, settled=Settled(state="torn"))
     ended = run(tmp_path, ONE, {"a": fake})
