@@ -406,7 +406,8 @@ r_follow() {
     trap 'r_poked=1' USR1
     trap '' PIPE HUP TERM INT
     read -r r_me r_x </proc/self/stat
-    r_take "$r_d.em.$r_ses" e || exit 0
+    # A step of another session has a parent that pokes and tells in that one: of it, it may be done without.
+    r_take "$r_d.em.$r_ses" e || { r_state; [ "$r_claim" != "$r_ses" ] && [ ! -e "$r_d.em.$r_ses" ]; } || exit 0
     # on a full disk this may fail: then nobody can poke us, and we look by ourselves
     command printf '%s\n' "$r_me" 2>/dev/null >"$r_d.em.$r_ses"
     r_o=$1 r_eo=$2 r_i=0 r_oc= r_ec= r_lost=

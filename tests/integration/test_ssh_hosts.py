@@ -739,8 +739,12 @@ def test_a_full_disk_is_a_refusal_before_the_start(
                 (disk / "filler").unlink()
             inodes = f"i=0; while command : 2>&- >{disk}/filler.$i; do i=$((i + 1)); done"
             for filling in (fill, inodes):
-                late = session.run(bed.launch(f"echo begun; {filling}; sleep 60", deadline_s=1), ignore)
+                launch = bed.launch(f"echo begun; {filling}; sleep 60", deadline_s=1)
+                late = session.run(launch, ignore)
                 assert (late.exit.timeout_s, late.exit.killed, late.stdout) == (1, "no trace left", b"begun\n")
+                with contextlib.closing(bed.session()) as another:
+                    found = another.settle(launch, ignore)
+                assert found.completed is not None and found.completed.stdout == b"begun\n", "a link lost by then"
                 for filler in disk.glob("filler*"):
                     filler.unlink()
             assert session.run(bed.launch("echo on"), ignore).stdout == b"on\n"
