@@ -13,7 +13,7 @@
 # Names begin with r_: they must not collide with what the login exports. Few forks on the path of a step: each is
 # 0.4 ms and more. Lines that begin with # and blanks at the start of lines are not sent.
 # A user that we became may not be allowed where the login stands; find(1) and others cannot work there.
-{ [ -r . ] && cd .; } 2>/dev/null || cd "$HOME" 2>/dev/null || cd /
+{ cd . || cd "$HOME" || cd /; } 2>/dev/null
 
 r_n='
 '
@@ -565,11 +565,9 @@ r_pids() {
     ! r_alive "$r_p" || r_all="$r_all $r_p"
     # one process each: a shell that reads some hundred files itself takes longer than the whole grace
     # kill -0 would not tell a group that is gone from one of another user, whom sudo made of it
-    if [ -n "$r_p" ]; then
-        for r_x in $("$r_grep" -als ") [^ZX] [0-9]* $r_p " /proc/[0-9]*/stat 2>/dev/null); do
-            r_y=${r_x#/proc/}; r_all="$r_all ${r_y%/*}"
-        done
-    fi
+    for r_x in $("$r_grep" -als ") [^ZX] [0-9]* $r_p " /proc/[0-9]*/stat 2>/dev/null); do
+        r_y=${r_x#/proc/}; r_all="$r_all ${r_y%/*}"
+    done
     for r_x in $("$r_grep" -als "RAWAT_TOKEN=$r_tok" /proc/[0-9]*/environ 2>/dev/null); do
         r_y=${r_x#/proc/}; r_all="$r_all ${r_y%/*}"
     done
