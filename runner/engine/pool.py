@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from runner import cores
 from runner.engine.surroundings import Stop
@@ -16,7 +16,7 @@ MANY = 8
 """From so many threads on they share one core. Fewer may have much output, which two cores take in sooner than one."""
 
 LISTEN_S = 0.2
-"""How late whoever waits for the threads may hear that a run was asked to stop."""
+"""How late a thread that waits for others may hear that a run was asked to stop, in seconds."""
 
 
 class Abandoned(Exception):
@@ -42,53 +42,66 @@ def for_each(
     LISTEN_S of `stop` being asked, and perhaps again. What a thread raises is raised here once all have ended.
     Raises Abandoned where `stop.leave` is set: threads are left behind.
     """
-    waiting = deque(items)
-    lock = threading.Condition()
-    errors: list[BaseException] = []
-    alive = many = min(at_once, len(waiting))
-
-    def next_item() -> list[T]:
-        """The first item that may begin, or none when there is nothing more to do."""
-        while waiting and not errors and not stop.asked:
-            for item in waiting:
-                if take(item):
-                    waiting.remove(item)
-                    return [item]
-            lock.wait(0.2)
-        return []
-
-    def worker() -> None:
-        nonlocal alive
-        if many >= MANY:
-            cores.gather()
-        while True:
-            with lock:
-                found = next_item()
-                if not found:
-                    alive -= 1
-                    lock.notify_all()
-                    return
-            try:
-                work(found[0])
-            except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
-                with lock:
-                    errors.append(error)
-            finally:
-                with lock:
-                    give(found[0])
-                    lock.notify_all()
-
-    for number in range(alive):
-        threading.Thread(target=worker, name=f"rawat-host-{number}", daemon=True).start()
+    queue = _Queue(items, stop, take, give)
+    threads = min(at_once, len(queue.waiting))
+    for number in range(threads):
+        args = (queue, work, threads >= MANY)
+        threading.Thread(target=_work_off, args=args, name=f"rawat-host-{number}", daemon=True).start()
     meanwhile()
-    while alive:
+    while queue.ended < threads:
         if stop.asked:
             heard()
         if stop.leave.is_set():
             raise Abandoned
-        with lock:
-            if alive:
-                lock.wait(LISTEN_S)
-    if errors:
-        raise errors[0]
-    return list(waiting)
+        with queue.changed:
+            if queue.ended < threads:
+                queue.changed.wait(LISTEN_S)
+    if queue.errors:
+        raise queue.errors[0]
+    return list(queue.waiting)
+
+
+class _Queue(Generic[T]):
+    """What waits to be begun. `ended` counts the threads that found nothing more to do, or raised `errors`."""
+
+    def __init__(self, items: Iterable[T], stop: Stop, take: Callable[[T], bool], give: Callable[[T], None]) -> None:
+        self.waiting = deque(items)
+        self.changed = threading.Condition()
+        self.errors: list[BaseException] = []
+        self.ended = 0
+        self._stop = stop
+        self._take = take
+        self._give = give
+
+    def next(self) -> list[T]:
+        """The first item that may begin, waited for; none when there is nothing more to do."""
+        with self.changed:
+            while self.waiting and not self.errors and not self._stop.asked:
+                for item in self.waiting:
+                    if self._take(item):
+                        self.waiting.remove(item)
+                        return [item]
+                self.changed.wait(LISTEN_S)
+            self.ended += 1
+            self.changed.notify_all()
+            return []
+
+    def done(self, item: T, error: BaseException | None) -> None:
+        with self.changed:
+            if error is not None:
+                self.errors.append(error)
+            self._give(item)
+            self.changed.notify_all()
+
+
+def _work_off(queue: _Queue[T], work: Callable[[T], None], gather: bool) -> None:
+    """One thread: an item after another."""
+    if gather:
+        cores.gather()
+    while found := queue.next():
+        error: BaseException | None = None
+        try:
+            work(found[0])
+        except BaseException as raised:  # noqa: BLE001 - handed to the thread that waits
+            error = raised
+        queue.done(found[0], error)

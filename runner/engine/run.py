@@ -175,7 +175,7 @@ class Run:
         bus.emit(BatchFinished(batch=number, failed=failed, stopped=stopped), later=True)
 
     def _host(self, batch: int, host: Host) -> None:
-        from runner.engine.host import HostRun, Selection
+        from runner.engine.host import HostRun
 
         with self._lock:
             self._begun.add(host.name)
@@ -186,7 +186,7 @@ class Run:
             link,
             self.around,
             names=self._names(host),
-            selection=Selection(skip=self.plan.skip),
+            skip=self.plan.skip,
             once=self._once,
             signed=self._signed,
             past=self._past.get(host.name, Past()),
