@@ -16,8 +16,8 @@ from runner.frozen import shallow
 from runner.model import Facts, Host, Step
 from runner.playbook.template import TemplateFailed
 
-AT_ONCE = 16
-"""Connections being opened at once; more only keep each other waiting."""
+AT_ONCE = 64
+"""Hosts that are asked at once: most of them wait, for an answer, a lock, or their turn to open a connection."""
 
 
 def preflight(

@@ -9,8 +9,8 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from runner.transport.link import Limits, Link
 
 OPENED_AT_ONCE = 12
+"""Connections that are being opened; more only keep each other waiting. Silent hosts do not count."""
 DROPPED_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
 """Seconds before a server that lets only so many log in at once is tried again: growing, and never two alike."""
 
@@ -79,6 +80,15 @@ class SshTransport:
                 self._forget(link)
                 raise
 
+    @contextmanager
+    def _aside(self) -> Iterator[None]:
+        """While nothing comes from a host, others open theirs."""
+        self._opening.release()
+        try:
+            yield
+        finally:
+            self._opening.acquire()
+
     def route(self, host: Host) -> tuple[Target, ...]:
         """How the host would be reached: hops first, itself last."""
         return route(host, known_hosts=self._known_hosts, inventories=self._inventories)
@@ -107,7 +117,7 @@ class SshTransport:
         until = time.monotonic() + self._connect_s
         pause_s = DROPPED_PAUSE_S
         while True:
-            first = dial(targets[0], timeout_s=self._connect_s, silence_s=self._silence_s)
+            first = dial(targets[0], timeout_s=self._connect_s, silence_s=self._silence_s, aside=self._aside)
             import_paramiko()
             from runner.transport import link as links
 

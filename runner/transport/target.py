@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import getpass
 import os
+import select
 import socket
 import struct
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
+from typing import Any
 
 from runner.document.paths import OWN_KNOWN_HOSTS, SYSTEM_KNOWN_HOSTS, in_home
 from runner.errors import LoginRefused, Unreachable
@@ -19,7 +21,8 @@ from runner.model import Host
 KNOWN_HOSTS = (*OWN_KNOWN_HOSTS, *SYSTEM_KNOWN_HOSTS)
 _KEYS = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
 
-
+SOON_S = 0.5
+"""A host that has not answered by then is away, or far: others are not to wait for it."""
 AHEAD_BYTES = 4096
 MUCH_BYTES = 1 << 18
 """What is asked for at once while there is more than AHEAD_BYTES."""
@@ -136,12 +139,18 @@ class PromptSocket(socket.socket):
                 self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
-def dial(target: Target, *, timeout_s: float, silence_s: float) -> socket.socket:
+def dial(
+    target: Target,
+    *,
+    timeout_s: float,
+    silence_s: float,
+    aside: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> socket.socket:
     """
     A connected TCP socket without delay, that the kernel ends when sent bytes stay unanswered for `silence_s`.
 
-    Tries each address the name has, within one limit. Raises Unreachable, in words of its own for a name that is
-    not known, a refusal, a time-out.
+    Tries each address the name has, within one limit. Who does not answer soon is waited for within `aside()`. Raises
+    Unreachable, in words of its own for a name that is not known, a refusal, a time-out.
     """
     until = time.monotonic() + timeout_s
     try:
@@ -154,20 +163,38 @@ def dial(target: Target, *, timeout_s: float, silence_s: float) -> socket.socket
             f"{target.name}: the name {target.address} is not known: {words}", host=target.name
         ) from error
     problems: list[str] = []
-    for family, kind, protocol, _, address in found:
+    for left, (family, kind, protocol, _, address) in zip(range(len(found), 0, -1), found, strict=True):
         link = PromptSocket(family, kind, protocol)
         try:
-            link.settimeout(max(0.05, until - time.monotonic()))
-            link.connect(address)
+            # a silent address leaves the others their share of the time
+            _connect(link, address, max(0.05, (until - time.monotonic()) / left), aside)
             link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             link.acknowledge()
             link.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(silence_s * 1000))
         except OSError as error:
             link.close()
-            problems.append(f"{address[0]} port {target.port}: {_words(error, timeout_s)}")
+            problems.append(f"{address[0]} port {target.port}: {_words(error, timeout_s / len(found))}")
         else:
             return link
     raise Unreachable(f"{target.name}: {'; '.join(dict.fromkeys(problems))}", host=target.name)
+
+
+def _connect(
+    link: socket.socket, address: Any, timeout_s: float, aside: Callable[[], AbstractContextManager[None]]
+) -> None:
+    """Raises OSError, TimeoutError among them."""
+    soon_s = min(timeout_s, SOON_S)
+    link.settimeout(soon_s)
+    try:
+        link.connect(address)
+    except TimeoutError:
+        answered = select.poll()
+        answered.register(link, select.POLLOUT)
+        with aside():
+            if not answered.poll(int((timeout_s - soon_s) * 1000)):
+                raise
+        if number := link.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            raise OSError(number, os.strerror(number)) from None
 
 
 def _words(error: OSError, timeout_s: float) -> str:

@@ -19,13 +19,15 @@ from typing import Any
 import pytest
 
 from runner.errors import BecomeRefused, LinkLost, LockBusy, ProtocolError, TransportError, Unreachable
+from runner.frozen import replace
 from runner.model import Host
 from runner.redact import Secret
 from runner.seams import Completed, Launch, Script
 from runner.testing import NoPasswords
 from runner.transport.local import PipeChannel
 from runner.transport.session import SupervisedSession
-from runner.transport.ssh import SshTransport
+from runner.transport.ssh import OPENED_AT_ONCE, SshTransport
+from runner.transport.target import Target, dial
 from tests.bed.fixtures import shared_sshd, start_sshd
 from tests.bed.packages import ensure
 from tests.bed.process import BedError, alive, run, until
@@ -176,6 +178,48 @@ def test_a_server_that_says_nothing(shared_sshd: LoopbackSshd) -> None:
         message = unreachable(shared_sshd, port=silent.getsockname()[1])
         assert message.endswith("no answer within 1 s while connecting; is that an SSH server?")
         assert time.monotonic() - begun < 60
+
+
+@contextlib.contextmanager
+def silent_address() -> Iterator[int]:
+    """A port whose packets are dropped: the queue of those who want to connect is full, and nobody takes them."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server, contextlib.ExitStack() as stack:
+        for _ in range(3):
+            client = stack.enter_context(socket.socket())
+            client.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                client.connect(server.getsockname())
+        yield server.getsockname()[1]
+
+
+def test_hosts_that_are_silent_keep_nobody_waiting(shared_sshd: LoopbackSshd) -> None:
+    told: list[str] = []
+
+    def connect(port: int, name: str) -> None:
+        host = replace(bed.host, name=name, port=port)
+        with contextlib.suppress(Unreachable):
+            bed.transport.connect(host, run_id=bed.run_id, passwords=bed.passwords)
+        told.append(name)
+
+    with silent_address() as port, reached(shared_sshd, connect_timeout_s=3.0) as bed:
+        silent = [threading.Thread(target=connect, args=(port, f"silent{n}")) for n in range(2 * OPENED_AT_ONCE)]
+        for thread in silent:
+            thread.start()
+        time.sleep(0.1)
+        connect(bed.host.port, "web")
+        assert told == ["web"]
+        for thread in silent:
+            thread.join(30)
+    assert len(told) == 1 + len(silent)
+
+
+def test_an_address_that_is_silent_leaves_the_next_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    with silent_address() as dead, socket.create_server(("127.0.0.1", 0)) as lives:
+        two = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", n)) for n in (dead, lives.getsockname()[1])]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **given: two)
+        target = Target(name="web", address="two", port=22, user="x", identity_files=(), known_hosts=())
+        with dial(target, timeout_s=2.0, silence_s=5.0) as link:
+            assert link.getpeername() == lives.getsockname()
 
 
 def test_a_server_that_is_none(shared_sshd: LoopbackSshd) -> None:
