@@ -10,6 +10,7 @@ The whole exception tree, an exit code per branch.
         BecomeRefused              sudo said no
         ProtocolError              the other side does not answer as agreed
         LinkLost                   the connection ended while something was under way
+        OtherMachine               another machine answers under the name of the one before
       JournalError             6   the record cannot be written
         DamagedRecord              the record cannot be trusted as it stands
       LockBusy                 7   another run holds the host
@@ -136,6 +137,10 @@ class ProtocolError(TransportError):
 
 class LinkLost(TransportError):
     reason = "link lost"
+
+
+class OtherMachine(TransportError):
+    reason = "machine"
 
 
 class JournalError(RawatError):

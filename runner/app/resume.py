@@ -10,7 +10,7 @@ from runner.app.prepare import Prepared, prepare, settings_of
 from runner.app.request import Context, Reason, Selection
 from runner.app.wiring import records_of
 from runner.document.source import likely
-from runner.engine.past import Word, boots, first_clock, past_of, readers
+from runner.engine.past import Word, boots, first_seen, past_of, readers
 from runner.engine.rolled import Rolled, rollbacks
 from runner.errors import GateClosed, InvalidInput, LockBusy
 from runner.events import Deviated, SittingStarted
@@ -63,7 +63,7 @@ def find_resumable(context: Context, name: str, *, settle: tuple[str, ...], reas
             host.name: past_of(
                 host,
                 words,
-                began=first_clock(chain.from_iterable(events), host.name),
+                seen=first_seen(chain.from_iterable(events), host.name),
                 booted=booted,
                 reading=reading,
                 rolled=rolled.get(host.name, Rolled()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from runner.errors import TransportError
+from runner.errors import OtherMachine, TransportError
 from runner.model import Host
 from runner.seams import Passwords, Session, Transport
 
@@ -36,11 +36,20 @@ class Link:
         self._local: Session | None = None
         self.cancelled = False
         """Whether what runs was asked to end, and nothing may be started; until `spare`."""
+        self.machine = ""
+        """The machine id that whoever answers must have; that of the first answer, where nothing is known before."""
+        self.addresses: list[str] = []
+        """Where it answered, one after another."""
 
     def connect(self) -> Session:
-        """The host's session; made anew where the last one was dropped. Raises TransportError, LockBusy."""
+        """
+        The host's session; made anew where the last one was dropped. Raises TransportError, OtherMachine among them,
+        and LockBusy.
+        """
         if self._session is None:
-            self._session = self._transport.connect(self.host, run_id=self._run_id, passwords=self._passwords)
+            self._session = self._same(
+                self._transport.connect(self.host, run_id=self._run_id, passwords=self._passwords)
+            )
             self._locked = not self._owner
         if not self._locked:
             try:
@@ -50,6 +59,21 @@ class Link:
                 raise
             self._locked = True
         return self._session
+
+    def _same(self, session: Session) -> Session:
+        """The session, where it is of the machine that is meant. What that one keeps of the run is left to its age."""
+        found = session.facts.machine_id
+        if self.machine and found and found != self.machine:
+            with suppress(TransportError):
+                session.close()
+            raise OtherMachine(
+                f"{self.host.name}: another machine answers than before: machine id {self.machine} then, {found} now",
+                host=self.host.name,
+                hint="nothing was done on it; make the name lead to the first one again, or run anew for the new one",
+            )
+        self.machine = self.machine or found
+        self.addresses.append(session.peer.address)
+        return session
 
     def session(self, *, local: bool) -> Session:
         if not local:

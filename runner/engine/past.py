@@ -53,11 +53,12 @@ class Rollback:
 class Past:
     """
     A host's earlier sittings; `began` is the Unix time by its own clock when the run first came to it (0: it never
-    did). `steps` is as things stand when `rollback` has come to its end.
+    did), `machine` its machine id then. `steps` is as things stand when `rollback` has come to its end.
     """
 
     steps: Mapping[str, Before] = field(default_factory=dict)
     began: float = 0.0
+    machine: str = ""
     finished: bool = False
     rollback: Rollback | None = None
 
@@ -70,10 +71,11 @@ class Past:
         return self.steps.get(instance, NOTHING)
 
 
-def first_clock(events: Iterable[Event], host: str) -> float:
-    """The clock of a host (Unix time) when a run first came to it; 0 where it never did."""
-    connected = (event for event in events if isinstance(event, HostConnected) and event.host == host)
-    return next((float(event.facts["clock"]) for event in connected if event.facts.get("clock")), 0.0)
+def first_seen(events: Iterable[Event], host: str) -> tuple[float, str]:
+    """Clock (Unix time) and machine id of a host when a run first came to it; 0 and empty where it never did."""
+    connected = [event.facts for event in events if isinstance(event, HostConnected) and event.host == host]
+    clock = next((float(facts["clock"]) for facts in connected if facts.get("clock")), 0.0)
+    return clock, next((str(facts["machine_id"]) for facts in connected if facts.get("machine_id")), "")
 
 
 def boots(events: Iterable[Event]) -> Mapping[tuple[str, str], tuple[str, str]]:
@@ -101,14 +103,14 @@ def past_of(
     host: HostRecord,
     words: Mapping[str, Word],
     *,
-    began: float = 0.0,
+    seen: tuple[float, str] = (0.0, ""),
     booted: Mapping[tuple[str, str], tuple[str, str]] | None = None,
     reading: frozenset[tuple[str, str]] = frozenset(),
     rolled: Rolled,
 ) -> Past:
     """
-    From the record of a host; `words` maps steps in doubt, by instance or id, to what a person says of them; `booted`
-    is what `boots` gives, `reading` what `readers` gives, `rolled` what `rollbacks` gives.
+    From the record of a host; `words` maps steps in doubt, by instance or id, to what a person says of them; `seen`
+    is what `first_seen` gives, `booted` what `boots`, `reading` what `readers`, `rolled` what `rollbacks` gives.
 
     What a rollback took back is to be done again; undo and `finally` belong to a sitting and start anew. A host is not
     finished while one of its steps is in doubt.
@@ -135,7 +137,7 @@ def past_of(
 
     main = rolled.stands if not rolled.because else frozenset[str]()
     steps = {name: known(step, stands=name in main) for name, step in host.steps.items()}
-    past = Past(steps=steps, began=began)
+    past = Past(steps=steps, began=seen[0], machine=seen[1])
     rollback = Rollback(because=rolled.because, steps={name: then(step) for name, step in host.steps.items()})
     finished = host.outcome == Outcome.OK and not past.in_doubt
     return replace(past, finished=finished, rollback=rollback if rolled.because else None)

@@ -11,7 +11,7 @@ from runner.engine.link import Link
 from runner.engine.shutdown import doubted, went_down
 from runner.engine.surroundings import Surroundings
 from runner.errors import LinkLost, LockBusy, TransportError
-from runner.events import LinkDropped, Waited
+from runner.events import Deviated, LinkDropped, Waited
 from runner.frozen import replace
 from runner.model import Exit
 from runner.redact import cut
@@ -194,8 +194,17 @@ def _reconnect(
             pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
     took_ms = int((around.clock.monotonic() - began) * 1000)
     detail = "" if session else cut(why, 200)
+    moved(around, link)
     around.bus.emit(Waited(host=link.host.name, step=instance, cause="link", took_ms=took_ms, detail=detail))
     return session, "" if session else why.partition("\n")[0]
+
+
+def moved(around: Surroundings, link: Link) -> None:
+    """Put on record that the host answers at another address than before."""
+    if len(link.addresses) > 1 and link.addresses[-1] != link.addresses[-2]:
+        detail = f"{link.host.name}: {link.addresses[-2]} -> {link.addresses[-1]}"
+        around.bus.emit(Deviated(what="address changed during the run", detail=detail))
+        del link.addresses[:-1]
 
 
 class _Received:

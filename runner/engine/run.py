@@ -66,6 +66,8 @@ class Run:
         self._meanwhile = meanwhile
         self._earlier = earlier
         self._past = past or {}
+        for name, link_of in self._links.items():
+            link_of.machine = self._past.get(name, Past()).machine
         self._once = once_before(plan.playbook, self._past)
         self._hosts_left = tuple(host for host in plan.hosts if not self._past.get(host.name, Past()).finished)
         self._lock = threading.Lock()

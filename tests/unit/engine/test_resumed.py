@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from runner.app.resume import unfinished
-from runner.engine.past import Before, Past, Rollback, Word, boots, first_clock, past_of
+from runner.engine.past import Before, Past, Rollback, Word, boots, first_seen, past_of
 from runner.engine.rolled import Rolled, rollbacks
 from runner.engine.surroundings import Stop
 from runner.errors import InvalidInput, Unreachable
@@ -38,13 +38,13 @@ def test_the_journal_is_read_since_the_run_began_not_since_this_sitting(tmp_path
     assert "\nsince=1234\n" in fake.launches[0].script.text
 
 
-def test_the_first_clock_of_a_host_counts() -> None:
+def test_the_first_clock_and_the_first_machine_of_a_host_count() -> None:
     seen = [
-        HostConnected(host=host, peer={}, facts={"clock": clock}, took_ms=1)
-        for host, clock in (("b", 5.0), ("a", 0.0), ("a", 7.5), ("a", 99.0))
+        HostConnected(host=host, peer={}, facts={"clock": clock, "machine_id": machine}, took_ms=1)
+        for host, clock, machine in (("b", 5.0, "m"), ("a", 0.0, ""), ("a", 7.5, "n"), ("a", 99.0, "o"))
     ]
-    assert first_clock(seen, "a") == 7.5
-    assert first_clock(seen, "c") == 0.0
+    assert first_seen(seen, "a") == (7.5, "n")
+    assert first_seen(seen, "c") == (0.0, "")
 
 
 @pytest.mark.parametrize(
