@@ -21,6 +21,6 @@ def cancel_run(context: Context, name: str, *, kill: bool) -> str:
     if (there.get("hostname"), there.get("boot_id")) != (here["hostname"], here["boot_id"]):
         raise InvalidInput(f"run {record.run} is under way on {there.get('hostname')}; cancel it there")
     pid = int(str(there["pid"]))
-    os.kill(pid, signal.SIGUSR1 if kill else signal.SIGINT)
+    os.kill(pid, signal.SIGUSR1 if kill else signal.SIGUSR2)
     what = "what runs now is ended on the hosts" if kill else "the steps that run now may end"
     return f"run {record.run} (process {pid}) begins nothing new; {what}, then the record is sealed"

@@ -14,7 +14,7 @@ from runner.app.opening import started, statement
 from runner.app.prepare import Prepared
 from runner.app.request import Context, Reason
 from runner.app.secrets import Ask
-from runner.app.signals import OnCancel, heeded
+from runner.app.signals import Heard, OnCancel, heeded
 from runner.app.signing import signer_of
 from runner.engine.bus import moment
 from runner.engine.clock import SystemClock
@@ -53,7 +53,7 @@ def carry_out(
     ask_sudo: bool = False,
     earlier: Earlier | None = None,
     on_cancel: OnCancel = "leave",
-    heard: Callable[[str], None] = lambda how: None,
+    heard: Heard = lambda how, becomes, again: None,
 ) -> Finished:
     """
     A new run, or with `earlier` the next sitting of one. `heard` is told of signals, as runner.app.signals says.

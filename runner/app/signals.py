@@ -11,6 +11,10 @@ from typing import Literal
 from runner.engine.surroundings import Stop
 
 OnCancel = Literal["leave", "kill"]
+Becomes = Literal["end", "kill", "leave"]
+"""Of what runs on hosts: it may end, it is ended there, it is not waited for."""
+Heard = Callable[[str, Becomes, Becomes | None], None]
+"""Told of a signal within its handler: its name, what becomes of what runs, and what would after another Ctrl-C."""
 SEAL_WITHIN_S = 1.5
 """How long SIGTERM waits for what runs before the record is sealed without it."""
 
@@ -21,27 +25,32 @@ def heeded(
     kill: Callable[[], None],
     *,
     on_cancel: OnCancel = "leave",
-    heard: Callable[[str], None] = lambda how: None,
+    heard: Heard = lambda how, becomes, again: None,
 ) -> Iterator[None]:
     """
-    SIGINT: begin nothing new; again: leave at once. SIGTERM and SIGHUP: seal within two seconds.
+    SIGINT: begin nothing new; again: with `on_cancel` "kill" end what runs on the hosts, as at a deadline; again, or
+    at once without: leave it running. SIGTERM and SIGHUP: seal within two seconds, with "kill" ending what runs.
 
-    What runs on hosts is left running, or with `on_cancel` "kill" ended there, as at a deadline: at the second SIGINT,
-    at SIGTERM and SIGHUP. `heard` is told of each at once, by its name, within the handler. SIGUSR1 is
-    `rawat cancel --kill`: begin nothing new, and end what runs now.
+    SIGUSR2 is `rawat cancel`, SIGUSR1 `rawat cancel --kill`: begin nothing new, and wait for, or end, what runs now,
+    however often they come.
     """
+    killing = threading.Event()
 
     def interrupt(number: int, frame: object) -> None:
-        heard("SIGINT")
-        if stop.asked and on_cancel == "kill":
+        if not stop.asked:
+            heard("SIGINT", "end", "kill" if on_cancel == "kill" and not killing.is_set() else "leave")
+            stop.ask("SIGINT")
+        elif on_cancel == "kill" and not killing.is_set():
+            heard("SIGINT", "kill", "leave")
             kill_soon()
-        elif stop.asked:
+        else:
+            heard("SIGINT", "leave", None)
             stop.leave.set()
-        stop.ask("SIGINT")
 
     def terminate(number: int, frame: object) -> None:
-        heard(signal.Signals(number).name)
-        stop.ask(signal.Signals(number).name)
+        name = signal.Signals(number).name
+        heard(name, "kill" if on_cancel == "kill" else "end", None)
+        stop.ask(name)
         if on_cancel == "kill":
             kill_soon()
         timer = threading.Timer(SEAL_WITHIN_S, stop.leave.set)
@@ -49,18 +58,23 @@ def heeded(
         timer.start()
 
     def cancel(number: int, frame: object) -> None:
-        heard("SIGINT")
+        kills = number == signal.SIGUSR1 or killing.is_set()
+        heard("rawat cancel", "kill" if kills else "end", "leave")
         stop.ask("SIGINT")
-        kill_soon()
+        if kills:
+            kill_soon()
 
     def kill_soon() -> None:
-        threading.Thread(target=kill, name="rawat-kill", daemon=True).start()
+        if not killing.is_set():
+            killing.set()
+            threading.Thread(target=kill, name="rawat-kill", daemon=True).start()
 
     handlers = {
         signal.SIGINT: interrupt,
         signal.SIGTERM: terminate,
         signal.SIGHUP: terminate,
         signal.SIGUSR1: cancel,
+        signal.SIGUSR2: cancel,
     }
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import TYPE_CHECKING
 
 from runner.events import (
     BatchStarted,
@@ -23,6 +24,9 @@ from runner.events import (
     Waited,
 )
 from runner.model import PHASES
+
+if TYPE_CHECKING:
+    from runner.app.signals import Becomes
 
 
 class Row:
@@ -48,14 +52,18 @@ CONNECTING = "connecting"
 LINK_LOST = "link lost, connecting again"
 
 
-def stopping(how: str) -> str:
-    """What a signal has begun, and what another would do."""
-    again = "; Ctrl-C again: do not wait for it" if how == "SIGINT" else ""
-    return f"stopped by {how}: nothing new is begun, what runs may end{again}"
+BECOMES = {"end": "what runs may end", "kill": "what runs is ended on the hosts", "leave": "what runs is left running"}
+AGAIN = {"kill": "end it on the hosts", "leave": "do not wait for it"}
+
+
+def stopping(how: str, becomes: Becomes = "end", again: Becomes | None = None) -> str:
+    """What was heard, what becomes of what runs, and what another Ctrl-C would do."""
+    more = f"; Ctrl-C again: {AGAIN[again]}" if again else ""
+    return f"stopped by {how}: nothing new is begun, {BECOMES[becomes]}{more}"
 
 
 class Board:
-    """Fed by one thread, drawn by another; `lock` is held by both. `stopping` is the signal that was heard."""
+    """Fed by one thread, drawn by another; `lock` is held by both. `stopping` says what a signal has begun."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -14,6 +15,9 @@ from runner.hygiene import one_line
 from runner.model import PHASES
 from runner.report.words import clock_face
 from runner.seams import Stream
+
+if TYPE_CHECKING:
+    from runner.app.signals import Becomes
 
 MARKS = {"ok": ("✓", "green"), "running": ("▸", "cyan"), "failed": ("✗", "red"), "": ("·", "dim")}
 BAD = frozenset({"failed", "unknown", "unreachable"})
@@ -53,9 +57,9 @@ class LiveProgress:
     def rest(self) -> None:
         """The screen is drawn by a clock of its own."""
 
-    def stopping(self, how: str) -> None:
+    def stopping(self, how: str, becomes: Becomes, again: Becomes | None) -> None:
         """A signal was heard: called within its handler."""
-        self._board.stopping = self._board.stopping or how
+        self._board.stopping = stopping(how, becomes, again)
 
     def pause(self) -> None:
         """Leave the screen to somebody who asks a question."""
@@ -85,8 +89,8 @@ class LiveProgress:
         return Group(*lines)
 
     def _stopping(self) -> list[Text]:
-        how = self._board.stopping
-        return [Text(""), Text(f"  {stopping(how)}", style="bold")] if how else []
+        words = self._board.stopping
+        return [Text(""), Text(f"  {words}", style="bold")] if words else []
 
     def _phases(self) -> Text:
         text = Text("  ")

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from runner.cli.board import LINK_LOST, Board, stopping
 from runner.events import (
@@ -27,6 +28,9 @@ from runner.hygiene import one_line
 from runner.redact import cut
 from runner.report.words import amount, spoken
 from runner.seams import Stream
+
+if TYPE_CHECKING:
+    from runner.app.signals import Becomes
 
 HEARTBEAT_S = 30.0
 
@@ -92,12 +96,13 @@ class PlainProgress:
         if lines:
             sys.stderr.write("".join(lines))
 
-    def stopping(self, how: str) -> None:
+    def stopping(self, how: str, becomes: Becomes, again: Becomes | None) -> None:
         """A signal was heard: called within its handler, where nothing that is buffered may be written."""
-        if not self._board.stopping:
-            self._board.stopping = how
+        words = stopping(how, becomes, again)
+        if self._board.stopping != words:
+            self._board.stopping = words
             with suppress(OSError, ValueError):
-                os.write(sys.stderr.fileno(), f"{time.strftime('%H:%M:%S')}  {stopping(how)}\n".encode())
+                os.write(sys.stderr.fileno(), f"{time.strftime('%H:%M:%S')}  {words}\n".encode())
 
     def close(self) -> None:
         self._done.set()

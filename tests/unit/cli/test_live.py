@@ -27,7 +27,7 @@ def test_of_many_hosts_as_many_are_drawn_as_fit_and_the_rest_is_counted(
     for host in hosts:
         progress.hear(StepStarted(host=host, step="s", phase="implement", kind="command", title="", command="w"))
     progress.hear(HostFinished(host="h7", outcome="failed"))
-    progress.stopping("SIGINT")
+    progress.stopping("SIGINT", "end", "leave")
     said = drawn(progress)
     assert said.count("implement  s") == 5 and "  and 35 more, in implement/s; 1 failed\n" in said
     assert len(said.splitlines()) <= 14
@@ -71,7 +71,7 @@ def test_a_lost_link_and_a_signal_are_told_at_once_and_what_another_would_do(
     progress.hear(Waited(host="a", step="s", cause="link", took_ms=1))
     assert "link lost" not in drawn(progress)
     assert "stopped" not in drawn(progress)
-    progress.stopping("SIGINT")
+    progress.stopping("SIGINT", "end", "leave")
     said = " ".join(drawn(progress).split())
     assert "stopped by SIGINT: nothing new is begun, what runs may end; Ctrl-C again: do not wait for it" in said
     assert drawn(progress).endswith("\n\n"), "the terminal echoes ^C on an empty line"
