@@ -8,6 +8,7 @@ from runner.seams import Completed, Launch
 from runner.transport.sink import Sink
 
 _KILLED: dict[str, Killed] = {"proven": "proven", "trace": "no trace left", "known": "not known"}
+NO_ROOM = "it was ended because its output took a tenth of the room on the host's disk; output_limit alone is larger"
 
 
 def completed(end: tuple[str, ...], launch: Launch, sink: Sink, *, boot: float) -> Completed:
@@ -22,6 +23,8 @@ def completed(end: tuple[str, ...], launch: Launch, sink: Sink, *, boot: float) 
         raise ProtocolError(f"the host told an end that cannot be read: {' '.join(end)}") from error
     out, err = sink.kept["stdout"], sink.kept["stderr"]
     exit_ = exit_of(how, launch, took_s=ended - begun, output=sink.total)
+    if how.startswith("room:"):
+        sink.notes.append(NO_ROOM)
     return Completed(
         exit=exit_,
         gone=how == "lost",
@@ -45,8 +48,8 @@ def exit_of(how: str, launch: Launch, *, took_s: float, output: int) -> Exit:
         return Exit(timeout_s=launch.deadline_s, killed=killed)
     if why == "cancelled":
         return Exit(cancelled_s=max(0.0, round(took_s, 2)), killed=killed)
-    if why == "limit":
-        return Exit(output_limit=launch.output_limit, killed=killed)
+    if why in ("limit", "room"):
+        return Exit(output_limit=launch.output_limit if why == "limit" else output, killed=killed)
     if output > launch.output_limit:
         return Exit(output_limit=launch.output_limit)
     if how.isdigit():

@@ -531,7 +531,7 @@ r_watch() {
             if [ $((r_until - ${r_t%.*})) -le 0 ]; then
                 (r_slay timeout)
             elif [ -z "$r_young" ] && r_big; then
-                (r_slay limit)
+                (r_slay $r_why)
             fi
         elif ! kill -0 $$; then
             # nobody will start anything more, and nothing runs (or the whole run was forgotten)
@@ -544,10 +544,17 @@ r_watch() {
 }
 
 r_big() {
+    # Is there more output than allowed, or, once it is worth a process to know, than a tenth of the room there was?
     r_size "$r_d.out" || return
     r_y=$r_z
     r_size "$r_d.err" || return
-    [ $((r_z + r_y)) -gt "$r_lim" ]
+    r_y=$((r_z + r_y)) r_why=limit
+    [ $r_y -le "$r_lim" ] || return 0
+    [ $r_y -gt 4194304 ] || return
+    r_why=room
+    # shellcheck disable=SC2046  # split it shall be: seven words of the heading, then the file system's
+    set -- $(LC_ALL=C df -Pk "$r_dir")
+    [ $# -gt 10 ] && [ $((r_y / 1024 * 9)) -gt "${11}" ]
 }
 
 r_alive() {

@@ -750,6 +750,27 @@ def test_a_closed_session_leaves_no_process_behind(start_sshd: Start) -> None:
 
 
 @needs_root
+@pytest.mark.parametrize("shell", ["sh", "busybox sh"])
+def test_output_takes_no_more_than_a_tenth_of_a_small_disk(start_sshd: Start, tmp_path: Path, shell: str) -> None:
+    """Ten million bytes of a hundred; what is far below the limit of 1 GiB would fill the disk for everybody."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    run(["mount", "-t", "tmpfs", "-o", "size=100m,mode=700", "none", str(disk)])
+    try:
+        with reached(start_sshd(), spool=str(disk / "spool"), shell=shell) as bed:
+            session = bed.session()
+            fits = session.run(bed.launch("head -c 8000000 /dev/zero; sleep 1.5"), ignore)
+            assert (fits.exit.code, fits.stdout_bytes) == (0, 8_000_000)
+            done = session.run(bed.launch("while head -c 1000000 /dev/zero; do sleep 0.05; done"), ignore)
+            assert done.exit.killed in DEAD and done.exit.output_limit is not None
+            assert 9_000_000 < done.exit.output_limit < 60_000_000
+            assert any("a tenth of the room" in note for note in done.notes)
+            assert session.run(bed.launch("echo next"), ignore).stdout == b"next\n"
+    finally:
+        run(["umount", str(disk)])
+
+
+@needs_root
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("asked", ["after a while", "before it is refused"])
 def test_a_full_disk_is_a_refusal_before_the_start(

@@ -38,7 +38,7 @@ ENDS = {
         ),
         closed(
             "it printed too much",
-            output_limit=whole("the limit, in bytes"),
+            output_limit=whole("the limit in bytes; what it had written, where its host's disk was the limit"),
             killed={"enum": ["proven", "no trace left", "not known", None], "description": "null: it had ended"},
         ),
         closed("nobody knows", unknown=text("why")),
