@@ -85,7 +85,7 @@ STEP_KEYS: Mapping[str, Any] = {
         "type": ["integer", "string"],
         "minimum": 0,
         "pattern": SIZE,
-        "description": "The step fails once it wrote more than this (1 GiB), or a tenth of the room on its host's disk.",
+        "description": "The step fails once it wrote more than this (1 GiB), or a tenth of its host's free disk.",
     },
     "requires": {
         "type": "array",
