@@ -40,7 +40,7 @@ r_try() {
     if [ -n "$r_first" ]; then
         [ -e "$r_x/seen.$r_first" ] || r_v=1
     else
-        [ -z "$r_resumed" ] || [ -d "$r_x" ] || r_v=1
+        [ -z "$r_resumed" ] || { set -- "$1" "$r_x"/seen.*; [ -e "$2" ] || r_v=1; }
     fi
     [ -d "$1" ] || mkdir -p -m 700 "$1" || return 1
     [ -d "$r_x" ] || mkdir -m 700 "$r_x" || [ -d "$r_x" ] || return 1

@@ -474,22 +474,29 @@ def test_an_attempt_is_started_once_whoever_asks(bed: Bed) -> None:
     assert bed.run("echo other", step="a/b [2]").stdout == b"other\n"
 
 
-@pytest.mark.parametrize("shell", ["dash", "bash"])
-def test_what_the_host_has_forgotten_is_not_taken_for_what_never_arrived(tmp_path: Path, shell: str) -> None:
+@pytest.mark.parametrize(("shell", "gone"), [("dash", "removed"), ("bash", "removed"), ("dash", "emptied")])
+def test_what_the_host_has_forgotten_is_not_taken_for_what_never_arrived(tmp_path: Path, shell: str, gone: str) -> None:
     """Not by the sitting that finds it gone, nor by one after it; its own launches it knows."""
     spool, here = str(tmp_path / "spool"), Host(name="here", address="localhost", transport="local")
     first = Bed(LocalTransport(shell=SHELLS[shell], spool=spool), here)
-    resumed = Bed(LocalTransport(shell=SHELLS[shell], spool=spool, resumed=True), here, run_id=first.run_id)
+
+    def resumed() -> Bed:
+        return Bed(LocalTransport(shell=SHELLS[shell], spool=spool, resumed=True), here, run_id=first.run_id)
+
+    whole, second, third = resumed(), resumed(), resumed()
     assert first.run("echo ran", step="ran").exit.ok
-    assert resumed.session().settle(first.launch("", step="other"), ignore).state == "none"
-    shutil.rmtree(folder_of(first))
-    for _ in range(2):
-        assert resumed.session().settle(first.launch("", step="ran"), ignore).state == "forgotten"
-    assert resumed.sessions[-1].run(resumed.launch("echo new", step="new"), ignore).exit.ok
-    assert resumed.session().settle(resumed.launch("", step="new"), ignore).state == "ended"
-    for session in first.sessions:
-        session.close()
-    resumed.close()
+    assert whole.session().settle(first.launch("", step="other"), ignore).state == "none"
+    folder = folder_of(first)
+    shutil.rmtree(folder)
+    if gone == "emptied":
+        folder.mkdir(mode=0o700)
+    for bed in (second, third):
+        assert bed.session().settle(first.launch("", step="ran"), ignore).state == "forgotten"
+        assert bed.session().settle(first.launch("", step="ran"), ignore).state == "forgotten"
+    assert third.sessions[-1].run(third.launch("echo new", step="new"), ignore).exit.ok
+    assert third.session().settle(third.launch("", step="new"), ignore).state == "ended"
+    for bed in (first, whole, second, third):
+        bed.close()
 
 
 @pytest.mark.timeout(60)
