@@ -1,9 +1,10 @@
 """
-A step in doubt that this sitting does not go on with: its host is asked once more how it ended.
+A step in doubt that this sitting cannot go on with: its host is asked once more how it ended.
 
 Either the playbook does not have it any more. Then only an end that the host wrote down settles it; that nothing is
 there does not: whether the step ran there or on the controller was said by a playbook that is not here. Or it is an
-undo or `finally` step, which belonged to its own sitting. What it printed is not kept: that may have been forbidden.
+undo or `finally` step, which belonged to its own sitting. Or its words cannot be made out again, since a secret in them
+is lost. What it printed is not kept: that may have been forbidden.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def settle_gone(
     host, attempt = link.host.name, before.attempts
     around.bus.emit(StepRecalled(host=host, step=instance, phase=before.phase, attempt=attempt))
     began = around.clock.monotonic()
-    result = _by_word(before, why_gone(step)) or _by_host(around, link, instance, before, step)
+    result = _by_word(before, why_gone(step)) or by_host(around, link, instance, before, step, why=why_gone(step))
     around.bus.emit(
         StepFinished(
             host=host,
@@ -66,7 +67,10 @@ def _by_word(before: Before, gone: str) -> StepResult | None:
     return None
 
 
-def _by_host(around: Surroundings, link: Link, instance: str, before: Before, step: Step | None) -> StepResult:
+def by_host(
+    around: Surroundings, link: Link, instance: str, before: Before, step: Step | None, *, why: str
+) -> StepResult:
+    """What the host knows of its end, judged by the exit code alone; `why` says for what reason."""
     local = step is not None and step.local
     launch = Launch(
         run_id=around.run_id, step=instance, attempt=before.attempts, script=Script(text=""), user=before.user,
@@ -76,23 +80,24 @@ def _by_host(around: Surroundings, link: Link, instance: str, before: Before, st
         settled = settle_through(around, link, launch, _unkept, instance=instance, local=local)
         boot_id = link.session(local=local).facts.boot_id
     except TransportError as error:
-        return StepResult(outcome=Outcome.UNKNOWN, problem=f"the host cannot be asked: {error.message}")
+        problem = f"the host cannot be asked: {error.message}"
+        return StepResult(outcome=Outcome.UNKNOWN, problem=problem, repeatable=False)
     rebooted = bool(before.boot_ids[local]) and before.boot_ids[local] != boot_id
     if settled.completed is not None:
-        return _judged(doubted(settled.completed) if rebooted else settled.completed, why_gone(step))
+        return _judged(doubted(settled.completed) if rebooted else settled.completed, why)
     if step is not None and settled.state in ("none", "torn") and not rebooted:
-        return StepResult(outcome=Outcome.UNREACHABLE, problem=f"it never arrived; {PAST}")
-    return StepResult(outcome=Outcome.UNKNOWN, problem="nobody wrote down how it ended")
+        return StepResult(outcome=Outcome.UNREACHABLE, problem=f"it never arrived; {why}", free=True)
+    return StepResult(outcome=Outcome.UNKNOWN, problem="nobody wrote down how it ended", repeatable=False)
 
 
-def _judged(done: Completed, gone: str) -> StepResult:
+def _judged(done: Completed, why: str) -> StepResult:
     """By its exit code alone: more was expected of it by a playbook that is not here, or by a sitting that is over."""
     if otherwise := ended_otherwise(done, repeatable=False):
         return otherwise
     if done.exit.ok:
-        summary = f"ended with {done.exit}; {gone}"
+        summary = f"ended with {done.exit}; {why}"
         return StepResult(outcome=Outcome.OK, exit=done.exit, summary=summary, host_ms=host_ms(done))
-    problem = f"ended with {done.exit}; {gone}"
+    problem = f"ended with {done.exit}; {why}"
     return StepResult(outcome=Outcome.FAILED, problem=problem, exit=done.exit, host_ms=host_ms(done))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from runner.engine import looking
 from runner.engine.errand import Errand, Task
+from runner.engine.gone import by_host
 from runner.engine.here import WHY, is_here
 from runner.engine.past import Before
 from runner.engine.people import RecordingPeople
@@ -51,7 +52,7 @@ class Trial:
         if before.word == "not-done" or self.kind.reads_only(self.step.params):
             why = "not done, by a person's word" if before.word else "its end was not seen; it only reads"
             return StepResult(outcome=Outcome.UNREACHABLE, problem=why, free=True)
-        result = self._guarded(lambda: self._found(before.boot_ids[self.step.local]))
+        result = self._guarded(lambda: self._found(before))
         if result.outcome is Outcome.UNREACHABLE and not result.free:
             problem = f"its end was not seen, and the host cannot be asked: {result.problem}"
             return StepResult(outcome=Outcome.UNKNOWN, problem=problem, repeatable=False)
@@ -60,10 +61,15 @@ class Trial:
     def finished(self, result: StepResult, *, last: bool) -> StepFinished:
         return self.errand.finished(result, last=last)
 
-    def _found(self, boot_id: str) -> StepResult:
-        """What the host says of an attempt of an earlier sitting; `boot_id` is that of the machine when it began."""
+    def _found(self, before: Before) -> StepResult:
+        """What the host says of an attempt of an earlier sitting."""
+        boot_id = before.boot_ids[self.step.local]  # of the machine, when it began
         session = self.link.session(local=self.step.local)
-        wish = self.errand.wish(session.facts)
+        try:
+            wish = self.errand.wish(session.facts)
+        except (TemplateFailed, InvalidInput) as error:  # that it cannot be begun now says nothing of what was begun
+            why = f"no more can be said of it: {error.message}"
+            return by_host(self.around, self.link, self.errand.instance, before, self.step, why=why)
         launch = self.errand.made(wish, Script(text=""), read_only=False)
         settled = settle_through(
             self.around, self.link, launch, self.errand.show, instance=self.errand.instance, local=self.step.local

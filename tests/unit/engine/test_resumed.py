@@ -201,6 +201,35 @@ phases:
     assert not any("redacted" in script for script in (*hosts["a"].texts, *hosts["b"].texts))
 
 
+@pytest.mark.parametrize(
+    ("settled", "outcome"),
+    [
+        (Settled(state="ended", completed=done()), "ok"),
+        (Settled(state="ended", completed=done(code=3)), "failed"),
+        (Settled(state="free"), "unknown"),
+        (Settled(state="none"), "failed"),
+    ],
+)
+def test_a_step_in_doubt_whose_words_cannot_be_had_again_is_asked_for_all_the_same(
+    tmp_path: Path, settled: Settled, outcome: str
+) -> None:
+    """A secret of its script is lost: that it cannot be begun again does not say that it failed."""
+    text = """
+phases: {implement: [{id: ask, command: ask, register: said}, {id: use, command: "use {{ said.stdout }}"}]}
+"""
+    past = Past(
+        steps={
+            "ask": Before(state="done", attempts=1, values={"stdout": "[redacted:token]"}),
+            "use": Before(state="doubt", attempts=1),
+        }
+    )
+    fake = FakeHost(settled=settled)
+    ended = run(tmp_path, text, {"a": fake}, past={"a": past})
+    assert ended.steps()["use"] == outcome
+    assert fake.launches == []
+    assert fake.forgotten is (outcome != "unknown")
+
+
 ONCE = """
 rollout: {batches: [1], stop_when_failed: 5}
 phases: {implement: [{id: migrate, command: migrate, once: true}]}
