@@ -32,53 +32,64 @@ def heeded(
     at once without: leave it running. SIGTERM and SIGHUP: seal within two seconds, with "kill" ending what runs.
 
     SIGUSR2 is `rawat cancel`, SIGUSR1 `rawat cancel --kill`: begin nothing new, and wait for, or end, what runs now,
-    however often they come.
+    however often they come. `kill` is called in a thread of its own, once.
     """
-    killing = threading.Event()
-
-    def interrupt(number: int, frame: object) -> None:
-        if not stop.asked:
-            heard("SIGINT", "end", "kill" if on_cancel == "kill" and not killing.is_set() else "leave")
-            stop.ask("SIGINT")
-        elif on_cancel == "kill" and not killing.is_set():
-            heard("SIGINT", "kill", "leave")
-            kill_soon()
-        else:
-            heard("SIGINT", "leave", None)
-            stop.leave.set()
-
-    def terminate(number: int, frame: object) -> None:
-        name = signal.Signals(number).name
-        heard(name, "kill" if on_cancel == "kill" else "end", None)
-        stop.ask(name)
-        if on_cancel == "kill":
-            kill_soon()
-        timer = threading.Timer(SEAL_WITHIN_S, stop.leave.set)
-        timer.daemon = True
-        timer.start()
-
-    def cancel(number: int, frame: object) -> None:
-        kills = number == signal.SIGUSR1 or killing.is_set()
-        heard("rawat cancel", "kill" if kills else "end", "leave")
-        stop.ask("SIGINT")
-        if kills:
-            kill_soon()
-
-    def kill_soon() -> None:
-        if not killing.is_set():
-            killing.set()
-            threading.Thread(target=kill, name="rawat-kill", daemon=True).start()
-
-    handlers = {
-        signal.SIGINT: interrupt,
-        signal.SIGTERM: terminate,
-        signal.SIGHUP: terminate,
-        signal.SIGUSR1: cancel,
-        signal.SIGUSR2: cancel,
+    handlers = _Handlers(stop, kill, on_cancel, heard)
+    by_signal: dict[int, Callable[[int, object], None]] = {
+        signal.SIGINT: handlers.interrupt,
+        signal.SIGTERM: handlers.terminate,
+        signal.SIGHUP: handlers.terminate,
+        signal.SIGUSR1: handlers.cancel,
+        signal.SIGUSR2: handlers.cancel,
     }
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    before = {number: signal.signal(number, handler) for number, handler in by_signal.items()}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+class _Handlers:
+    """Each is called within a signal's handler: it sets flags and starts threads, and waits for nothing."""
+
+    def __init__(self, stop: Stop, kill: Callable[[], None], on_cancel: OnCancel, heard: Heard) -> None:
+        self._stop = stop
+        self._kill = kill
+        self._kills = on_cancel == "kill"
+        self._heard = heard
+        self._killing = False
+
+    def interrupt(self, number: int, frame: object) -> None:
+        to_kill = self._kills and not self._killing
+        if not self._stop.asked:
+            self._heard("SIGINT", "end", "kill" if to_kill else "leave")
+            self._stop.ask("SIGINT")
+        elif to_kill:
+            self._heard("SIGINT", "kill", "leave")
+            self._kill_soon()
+        else:
+            self._heard("SIGINT", "leave", None)
+            self._stop.leave.set()
+
+    def terminate(self, number: int, frame: object) -> None:
+        name = signal.Signals(number).name
+        self._heard(name, "kill" if self._kills else "end", None)
+        self._stop.ask(name)
+        if self._kills:
+            self._kill_soon()
+        timer = threading.Timer(SEAL_WITHIN_S, self._stop.leave.set)
+        timer.daemon = True
+        timer.start()
+
+    def cancel(self, number: int, frame: object) -> None:
+        kills = number == signal.SIGUSR1 or self._killing
+        self._heard("rawat cancel", "kill" if kills else "end", "leave")
+        self._stop.ask("SIGINT")
+        if kills:
+            self._kill_soon()
+
+    def _kill_soon(self) -> None:
+        if not self._killing:
+            self._killing = True
+            threading.Thread(target=self._kill, name="rawat-kill", daemon=True).start()

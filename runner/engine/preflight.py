@@ -39,41 +39,49 @@ def preflight(
     refused: list[str] = []
 
     def look(host: Host) -> None:
-        began = around.clock.monotonic()
-        try:
-            session = held(around, links[host.name].connect, host=host.name, step="", wait_s=around.lock_s)
-            for user in users_of(around, names(host), skip):
-                session.become(user)
-        except TransportError as error:
+        found = _look(around, host, links[host.name], users_of(around, names(host), skip))
+        if found is None:
             refused.append(host.name)
-            around.bus.emit(
-                HostRefused(host=host.name, reason=error.reason, message=_told(error), took_ms=_since(around, began))
-            )
-            return
-        except LockBusy as error:
-            refused.append(host.name)
-            took_ms = _since(around, began)
-            around.bus.emit(
-                HostRefused(host=host.name, reason="lock", message=error.message, took_ms=took_ms, exit_code=7)
-            )
-            return
-        facts[host.name] = session.facts
-        offset = (session.facts.clock - around.clock.now().timestamp()) * 1000 if session.facts.clock else 0.0
-        around.bus.emit(
-            HostConnected(
-                host=host.name,
-                peer=shallow(session.peer),
-                facts=shallow(session.facts),
-                took_ms=_since(around, began),
-                clock_offset_ms=round(offset),
-            ),
-            later=True,
-        )
+        else:
+            facts[host.name] = found
 
     for_each(hosts, look, at_once=AT_ONCE, stop=around.stop, meanwhile=meanwhile, heard=heard)
     if not same_machine:
         refused += _twice(around, facts)
     return tuple(name for name in (host.name for host in hosts) if name in refused), facts
+
+
+def _look(around: Surroundings, host: Host, link: Link, users: Sequence[str]) -> Facts | None:
+    """What a host says of itself, once it is locked and lets us become all `users`; None where it is refused."""
+    began = around.clock.monotonic()
+
+    def refuse(reason: str, message: str, code: int) -> None:
+        took_ms = _since(around, began)
+        around.bus.emit(HostRefused(host=host.name, reason=reason, message=message, took_ms=took_ms, exit_code=code))
+
+    try:
+        session = held(around, link.connect, host=host.name, step="", wait_s=around.lock_s)
+        for user in users:
+            session.become(user)
+    except TransportError as error:
+        refuse(error.reason, _told(error), error.exit_code)
+        return None
+    except LockBusy as error:
+        refuse("lock", error.message, error.exit_code)
+        return None
+    facts = session.facts
+    offset = (facts.clock - around.clock.now().timestamp()) * 1000 if facts.clock else 0.0
+    around.bus.emit(
+        HostConnected(
+            host=host.name,
+            peer=shallow(session.peer),
+            facts=shallow(facts),
+            took_ms=_since(around, began),
+            clock_offset_ms=round(offset),
+        ),
+        later=True,
+    )
+    return facts
 
 
 def users_of(around: Surroundings, names: Mapping[str, Any], skip: Mapping[str, str]) -> tuple[str, ...]:
