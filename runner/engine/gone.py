@@ -87,7 +87,14 @@ def by_host(
         return _judged(doubted(settled.completed) if rebooted else settled.completed, why)
     if step is not None and settled.state in ("none", "torn") and not rebooted:
         return StepResult(outcome=Outcome.UNREACHABLE, problem=f"it never arrived; {why}", free=True)
+    if step is not None and (settled.state == "free" or rebooted) and _repeatable(around, step):
+        problem = f"nobody wrote down how it ended, and it may be repeated; {why}"
+        return StepResult(outcome=Outcome.UNREACHABLE, problem=problem, free=True)
     return StepResult(outcome=Outcome.UNKNOWN, problem="nobody wrote down how it ended", repeatable=False)
+
+
+def _repeatable(around: Surroundings, step: Step) -> bool:
+    return step.idempotent or bool(around.kinds.get(step.kind)().idempotent)
 
 
 def _judged(done: Completed, why: str) -> StepResult:

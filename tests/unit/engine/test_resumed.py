@@ -440,6 +440,18 @@ def test_a_step_of_the_end_in_doubt_is_settled_before_anything_is_done_beside_it
             assert launched(fake)[-1] == ("clean", 2 if name == "clean" else 1)
 
 
+def test_a_step_of_the_end_in_doubt_that_may_be_repeated_is(tmp_path: Path) -> None:
+    text = """
+phases: {implement: [{id: one, command: one}]}
+finally: [{id: clean, command: clean, idempotent: true}]
+"""
+    for settled, code in ((Settled(state="free"), 0), (Settled(state="unsure"), 5)):
+        fake = FakeHost(settled=settled)
+        past = Past(steps={"clean": Before(state="doubt", attempts=1)})
+        ended = run(tmp_path, text, {"a": fake}, past={"a": past})
+        assert (ended.code, bool(fake.launches)) == (code, not code)
+
+
 def sitting(number: int, *events: Event) -> list[Event]:
     first = SittingStarted(run="r", sitting=number, playbook="p", title="p", kind="other", plan="d", hosts=("h",))
     return [first, *events]
