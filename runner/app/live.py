@@ -12,6 +12,7 @@ from runner.app.secrets import Ask, SudoPasswords, find_secrets, find_sudo_passw
 from runner.app.wiring import KINDS, Transports
 from runner.engine.bus import Bus
 from runner.engine.clock import SystemClock
+from runner.engine.crowd import room
 from runner.engine.link import Link
 from runner.engine.naming import host_names
 from runner.engine.pool import for_each
@@ -57,6 +58,7 @@ def look(prepared: Prepared, context: Context, *, ask: Ask | None = None) -> Loo
     def names(host: Host) -> dict[str, Any]:
         return host_names(host, plan.variables[host.name], secrets, run_id=around.run_id)
 
+    most = room(len(plan.hosts))
     said: dict[str, dict[str, str]] = {}
     broken: dict[str, str] = {}
 
@@ -72,9 +74,11 @@ def look(prepared: Prepared, context: Context, *, ask: Ask | None = None) -> Loo
 
     try:
         refused, _ = preflight(
-            around, plan.hosts, links, names, plan.skip, same_machine=prepared.settings.same_machine_allowed
+            around, plan.hosts, links, names, plan.skip, room=most, same_machine=prepared.settings.same_machine_allowed
         )
-        for_each([host for host in plan.hosts if host.name not in refused], one, at_once=AT_ONCE, stop=around.stop)
+        for_each(
+            [host for host in plan.hosts if host.name not in refused], one, at_once=min(AT_ONCE, most), stop=around.stop
+        )
     finally:
         for link in links.values():
             _leave(link)

@@ -105,10 +105,12 @@ def plan(
     if as_json:
         show_json(described | ({"refused": dict(looks.refused)} if looks else {}))
         return code
+    from runner.engine.crowd import notes as crowd_notes
     from runner.report.plan import plan_text
 
     notes = [why if why.startswith(host) else f"{host}: {why}" for host, why in looks.refused.items()] if looks else []
-    click.echo(plan_text(described, commands=commands, notes=(*prepared.inventory.notes, *notes)))
+    crowd = crowd_notes(len(prepared.plan.hosts), prepared.plan.playbook.rollout.parallel)
+    click.echo(plan_text(described, commands=commands, notes=(*prepared.inventory.notes, *crowd, *notes)))
     return code
 
 

@@ -27,31 +27,34 @@ def preflight(
     names: Callable[[Host], Mapping[str, Any]],
     skip: Mapping[str, str],
     *,
+    room: int,
     same_machine: bool = False,
     meanwhile: Callable[[], None] = lambda: None,
     heard: Callable[[], None] = lambda: None,
 ) -> tuple[tuple[str, ...], Mapping[str, Facts]]:
     """
     Names of the hosts that cannot be worked on, each on record with its reason in HostRefused; and what all that
-    answered say of themselves.
+    answered say of themselves. They stay connected where no more than `room` are there.
     """
     facts: dict[str, Facts] = {}
     refused: list[str] = []
 
-    def look(host: Host) -> None:
-        found = _look(around, host, links[host.name], users_of(around, names(host), skip))
+    def ask(host: Host) -> None:
+        found = look(around, host, links[host.name], users_of(around, names(host), skip))
         if found is None:
             refused.append(host.name)
         else:
             facts[host.name] = found
+        if len(hosts) > room:
+            links[host.name].close()
 
-    for_each(hosts, look, at_once=AT_ONCE, stop=around.stop, meanwhile=meanwhile, heard=heard)
+    for_each(hosts, ask, at_once=min(AT_ONCE, room), stop=around.stop, meanwhile=meanwhile, heard=heard)
     if not same_machine:
         refused += _twice(around, facts)
     return tuple(name for name in (host.name for host in hosts) if name in refused), facts
 
 
-def _look(around: Surroundings, host: Host, link: Link, users: Sequence[str]) -> Facts | None:
+def look(around: Surroundings, host: Host, link: Link, users: Sequence[str]) -> Facts | None:
     """What a host says of itself, once it is locked and lets us become all `users`; None where it is refused."""
     began = around.clock.monotonic()
 

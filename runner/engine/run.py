@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from runner.engine.crowd import room
 from runner.engine.here import first, turns
 from runner.engine.limits import Limits
 from runner.engine.link import Link
@@ -16,7 +17,7 @@ from runner.engine.once import once_before
 from runner.engine.past import Past
 from runner.engine.plan import Plan
 from runner.engine.pool import Abandoned, for_each
-from runner.engine.preflight import preflight
+from runner.engine.preflight import look, preflight, users_of
 from runner.engine.surroundings import Surroundings
 from runner.events import FAILURE_LIMIT, BatchFinished, BatchStarted, Event, HostStarted, SittingEnded, StopAsked
 from runner.frozen import replace
@@ -70,6 +71,7 @@ class Run:
             link_of.machine = self._past.get(name, Past()).machine
         self._once = once_before(plan.playbook, self._past)
         self._hosts_left = tuple(host for host in plan.hosts if not self._past.get(host.name, Past()).finished)
+        self._room = room(len(self._hosts_left))
         self._lock = threading.Lock()
         self._failed: list[str] = []
         self._begun: set[str] = set()
@@ -141,6 +143,7 @@ class Run:
             self._links,
             self._names,
             self.plan.skip,
+            room=self._room,
             same_machine=self._same_machine,
             meanwhile=self._meanwhile,
             heard=self._heard,
@@ -168,7 +171,7 @@ class Run:
                 self._host(number, host)
 
         limits = Limits(self.plan.limits)
-        parallel = self.plan.playbook.rollout.parallel
+        parallel = min(self.plan.playbook.rollout.parallel, self._room)
         for_each(
             hosts, work, at_once=parallel, stop=self.around.stop, heard=self._heard, take=limits.take, give=limits.give
         )  # fmt: skip
@@ -182,12 +185,14 @@ class Run:
         with self._lock:
             self._begun.add(host.name)
         self.around.bus.emit(HostStarted(host=host.name, batch=batch), later=True)
-        link = self._links[host.name]
+        link, names = self._links[host.name], self._names(host)
+        if len(self._hosts_left) > self._room and not self._connected_anew(host, link, names):
+            return
         steps = HostRun(
             host,
             link,
             self.around,
-            names=self._names(host),
+            names=names,
             skip=self.plan.skip,
             once=self._once,
             signed=self._signed,
@@ -197,6 +202,13 @@ class Run:
         self._leave(link, forget=steps.settled)
         if outcome not in (Outcome.OK, Outcome.CANCELLED):
             self._fail(host.name)
+
+    def _connected_anew(self, host: Host, link: Link, names: Mapping[str, Any]) -> bool:
+        """Whether a host of a fleet that does not stay connected lets us work now that its turn has come."""
+        if look(self.around, host, link, users_of(self.around, names, self.plan.skip)) is not None:
+            return True
+        self._fail(host.name)
+        return False
 
     def _leave(self, link: Link, *, forget: bool) -> None:
         """The host is done. It forgets the run while others work or the record is sealed: nobody waits."""

@@ -82,6 +82,8 @@ class _Turn:
                     _more(self._phases, self._phase_of[event.step], event.took_ms)
             case HostConnected() | HostRefused() if self._started_ms is None and self._connecting is None:
                 self._connected(event.mono_ms, event.took_ms)
+            case HostConnected() | HostRefused() if self._started_ms is not None:
+                self._anew(event)
             case HostStarted():
                 self._started_ms = event.mono_ms
             case HostFinished():
@@ -101,6 +103,13 @@ class _Turn:
         """The wait for a host that another run held is part of the time that connecting took."""
         waits, self._waits = self._waits, {}
         self._connecting = _span(max(self._began_ms, at_ms - took_ms), at_ms, waits, {"connect": took_ms}, {})
+
+    def _anew(self, event: HostConnected | HostRefused) -> None:
+        """Connected to once more: at its turn, in a large fleet, or after a boot, which has a cause of its own."""
+        if event.took_ms:
+            _more(self._waits, "connect", max(0, event.took_ms - self._waits.get("lock", 0)))
+        if isinstance(event, HostRefused):
+            self._ended_ms = event.mono_ms
 
     def _working(self, started_ms: int, at_ms: int) -> Span:
         kept = self._work, dict(self._waits), dict(self._phases)

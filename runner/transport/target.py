@@ -164,7 +164,11 @@ def dial(
         ) from error
     problems: list[str] = []
     for left, (family, kind, protocol, _, address) in zip(range(len(found), 0, -1), found, strict=True):
-        link = PromptSocket(family, kind, protocol)
+        try:
+            link = PromptSocket(family, kind, protocol)
+        except OSError as error:  # too many open files, or a family of addresses that this machine has not
+            problems.append(f"{address[0]} port {target.port}: {_words(error, timeout_s)}")
+            continue
         try:
             # a silent address leaves the others their share of the time
             _connect(link, address, max(0.05, (until - time.monotonic()) / left), aside)
