@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import errno
 import gc
+import io
 import os
 import sys
 from contextlib import suppress
@@ -86,10 +87,15 @@ def _unsaid(error: OSError) -> int:
 
 
 def _streams() -> None:
-    """Where we were started with a closed one there is none in Python either; the null device says as little."""
+    """
+    Where we were started with a closed one there is none in Python either; the null device says as little. What a
+    terminal of another encoding cannot show is written as its number there.
+    """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - for as long as we live
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _utf8(word: str) -> bool:

@@ -138,3 +138,13 @@ def test_what_an_inventory_and_ssh_config_say_does_nothing_on_the_terminal(tmp_p
         said, seen = at_a_terminal(project, *words)
         assert (said, b"the block under 'Match user ^[[2J' is ignored" in seen) == (code, True), seen
         assert b"\x1b[2J" not in seen and "\u202e".encode() not in seen, seen
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii", "cp437"])
+def test_what_another_encoding_cannot_show_is_written_as_its_number(project: Project, encoding: str) -> None:
+    done = through_sh(
+        project, f"PYTHONIOENCODING={encoding} rawat run p.yml; PYTHONIOENCODING={encoding} rawat show last"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout.count("1 step") == 2
