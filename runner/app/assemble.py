@@ -41,7 +41,7 @@ GARBAGE = 50_000
 class Earlier:
     """
     The sittings before this one: their events, the head of the last, what they left on each host, and what a person
-    overrides.
+    overrides; with the `reason` that was given for going on.
     """
 
     run: str
@@ -50,6 +50,7 @@ class Earlier:
     events: tuple[tuple[Event, ...], ...]
     past: Mapping[str, Past]
     deviations: tuple[Deviated, ...] = ()
+    reason: str = ""
 
 
 @frozen

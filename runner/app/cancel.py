@@ -17,7 +17,7 @@ def cancel_run(context: Context, name: str, *, kill: bool) -> str:
     if not running:
         raise InvalidInput(f"run {record.run} is not under way")
     here = identity.controller(context.environment, terminal=False)
-    there = record.controller
+    there = record.sittings[-1].controller
     if (there.get("hostname"), there.get("boot_id")) != (here["hostname"], here["boot_id"]):
         raise InvalidInput(f"run {record.run} is under way on {there.get('hostname')}; cancel it there")
     pid = int(str(there["pid"]))

@@ -71,6 +71,7 @@ def find_resumable(context: Context, name: str, *, settle: tuple[str, ...], reas
             for host in record.hosts.values()
         },
         deviations=tuple(deviations),
+        reason=reason,
     )
     why = Reason.from_json(record.why)
     return Resumable(prepared=prepared, earlier=earlier, reason=replace(why, reason=reason or why.reason))
@@ -117,6 +118,9 @@ def _words(record: RunRecord, settle: tuple[str, ...], reason: str) -> Mapping[s
 
 def _by(records: Records, run: str) -> str:
     """Who is at it, and since when."""
-    record = records.record(run)
-    pid, host = record.controller.get("pid"), record.controller.get("hostname")
-    return f" by {record.who.get('user')} on {host} (process {pid}) since {record.started_at}" if pid else ""
+    told = records.record(run).sittings
+    if not told:
+        return ""
+    there = told[-1].controller
+    pid, host = there.get("pid"), there.get("hostname")
+    return f" by {told[-1].person} on {host} (process {pid}) since {told[-1].started_at}"

@@ -21,7 +21,7 @@ from runner.engine.clock import SystemClock
 from runner.engine.plan import Plan
 from runner.errors import JournalError
 from runner.events import Deviated
-from runner.frozen import frozen
+from runner.frozen import frozen, replace
 from runner.journal.folder import Records
 from runner.seams import People, Watcher
 
@@ -75,8 +75,9 @@ def carry_out(
     with _going_on_told(made.id), heeded(made.stop, made.run.kill, on_cancel=on_cancel, heard=heard):
         emit = made.bus.emit
         policy = policy_of(prepared.settings, reason, now)
+        said = replace(reason, reason=earlier.reason) if earlier else reason
         first = started(
-            made.id, prepared.plan, context, reason, sitting=made.sitting.number, selection=prepared.selection,
+            made.id, prepared.plan, context, said, sitting=made.sitting.number, selection=prepared.selection,
             policy=policy, signer=signer, approvals=approvals, settings=prepared.settings,
         )  # fmt: skip
         emit(first)
@@ -91,7 +92,7 @@ def carry_out(
             emit(deviation)
         code = made.run.execute()
         made.bus.close()
-        summary = statement(prepared.plan, reason, context)
+        summary = statement(prepared.plan, said, context)
         made.sitting.seal(at=moment(made.clock.now()), exit_code=code, summary=summary, signer=signer)
         record = made.run.record()
         trouble = _index(prepared.settings, record)

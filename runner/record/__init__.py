@@ -9,7 +9,7 @@ from __future__ import annotations
 from runner.record.checklist import APART, ItemRecord, checklist, completion, not_through, open_items
 from runner.record.fold import Folding, fold
 from runner.record.review import DELAYS, Review, by_executor, delays, review
-from runner.record.values import Attempt, Batch, HostRecord, RunRecord, StepRecord
+from runner.record.values import Attempt, Batch, HostRecord, RunRecord, SittingRecord, StepRecord
 from runner.record.verdict import exit_code, outcome, to_json
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "ItemRecord",
     "Review",
     "RunRecord",
+    "SittingRecord",
     "StepRecord",
     "by_executor",
     "checklist",

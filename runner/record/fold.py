@@ -36,7 +36,7 @@ from runner.events import (
 from runner.frozen import replace
 from runner.model import Outcome
 from runner.record.turns import Turns
-from runner.record.values import Attempt, Batch, HostRecord, RunRecord, StepRecord, Turn
+from runner.record.values import Attempt, Batch, HostRecord, RunRecord, SittingRecord, StepRecord, Turn
 
 CLOCK_OFF_MS = 5_000
 """From where a host's clock is worth a note."""
@@ -67,6 +67,9 @@ class Folding:
         self._hosts: dict[str, HostRecord] = {}
         self._steps: dict[str, dict[str, StepRecord]] = {}
         self._turns: dict[str, Turns] = {}
+        self._over: list[SittingRecord] = []
+        self._sitting: SittingRecord | None = None
+        self._deviated = 0
         self._connecting = True
         self._at = ""
         self._before = self._took = 0
@@ -75,6 +78,8 @@ class Folding:
         """What is fed from now on belongs to the next sitting."""
         for turns in self._turns.values():
             turns.end(self._took, connecting=self._connecting)
+        self._over += self._last()
+        self._sitting, self._deviated = None, len(self._record.deviations)
         self._connecting = True
         self._record = replace(
             self._record, sealed=False, exit_code=None, stopped_by="", limit_reached="", not_started=(), gates=(),
@@ -83,17 +88,19 @@ class Folding:
         self._before = self._took
 
     def feed(self, events: Iterable[Event]) -> None:
+        sitting = self._sitting.number if self._sitting else 1
         for event in events:
             if self._before:
                 event = replace(event, mono_ms=event.mono_ms + self._before)
             if isinstance(event, OF_A_HOST):
                 host = self._hosts.get(event.host) or HostRecord(name=event.host)
-                self._hosts[event.host] = _apply_host(host, self._steps.setdefault(event.host, {}), event)
+                self._hosts[event.host] = _apply_host(host, self._steps.setdefault(event.host, {}), event, sitting)
                 if event.host in self._turns:
                     self._turns[event.host].hear(event)
             else:
-                self._record = _apply(self._record, event)
+                self._record = _apply(self._record, event, sitting)
                 if isinstance(event, SittingStarted):
+                    sitting = event.sitting
                     self._start(event)
                 elif isinstance(event, BatchStarted):
                     self._connecting = False
@@ -101,10 +108,27 @@ class Folding:
 
     def _start(self, event: SittingStarted) -> None:
         """Hosts that an earlier sitting brought to a good end have no part in this one."""
-        for name in event.hosts:
-            host = self._hosts.setdefault(name, HostRecord(name=name))
-            if host.outcome != Outcome.OK:
-                self._turns.setdefault(name, Turns()).begin(event.sitting, event.mono_ms)
+        taken = tuple(name for name in event.hosts if not self._done(name))
+        for name in taken:
+            self._turns.setdefault(name, Turns()).begin(event.sitting, event.mono_ms)
+        self._sitting = SittingRecord(
+            number=event.sitting, started_at=event.at, who=event.who, controller=event.controller, why=event.why,
+            tool=event.tool, source=event.source, plan=event.plan, hosts=taken, left_out=event.left_out,
+        )  # fmt: skip
+
+    def _done(self, name: str) -> bool:
+        host = self._hosts.setdefault(name, HostRecord(name=name))
+        return host.outcome == Outcome.OK and not any(step.in_doubt for step in self._steps.get(name, {}).values())
+
+    def _last(self) -> Iterator[SittingRecord]:
+        """The sitting that is being told, as far as it went."""
+        if self._sitting is not None:
+            now = self._record
+            yield replace(
+                self._sitting, ended_at=self._at, took_ms=self._took - self._before, not_started=now.not_started,
+                deviations=now.deviations[self._deviated:], gates=now.gates, opened=now.opened, sealed=now.sealed,
+                exit_code=now.exit_code, stopped_by=now.stopped_by, limit_reached=now.limit_reached,
+            )  # fmt: skip
 
     def record(self, acts: Iterable[Mapping[str, Any]] = ()) -> RunRecord:
         hosts = {
@@ -113,7 +137,8 @@ class Folding:
         }
         troubles = (*self._record.troubles, *_clocks(hosts.values()))
         return replace(
-            self._record, hosts=hosts, acts=tuple(acts), troubles=troubles, ended_at=self._at, took_ms=self._took
+            self._record, hosts=hosts, acts=tuple(acts), troubles=troubles, ended_at=self._at, took_ms=self._took,
+            sittings=(*self._over, *self._last()),
         )  # fmt: skip
 
     def _turns_of(self, name: str) -> tuple[Turn, ...]:
@@ -138,19 +163,19 @@ def _clocks(hosts: Iterable[HostRecord]) -> Iterator[str]:
             yield f"{host.name}: its clock is {off_s:.0f} s {way} the controller's, and so are the times that it writes"
 
 
-def _apply(record: RunRecord, event: Event) -> RunRecord:
+def _apply(record: RunRecord, event: Event, sitting: int) -> RunRecord:
     match event:
         case SittingStarted():
             return _begin(record, event)
         case BatchStarted():
             batch = Batch(
-                number=event.batch, hosts=event.hosts, started_ms=event.mono_ms, sitting=record.sittings
+                number=event.batch, hosts=event.hosts, started_ms=event.mono_ms, sitting=sitting
             )  # fmt: skip
             return replace(record, batches=(*record.batches, batch))
         case BatchFinished():
             batches = tuple(
                 replace(batch, ended_ms=event.mono_ms, failed=event.failed, stopped=event.stopped)
-                if (batch.sitting, batch.number) == (record.sittings, event.batch)
+                if (batch.sitting, batch.number) == (sitting, event.batch)
                 else batch
                 for batch in record.batches
             )
@@ -186,18 +211,16 @@ def _apply(record: RunRecord, event: Event) -> RunRecord:
 
 
 def _begin(record: RunRecord, event: SittingStarted) -> RunRecord:
+    first = {} if record.run else {"who": event.who, "controller": event.controller, "why": event.why}
     return replace(
         record,
+        **first,
         run=event.run,
         playbook=event.playbook,
         title=event.title,
         kind=event.kind,
         plan=event.plan,
-        sittings=event.sitting,
         started_at=record.started_at or event.at,
-        who=event.who,
-        controller=event.controller,
-        why=event.why,
         tool=event.tool,
         source=event.source,
         declared=event.steps,
@@ -217,11 +240,11 @@ def names_of(who: Mapping[str, Any]) -> list[str]:
     return [name for name in (str(who.get("person") or who.get("user") or ""), *key) if name]
 
 
-def _apply_host(host: HostRecord, steps: dict[str, StepRecord], event: Event) -> HostRecord:
+def _apply_host(host: HostRecord, steps: dict[str, StepRecord], event: Event, sitting: int) -> HostRecord:
     """`steps`, those of the host, are changed in place: a copy for every event would make a long run quadratic."""
     match event:
         case StepStarted() | StepRecalled() | CommandSent() | StepFinished() | Waited():
-            return _apply_step(host, steps, event)
+            return _apply_step(host, steps, event, sitting)
         case HostConnected():
             return replace(
                 host, peer=event.peer, facts=event.facts, connect_ms=host.connect_ms + event.took_ms,
@@ -259,6 +282,7 @@ def _apply_step(
     host: HostRecord,
     steps: dict[str, StepRecord],
     event: StepStarted | StepRecalled | CommandSent | StepFinished | Waited,
+    sitting: int,
 ) -> HostRecord:
     if isinstance(event, Waited) and not event.step:
         return replace(host, waits={**host.waits, event.cause: host.waits.get(event.cause, 0) + event.took_ms})
@@ -267,8 +291,8 @@ def _apply_step(
     match event:
         case StepStarted():
             new = Attempt(
-                number=event.attempt, started_ms=event.mono_ms, started_at=event.at, command=event.command,
-                command_sha256=event.sha256,
+                number=event.attempt, started_ms=event.mono_ms, sitting=sitting, started_at=event.at,
+                command=event.command, command_sha256=event.sha256,
             )  # fmt: skip
             step = replace(
                 step, phase=event.phase, kind=event.kind, title=event.title, user=event.user, outcome="",

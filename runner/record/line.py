@@ -38,7 +38,7 @@ def line(record: RunRecord) -> dict[str, Any]:
         "exit_code": exit_code(record, items=items),
         "done": done,
         "required": required,
-        "sittings": record.sittings,
+        "sittings": record.sitting,
         "who": dict(record.who),
         "names": list(record.hosts),
         "people": sorted({name for name in _people(record) if name}),
@@ -48,7 +48,7 @@ def line(record: RunRecord) -> dict[str, Any]:
 
 def _people(record: RunRecord) -> Iterator[str]:
     yield from record.executors
-    yield from (str(record.who.get(part) or "") for part in ("user", "person"))
+    yield from (str(sitting.who.get(part) or "") for sitting in record.sittings for part in ("user", "person"))
     for said in (*record.acts, *record.approvals, *record.people):
         yield str(said.get("by") or "")
 
@@ -60,6 +60,6 @@ def _open(record: RunRecord, items: Sequence[ItemRecord]) -> Iterator[dict[str, 
         yield {"item": item.id, "text": item.text, "waits_for": waits_for, "due": ""}
     said = review(record)
     if said.state == "open":
-        ran = str(record.who.get("person") or record.who.get("user") or "")
+        ran = ", ".join(dict.fromkeys(sitting.person for sitting in record.sittings))
         whom = "a review" if record.policy.get("self_review") else f"a review by somebody else than {ran}"
         yield {"item": "review", "text": "The run as a whole", "waits_for": whom, "due": said.due}

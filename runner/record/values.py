@@ -13,13 +13,15 @@ from runner.model import Outcome
 @frozen
 class Attempt:
     """
-    One try of a step on a host. `outcome` is empty while it runs or where nobody saw its end.
+    One try of a step on a host. `outcome` is empty while it runs or where nobody saw its end; `sitting` is the one that
+    began it.
 
     `recalled`: a later sitting asked how it ended; then `took_ms` is what the host says, None where it does not know.
     """
 
     number: int
     started_ms: int
+    sitting: int = 1
     started_at: str = ""
     took_ms: int | None = None
     host_ms: int | None = None
@@ -60,6 +62,11 @@ class StepRecord:
     def base(self) -> str:
         """The id in the playbook: an instance of `with` is `<id>.<number>`."""
         return self.id.partition(".")[0]
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether it may or may not have taken effect."""
+        return self.outcome == Outcome.UNKNOWN or bool(self.attempts and not self.attempts[-1].outcome)
 
 
 @frozen
@@ -166,11 +173,48 @@ class Batch:
 
 
 @frozen
+class SittingRecord:
+    """
+    Once that somebody began to work on the run: who, from where, why, with what, on which hosts, and how it ended.
+
+    `hosts` are those that were not done before it; `why` is what was said of this sitting, with the run's ticket and
+    kind of change. Without `sealed` it was cut off, or is at work still.
+    """
+
+    number: int
+    started_at: str
+    ended_at: str = ""
+    took_ms: int = 0
+    who: Mapping[str, Any] = field(default_factory=dict)
+    controller: Mapping[str, Any] = field(default_factory=dict)
+    why: Mapping[str, Any] = field(default_factory=dict)
+    tool: Mapping[str, Any] = field(default_factory=dict)
+    source: Mapping[str, Any] = field(default_factory=dict)
+    plan: str = ""
+    hosts: tuple[str, ...] = ()
+    left_out: tuple[Mapping[str, Any], ...] = ()
+    not_started: tuple[str, ...] = ()
+    deviations: tuple[Mapping[str, str], ...] = ()
+    gates: tuple[Mapping[str, str], ...] = ()
+    opened: tuple[Mapping[str, str], ...] = ()
+    sealed: bool = False
+    exit_code: int | None = None
+    stopped_by: str = ""
+    limit_reached: str = ""
+
+    @property
+    def person(self) -> str:
+        """Whoever began it: the person where one is named, else the OS user."""
+        return str(self.who.get("person") or self.who.get("user") or "")
+
+
+@frozen
 class RunRecord:
     """
-    One run, over all its sittings and acts.
+    One run, over all its sittings and acts. Durations in ms.
 
-    `state` is running (the journal's writer lives; said by the reader), interrupted, or sealed. Durations in ms.
+    `who`, `controller` and `why` are those of whoever began it. What is going to be done (`plan` to `left_out`, `tool`,
+    `source`) and how it stands (`sealed` to `limit_reached`, `gates`, `opened`, `not_started`) are of the last sitting.
     """
 
     run: str
@@ -178,7 +222,7 @@ class RunRecord:
     title: str = ""
     kind: str = ""
     plan: str = ""
-    sittings: int = 0
+    sittings: tuple[SittingRecord, ...] = ()
     started_at: str = ""
     ended_at: str = ""
     took_ms: int = 0
@@ -209,9 +253,14 @@ class RunRecord:
     not_started: tuple[str, ...] = ()
 
     @property
+    def sitting(self) -> int:
+        """The number of the last sitting; 0 where none has begun."""
+        return self.sittings[-1].number if self.sittings else 0
+
+    @property
     def stopped(self) -> tuple[int, str]:
         """(last batch of this sitting or 0; why no host began after it, empty where nothing kept one from it)."""
-        batches = [batch for batch in self.batches if batch.sitting == self.sittings]
+        batches = [batch for batch in self.batches if batch.sitting == self.sitting]
         if batches:
             return batches[-1].number, batches[-1].stopped
         return 0, self.limit_reached if self.not_started else ""
@@ -224,10 +273,7 @@ class RunRecord:
     def in_doubt(self) -> tuple[tuple[str, str], ...]:
         """(host, step) pairs that may or may not have taken effect."""
         return tuple(
-            (host.name, step.id)
-            for host in self.hosts.values()
-            for step in host.steps.values()
-            if step.outcome == Outcome.UNKNOWN or (step.attempts and not step.attempts[-1].outcome)
+            (host.name, step.id) for host in self.hosts.values() for step in host.steps.values() if step.in_doubt
         )
 
     @property

@@ -9,7 +9,7 @@ from typing import Any
 from runner.model import Outcome
 from runner.record.checklist import ItemRecord, checklist, completion, open_items
 from runner.record.review import delays, review
-from runner.record.values import RunRecord
+from runner.record.values import RunRecord, SittingRecord
 
 SCHEMA = "rawat-record@1"
 
@@ -40,8 +40,8 @@ def exit_code(record: RunRecord, *, stopped_by: str | None = None, items: Sequen
     return 9 if open_items(items) or reviewed == "open" else 0
 
 
-def outcome(record: RunRecord) -> str:
-    """ok, failed, in doubt, cancelled, refused, or unfinished where no sitting was sealed."""
+def outcome(record: RunRecord | SittingRecord) -> str:
+    """ok, failed, in doubt, cancelled, refused, or unfinished where the (last) sitting was not sealed."""
     if not record.sealed:
         return "unfinished"
     code = record.exit_code or 0
@@ -56,6 +56,8 @@ def to_json(record: RunRecord) -> dict[str, Any]:
         data["hosts"][name]["time_ms"] = host.time
         data["hosts"][name]["took_ms"] = host.took_ms
         data["hosts"][name]["steps"] = [{**asdict(step), "took_ms": step.took_ms} for step in host.steps.values()]
+    for sitting, told in zip(data["sittings"], record.sittings, strict=True):
+        sitting["outcome"] = outcome(told)
     items = checklist(record)
     done, required = completion(items)
     return {

@@ -85,6 +85,7 @@ def _page(record: RunRecord, reading: Reading, t: Language) -> dict[str, Any]:
         "done": done,
         "required": required,
         "glance": html_parts.glance(record, reading, t),
+        "sittings": html_parts.sittings(record, reading, t),
         "failures": html_hosts.failures(record),
         "items": html_parts.items(record, reading, t),
         "timeline": svg.timeline(record),

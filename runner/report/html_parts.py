@@ -8,9 +8,10 @@ from typing import Any
 
 from runner.frozen import frozen
 from runner.model import PHASES, Outcome
-from runner.record import ItemRecord, RunRecord, checklist, not_through
+from runner.record import ItemRecord, RunRecord, SittingRecord, checklist, not_through, outcome
 from runner.report.language import Language
 from runner.report.language_words import CAUSE_WORDS, MARKS, Words
+from runner.report.words import grouped_left_out
 from runner.seams import Reading
 
 _STEP_PROOF = re.compile(
@@ -133,6 +134,34 @@ def step_anchors(record: RunRecord) -> Mapping[tuple[str, str], str]:
     }
 
 
+def sittings(record: RunRecord, reading: Reading, t: Language) -> tuple[Fact, ...]:
+    """Of a run that was gone on with: each time somebody worked on it, and how that ended."""
+    if len(record.sittings) < 2:
+        return ()
+    return tuple(
+        Fact(label=t.text("Sitting {number}", number=told.number), lines=tuple(_sitting(told, reading, t)))
+        for told in record.sittings
+    )
+
+
+def _sitting(told: SittingRecord, reading: Reading, t: Language) -> Iterator[Line]:
+    how = Words(t).outcome(outcome(told)) + (f" ({told.stopped_by})" if told.stopped_by else "")
+    yield Line(text=f"{how} · {t.text('{time} in all', time=t.spoken(told.took_ms))}")
+    yield Line(
+        text=f"{t.moment(told.started_at, reading.zone)} → {t.moment(told.ended_at, reading.zone)}", style="quiet"
+    )
+    yield from _who(told.who, told.controller, t)
+    if told.why.get("reason"):
+        yield Line(text=t.text("Reason: {reason}", reason=told.why["reason"]))
+    yield Line(text=t.count("{n} host: {names}", "{n} hosts: {names}", len(told.hosts), names=_few(told.hosts)))
+    if told.not_started:
+        yield Line(text=t.text("Not begun:") + f" {_few(told.not_started)}")
+    for why, names in grouped_left_out(told.left_out).items():
+        yield Line(text=f"{t.text('What was left out')}: {_few(names)} ({why})", style="quiet")
+    for note in told.deviations:
+        yield Line(text=f"{note['what']}: {note['detail']}", style="quiet")
+
+
 def departures(record: RunRecord, reading: Reading, t: Language) -> tuple[Fact, ...]:
     """Every skip, override, force and refusal, in the order in which they came."""
     found = []
@@ -202,7 +231,7 @@ def _glance(record: RunRecord, reading: Reading, t: Language) -> Iterator[Fact]:
         why.append(Line(text=t.text("Ticket {ticket}", ticket=record.why["ticket"])))
     why += [Line(text=f"{key}: {_said(value)}") for key, value in record.why.items() if key not in _WHY_WORDS and value]
     yield Fact(label=t.text("Why"), lines=tuple(why) or (Line(text=t.text("no reason was given"), style="quiet"),))
-    yield Fact(label=t.text("Who"), lines=tuple(_who(record, t)))
+    yield Fact(label=t.text("Who"), lines=tuple(_who(record.who, record.controller, t)))
     started, ended = record.started_at, record.ended_at
     here = f"{t.moment(started, reading.zone)} → {t.moment(ended, reading.zone)}"
     when = [
@@ -210,15 +239,14 @@ def _glance(record: RunRecord, reading: Reading, t: Language) -> Iterator[Fact]:
         *([] if here.endswith("UTC") else [Line(text=f"{_utc(started)} → {_utc(ended)}", style="quiet")]),
         Line(text=t.text("{time} in all", time=t.spoken(record.took_ms))),
     ]
-    if record.sittings > 1:
-        when.append(Line(text=t.text("in {n} sittings: it was cut off and taken up again", n=record.sittings)))
+    if len(record.sittings) > 1:
+        when.append(Line(text=t.text("in {n} sittings: it was cut off and taken up again", n=len(record.sittings))))
     yield Fact(label=t.text("When"), lines=tuple(when))
     yield Fact(label=t.text("Where"), lines=tuple(_where(record, t)))
     yield Fact(label=t.text("Run"), lines=(Line(text=record.run, style="code"),))
 
 
-def _who(record: RunRecord, t: Language) -> Iterator[Line]:
-    who, controller = record.who, record.controller
+def _who(who: Mapping[str, Any], controller: Mapping[str, Any], t: Language) -> Iterator[Line]:
     user = t.text("system user {user}", user=str(who.get("user") or "-"))
     yield Line(text=str(who.get("person") or user))
     more = [t.text("named by {source}", source=who.get("person_from", "-")), user] if who.get("person") else []

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from runner.hygiene import one_line, visible
-from runner.record import HostRecord, RunRecord, checklist
+from runner.record import HostRecord, RunRecord, SittingRecord, checklist, outcome
 from runner.report.language import Language, language
 from runner.report.language_verdict import bad_hosts, sentences
 from runner.report.language_words import CAUSE_WORDS, MARKS, Words
@@ -88,6 +88,11 @@ def _parts(record: RunRecord, reading: Reading, t: Language) -> Iterator[str]:
     times = record.time
     known = [cause for cause in CAUSE_WORDS if times.get(cause)]
     yield " · ".join(f"{words.cause(cause)} {t.spoken(times[cause])}" for cause in known)
+    if len(record.sittings) > 1:
+        yield ""
+        yield f"### {t.text('Each sitting')}"
+        yield ""
+        yield from (_sitting(told, reading, t, words) for told in record.sittings)
     if record.deviations:
         yield ""
         yield f"### {t.text('Departures from the plan')}"
@@ -96,6 +101,16 @@ def _parts(record: RunRecord, reading: Reading, t: Language) -> Iterator[str]:
             yield "- " + " — ".join(prose(part) for part in (note["what"], note["detail"], note["reason"]) if part)
     yield ""
     yield escaped(said.more[-1]) + " " + t.text("To check it:") + f" `rawat verify {record.run}`"
+
+
+def _sitting(told: SittingRecord, reading: Reading, t: Language, words: Words) -> str:
+    """`1. 24 Nov 2026, 12:50:11 WIB — alice — stopped (SIGINT), 12 s — why`."""
+    how = escaped(words.outcome(outcome(told)) + (f" ({told.stopped_by})" if told.stopped_by else ""))
+    parts = (
+        escaped(t.moment(told.started_at, reading.zone)), prose(told.person or "-"),
+        f"{how}, {t.spoken(told.took_ms)}", prose(str(told.why.get("reason") or "")) if told.why.get("reason") else "",
+    )  # fmt: skip
+    return f"{told.number}. " + " — ".join(part for part in parts if part)
 
 
 def _facts(record: RunRecord, reading: Reading, t: Language) -> Iterator[str]:

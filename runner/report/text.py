@@ -23,7 +23,7 @@ from runner.record import (
     review,
 )
 from runner.redact import cut
-from runner.report.words import amount, clock_face, grouped_left_out, signed_word, spoken
+from runner.report.words import amount, clock_face, grouped_left_out, signed_word, sitting_word, spoken
 
 MARKS = {"pass": "☑", "waived": "☑", "na": "-", "open": "☐", "fail": "☒", "not used": "-"}
 CAUSES = {
@@ -184,6 +184,7 @@ def _end(record: RunRecord, records: str, seals: Sequence[Mapping[str, Any]], *,
     batch, why = record.stopped
     if why:
         yield f"  stopped {f'after batch {batch}' if batch else 'before the first batch'}: {why}"
+    yield from _sittings(record, running=running)
     yield from _notes(record)
     for trouble in record.troubles:
         yield f"  note  {one_line(trouble)}"
@@ -191,6 +192,17 @@ def _end(record: RunRecord, records: str, seals: Sequence[Mapping[str, Any]], *,
     sealed = "" if record.exit_code in (None, now) else f" ({record.exit_code} when it was sealed)"
     end = "under way" if running else f"{signed_word(record.sealed, seals)}   exit {now}{sealed}"
     yield f"  record {records}/{record.run}   {end}"
+
+
+def _sittings(record: RunRecord, *, running: bool) -> Iterator[str]:
+    """Of a run that was gone on with: who began each sitting, from where, how it ended, and what was said of it."""
+    for told in record.sittings if len(record.sittings) > 1 else ():
+        began = told.started_at[:16].replace("T", " ")
+        under_way = running and told is record.sittings[-1]
+        how = "under way" if under_way else f"{sitting_word(told)}, {spoken(told.took_ms)}"
+        where = one_line(str(told.controller.get("hostname") or "-"))
+        reason = _noted(str(told.why.get("reason") or ""))
+        yield f"  sitting {told.number}  {began} UTC  {one_line(told.person)} on {where}: {how}{reason}"
 
 
 def _notes(record: RunRecord) -> Iterator[str]:

@@ -62,7 +62,11 @@ def test_a_step_that_ran_on_is_adopted_and_the_rest_done_once(project: Project) 
     assert count(project) == "123"
     assert outcomes(project) == {"one": "ok", "two": "ok", "three": "ok"}
     record = project.record()
-    assert record["sittings"] == 2
+    first, second = record["sittings"]
+    assert (first["sealed"], first["exit_code"], first["outcome"]) == (False, None, "unfinished")
+    assert (second["number"], second["sealed"], second["exit_code"]) == (2, True, 0)
+    began = {step["id"]: [tried["sitting"] for tried in step["attempts"]] for step in record["hosts"]["h1"]["steps"]}
+    assert began == {"one": [1], "two": [1], "three": [2]}, "what a sitting asks about it did not begin"
     logs = project.rawat("logs", "last", "h1").out
     assert "h1 | done" in logs and "h1 | value-1" in logs
     assert project.rawat("verify").code == 4, "the seal of the second sitting vouches for the first, which has none"
@@ -112,8 +116,18 @@ def test_a_run_that_was_cancelled_goes_on_where_it_stopped(project: Project) -> 
     process.communicate(timeout=30)
     assert process.returncode == 130
     assert count(project) == "12"
-    assert project.rawat("resume").code == 0
+    said = project.rawat("resume", environment={"GITHUB_ACTOR": "bob"})
+    assert said.code == 0
     assert count(project) == "123"
+    first, second = project.record()["sittings"]
+    assert (first["stopped_by"], first["exit_code"], first["outcome"]) == ("SIGINT", 130, "cancelled")
+    assert (second["stopped_by"], second["exit_code"], second["outcome"]) == ("", 0, "ok")
+    assert (first["who"].get("person"), second["who"]["person"]) == (None, "bob")
+    assert "person" not in project.record()["who"], "whoever began it"
+    one, two = (line.strip() for line in said.out.splitlines() if line.startswith("  sitting "))
+    assert one.startswith("sitting 1  20") and "cancelled by SIGINT, " in one
+    assert "  bob on " in two and ": ok, " in two
+    assert f"  {two}\n" in project.rawat("show").out
 
 
 def parent_of(pid: int) -> int:
@@ -152,7 +166,7 @@ def test_an_end_nobody_saw_stays_unknown_until_a_person_speaks(tmp_path: Path) -
 def test_a_changed_playbook_is_refused_unless_that_is_said(project: Project) -> None:
     (project.folder / "fail").touch()
     words = begin(project, seconds=0)
-    assert project.rawat(*words).code == 1
+    assert project.rawat(*words, "--ticket", "CHG-1", "--reason", "monthly").code == 1
     path = project.folder / words[1]
     path.write_text(path.read_text() + "# another word\n")
     (project.folder / "fail").unlink()
@@ -162,7 +176,15 @@ def test_a_changed_playbook_is_refused_unless_that_is_said(project: Project) -> 
     assert project.rawat("resume", "--changed").code == 2
     said = project.rawat("resume", "--changed", "--reason", "a comment only")
     assert said.code == 0, said
-    assert any("another plan" in deviation["what"] for deviation in project.record()["deviations"])
+    record = project.record()
+    first, second = record["sittings"]
+    assert (record["why"]["ticket"], record["why"]["reason"]) == ("CHG-1", "monthly"), "the run's own stays"
+    assert (first["why"]["reason"], second["why"]["reason"]) == ("monthly", "a comment only")
+    assert [(len(told["deviations"]), told["plan"]) for told in (first, second)] == [
+        (0, first["plan"]), (1, record["plan"]),
+    ]  # fmt: skip
+    assert "another plan" in second["deviations"][0]["what"] and first["plan"] != second["plan"]
+    assert second["why"]["ticket"] == "CHG-1" and second["controller"]["boot_id"]
 
 
 def test_a_step_in_doubt_that_was_taken_out_of_the_playbook_is_settled(project: Project) -> None:
@@ -202,6 +224,8 @@ def test_hosts_that_are_done_are_not_touched_again(tmp_path: Path, loopback_sshd
     said = project.rawat("resume")
     assert said.code == 0, said
     assert sorted(count(project)) == ["1", "2", "2", "3"]
+    first, second = project.record()["sittings"]
+    assert (first["hosts"], second["hosts"], second["why"]["reason"]) == (["h1", "h2", "h3"], ["h2"], "")
     assert {host["outcome"] for host in project.record()["hosts"].values()} == {"ok"}
 
 

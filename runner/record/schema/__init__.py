@@ -29,6 +29,8 @@ from runner.record.schema.shapes import (
 )
 from runner.record.verdict import SCHEMA
 
+OUTCOMES = ("ok", "failed", "in doubt", "cancelled", "refused", "unfinished")
+
 
 def schema() -> dict[str, Any]:
     """A whole document, JSON Schema 2020-12."""
@@ -43,20 +45,18 @@ def _run() -> Schema:
         run=text("id: a moment and a random part, so that ids sort by time", pattern="^[0-9A-Z]{2,26}$"),
         playbook=text("name of the playbook"), title=text("its title"), kind=text("kind of maintenance"),
         plan=text("digest of the plan: playbook, includes, hosts, variables, selection", **SHA256),
-        sittings=whole("how often somebody began to work on it; more than one after a resume"),
+        sittings=array(_sitting(), "each time somebody began to work on it; more than one after a resume"),
         started_at=text("first moment, UTC", **MOMENT), ended_at=text("last moment, UTC", **MOMENT),
         took_ms=ms("the time of all sittings"),
         sealed=flag("whether the last sitting was closed"), running=flag("whether somebody works on it now"),
         exit_code=maybe(whole("exit code that the sealed run ended with")),
         exit=whole("exit code that it comes to now, with the words of people since"),
-        outcome=word(
-            "what it came to", "ok", "failed", "in doubt", "cancelled", "refused", "unfinished",
-        ),
+        outcome=word("what it came to", *OUTCOMES),
         stopped_by=text("the signal that stopped it; empty where none did"),
         limit_reached=text("by how many failed hosts the failure limit was reached; empty where it was not"),
-        who=WHO,
+        who={**WHO, "description": f"who began it: {WHO['description']}"},
         executors=texts("names and keys of everybody who ran a sitting of it"),
-        controller=controller(), why=why(), tool=tool(), source=source(),
+        controller=controller("the machine that it was begun on"), why=why(), tool=tool(), source=source(),
         declared=array(
             closed(
                 "one step of the playbook", id=text("its id"), title=text("its title"), phase=text("its phase"),
@@ -73,12 +73,7 @@ def _run() -> Schema:
             "the items that the playbook asks for",
         ),
         all_phases=flag("whether all seven phases are required"),
-        left_out=array(
-            closed(
-                "a host or a step", "host", "step", host=text("its name"), step=text("its id"), why=text("the reason"),
-            ),
-            "hosts and steps that were not part of it",
-        ),
+        left_out=_left_out(),
         hosts=mapping(host(), "the hosts, by name"),
         batches=array(
             closed(
@@ -89,13 +84,7 @@ def _run() -> Schema:
             ),
             "the batches that were begun",
         ),
-        deviations=array(
-            closed(
-                "one departure", what=text("its kind"), detail=text("what exactly"), reason=text("as it was given"),
-                at=text("when", **MOMENT),
-            ),
-            "every skip, override, settling by hand, emergency",
-        ),
+        deviations=_deviations(),
         gates=array(gate(), "gates that said no"), opened=array(gate(), "gates that an earlier run opened"),
         people=array(
             closed(
@@ -159,4 +148,43 @@ def _run() -> Schema:
             ),
             "the sealed sittings",
         ),
+    )  # fmt: skip
+
+
+def _sitting() -> Schema:
+    return closed(
+        "one sitting",
+        number=whole("from 1; one that ended before it began leaves a hole"),
+        started_at=text("first moment, UTC", **MOMENT), ended_at=text("last moment, UTC", **MOMENT),
+        took_ms=ms("its time"),
+        who=WHO, controller=controller("the machine that rawat ran on"),
+        why={**why(), "description": "why, as people said of this sitting; `why` of the run holds for all of it"},
+        tool=tool(), source=source(), plan=text("digest of the plan as it was then", **SHA256),
+        hosts=texts("hosts that were not done before it; `attempts[].sitting` says which steps it began"),
+        left_out=_left_out(), not_started=texts("hosts that were never begun"), deviations=_deviations(),
+        gates=array(gate(), "gates that said no"), opened=array(gate(), "gates that an earlier run opened"),
+        sealed=flag("whether it was closed; one that was not was cut off, or is at work still"),
+        exit_code=maybe(whole("that it ended with; null where it was not closed")),
+        outcome=word("what the run had come to then", *OUTCOMES),
+        stopped_by=text("the signal that stopped it; empty where none did"),
+        limit_reached=text("by how many failed hosts the failure limit was reached; empty where it was not"),
+    )  # fmt: skip
+
+
+def _left_out() -> Schema:
+    return array(
+        closed(
+            "a host or a step", "host", "step", host=text("its name"), step=text("its id"), why=text("the reason"),
+        ),
+        "hosts and steps that were not part of it",
+    )  # fmt: skip
+
+
+def _deviations() -> Schema:
+    return array(
+        closed(
+            "one departure", what=text("its kind"), detail=text("what exactly"), reason=text("as it was given"),
+            at=text("when", **MOMENT),
+        ),
+        "every skip, override, settling by hand, emergency",
     )  # fmt: skip

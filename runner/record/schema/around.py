@@ -21,10 +21,10 @@ WHO = closed(
 )  # fmt: skip
 
 
-def controller() -> Schema:
+def controller(what: str) -> Schema:
     jobs = ("github_run_id", "github_ref", "github_sha", "ci_pipeline_url", "ci_job_id", "ci_commit_sha", "build_url")
     return closed(
-        "the machine that rawat ran on",
+        what,
         "ssh_connection", *jobs,
         hostname=text("its name"), boot_id=text("its boot"), pid=whole("process"),
         terminal=flag("whether a person was at it"), pipeline=text("what says that a pipeline was; empty where none"),

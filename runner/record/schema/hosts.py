@@ -136,7 +136,7 @@ def _step() -> Schema:
 def _attempt() -> Schema:
     return closed(
         "one try",
-        number=whole("from 1"), started_ms=ms("since the beginning"),
+        number=whole("from 1"), sitting=whole("that began it"), started_ms=ms("since the beginning"),
         started_at=text("by the controller's clock, UTC", **MOMENT), took_ms=maybe(ms("by the controller")),
         host_ms=maybe(ms("by the host's own uptime")), outcome=text("empty where nobody saw its end"), exit=ENDS,
         problem=text("why it failed"), summary=text("what it did"), notes=texts("how it was carried out"),

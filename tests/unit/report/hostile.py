@@ -32,10 +32,10 @@ CORPUS = {
 
 
 def night_of(text: str) -> RunRecord:
-    """A run in which names, titles, reasons, outputs, versions and digests all say `text`."""
+    """A run in which names, titles, reasons, outputs, versions and digests all say `text`; gone on with once."""
     hosts = tuple(f"{text} {letter}" for letter in "abcdef")
     steps = tuple((phase, f"{step}", kind, f"{text} {title}", took) for phase, step, kind, title, took in STEPS)
-    return bad_night(
+    night = bad_night(
         hosts=hosts,
         steps=steps,
         text=text,
@@ -54,6 +54,8 @@ def night_of(text: str) -> RunRecord:
             {"id": "informed", "phase": "plan", "text": text, "proof": [], "by_hand": True, "required": True},
         ),
     )
+    (sitting,) = night.sittings
+    return replace(night, sittings=(replace(sitting, stopped_by=text), replace(sitting, number=2)))
 
 
 def reading_of(text: str, language: str = "en") -> Reading:

@@ -88,7 +88,7 @@ class Night:
         said = self.said
         self.events.append(
             SittingStarted(
-                at=at(0), run=RUN, sitting=1, playbook=said.get("playbook", "backup-postgresql"),
+                at=at(0), run=RUN, sitting=said.get("sitting", 1), playbook=said.get("playbook", "backup-postgresql"),
                 title=said.get("title", "Back up PostgreSQL and prove the restore"), kind=said.get("kind", "backup"),
                 plan=digest("plan"), hosts=self.hosts, left_out=tuple(said.get("left_out", ())),
                 who=said.get("who", {"user": "ops", "uid": 1000, "person": "alice", "person_from": "sudo"}),
@@ -244,6 +244,25 @@ def bad_night(**said: Any) -> RunRecord:
     night.acts.append(_word("informed", said.get("text", "told the desk"), by=said.get("text", "alice")))
     night.add(BatchFinished(batch=1, failed=(b, c, d), stopped=said.get("text", "3 hosts failed")), night.ms)
     return night.end(5, not_started=(f,))
+
+
+def resumed_night() -> RunRecord:
+    """Cut off by a signal of alice's, and gone on with by bob on another machine, on the one host that was left."""
+    first = Night(("db1", "db2")).begin()
+    for host in first.hosts:
+        first.connect(host)
+    first.work("db1", 1, start=700)
+    first.end(130, stopped_by="SIGINT", not_started=("db2",))
+    second = Night(
+        ("db1", "db2"), sitting=2, who={"user": "bob", "uid": 1001}, controller={"hostname": "runner-02"},
+        why={"ticket": "CHG-1042", "reason": "the window is open again"},
+        left_out=({"step": "healthy", "why": "--skip"},),
+    ).begin()  # fmt: skip
+    second.connect("db2")
+    second.add(Deviated(what="resumed with another plan", detail="a1 -> b2", reason="a comment"), 650)
+    second.work("db2", 1, start=700)
+    second.end(0)
+    return fold([first.events, second.events])
 
 
 def many(number: int) -> RunRecord:

@@ -22,7 +22,7 @@ from runner.report.language_verdict import sentences
 from runner.report.markdown import LIMIT, Markdown, code, prose
 from runner.report.svg import MOST_ROWS, timeline, whole
 from runner.report.table import COLUMNS, Csv
-from tests.unit.report.samples import RUN, SUMS, Night, at, bad_night, good_night, many, reading
+from tests.unit.report.samples import RUN, SUMS, Night, at, bad_night, good_night, many, reading, resumed_night
 from tests.unit.report.test_hostile import Page
 
 
@@ -261,3 +261,21 @@ def test_the_page_names_settings_and_what_they_loosen_in_words_and_utc_once() ->
     assert "weakened" not in text and "['" not in text
     page = Html().write(record, replace(reading(), zone=ZoneInfo("UTC")))
     assert "2026-11-21 16:00:00 UTC" not in page and "21 Nov 2026, 16:00:00 UTC" in page
+
+
+def test_each_sitting_of_a_run_that_was_gone_on_with_is_told_and_of_one_alone_nothing() -> None:
+    text = page_text(resumed_night())
+    for said in (
+        "Why Monthly proof that backups can be restored Ticket CHG-1042", "Who alice", "Each sitting",
+        "Sitting 1 stopped (SIGINT) · 4 min 57 s in all", "Not begun: db2", "Reason: the window is open again",
+        "Sitting 2 succeeded · 4 min 57 s in all", "system user bob from the machine runner-02", "1 host: db2",
+        "What was left out: healthy (--skip)", "resumed with another plan: a1 -> b2",
+    ):  # fmt: skip
+        assert said in text, said
+    assert "Setiap sesi Sesi 1 dihentikan (SIGINT)" in page_text(resumed_night(), "id")
+    written = Markdown().write(resumed_night(), reading())
+    assert (
+        "### Each sitting\n\n1. 21 Nov 2026, 23:00:00 WIB — alice — stopped (SIGINT), 4 min 57 s — Monthly" in written
+    )
+    assert "\n2. 21 Nov 2026, 23:00:00 WIB — bob — succeeded, 4 min 57 s — the window is open again\n" in written
+    assert "Each sitting" not in page_text(good_night()) + Markdown().write(good_night(), reading())
