@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -158,6 +159,45 @@ def setting_options(function: F) -> F:
     ):
         function = option(function)
     return function
+
+
+def run_argument(name: str = "run", **how: Any) -> Callable[[F], F]:
+    """A RUN, or several. The folder of one, which a run tells at its end, means its id and `--records` together."""
+
+    def add(function: F) -> F:
+        @wraps(function)
+        def located(*args: Any, **given: Any) -> Any:
+            said, runs = given[name], []
+            for word in (said,) if isinstance(said, str) else said:
+                run, given["records"] = _located(word, given["records"])
+                runs.append(run)
+            given[name] = runs[0] if isinstance(said, str) else tuple(runs)
+            return function(*args, **given)
+
+        added: F = click.argument(name, **how)(located)  # type: ignore[assignment]
+        return added
+
+    return add
+
+
+def _located(said: str, records: str | None) -> tuple[str, str | None]:
+    """(run, folder of records) of a path; what is none stays. Raises InvalidInput for a part of a run's folder."""
+    from runner.document.paths import expanded
+    from runner.errors import InvalidInput
+
+    if os.sep not in said and not os.access(said, os.F_OK):
+        return said, records
+    from runner.journal.folder import run_at
+
+    path = expanded(said)
+    folder = run_at(path)
+    if folder is None:
+        return said, records
+    if path.resolve() != folder:
+        raise InvalidInput(f"{said} is a part of run {folder.name}, no run", hint=f"say the run: {shown(folder)}")
+    if records and expanded(records).resolve() != folder.parent:
+        raise InvalidInput(f"{said} is not in the records {records}", hint="leave --records out, or say the run's id")
+    return folder.name, str(folder.parent)
 
 
 def selection_options(function: F) -> F:

@@ -8,7 +8,7 @@ import click
 
 from runner.cli.carrying import carry_out_live, carrying_context, carrying_options
 from runner.cli.change import change_options, reason_of
-from runner.cli.console import context_of, selection_of, selection_options, setting_options
+from runner.cli.console import context_of, run_argument, selection_of, selection_options, setting_options
 
 _SELECTING = ("inventory", "hosts", "variable", "start_at", "only", "skip")
 
@@ -41,7 +41,7 @@ def run(playbook: str | None, plan: str | None, **given: Any) -> int:
 
 
 @click.command(short_help="Go on with a run that did not come to its end.")
-@click.argument("run", default="last")
+@run_argument(default="last")
 @setting_options
 @click.option("--known-hosts", multiple=True, metavar="FILE", help="known_hosts files to trust.")
 @click.option("--settle", multiple=True, metavar="STEP=done|not-done", help="Your word on a step in doubt.")
@@ -58,7 +58,7 @@ def resume(run: str, settle: tuple[str, ...], reason: str, changed: bool, **give
 
 
 @click.command(short_help="Ask a run that is under way to begin nothing new.")
-@click.argument("run", default="last")
+@run_argument(default="last")
 @click.option("--kill", is_flag=True, help="End what runs on the hosts now, instead of letting it end by itself.")
 @setting_options
 def cancel(run: str, kill: bool, config: str | None, records: str | None) -> None:
@@ -69,7 +69,7 @@ def cancel(run: str, kill: bool, config: str | None, records: str | None) -> Non
 
 
 @click.command(short_help="Answer a question that a run waits for.")
-@click.argument("run")
+@run_argument()
 @click.argument("host")
 @click.argument("step")
 @click.argument("word", type=click.Choice(["yes", "no"]))

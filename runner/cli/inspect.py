@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from runner.cli.console import context_of, setting_options, show_json, shown
+from runner.cli.console import context_of, run_argument, setting_options, show_json, shown
 
 _OUTCOMES = ("ok", "failed", "in doubt", "cancelled", "refused", "interrupted", "running")
 
@@ -55,12 +55,12 @@ def runs(limit: int, only_open: bool, as_json: bool, as_csv: bool, config: str |
         click.echo(f"damaged: {message}", err=True)
 
 
-@click.command()
-@click.argument("run", default="last")
+@click.command(short_help="A run's record.")
+@run_argument(default="last")
 @setting_options
 @click.option("--json", "as_json", is_flag=True, help="The whole record, as JSON.")
 def show(run: str, as_json: bool, config: str | None, records: str | None) -> None:
-    """A run's record: RUN is an id, its beginning or end, or `last`."""
+    """A run's record: RUN is an id, its beginning or end, its folder, or `last`."""
     from runner.app.read import record_of
     from runner.app.seals import seals
     from runner.record import to_json
@@ -75,7 +75,7 @@ def show(run: str, as_json: bool, config: str | None, records: str | None) -> No
 
 
 @click.command(short_help="What the steps of a run printed.")
-@click.argument("run", default="last")
+@run_argument(default="last")
 @click.argument("host", default="")
 @click.argument("step", default="")
 @setting_options
@@ -113,8 +113,8 @@ def reindex(config: str | None, records: str | None) -> int:
 
 
 @click.command(short_help="In what two runs differ.")
-@click.argument("before")
-@click.argument("after")
+@run_argument("before")
+@run_argument("after")
 @setting_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def diff(before: str, after: str, as_json: bool, config: str | None, records: str | None) -> None:

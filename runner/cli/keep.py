@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from runner.cli.console import context_of, setting_options, show_json
+from runner.cli.console import context_of, run_argument, setting_options, show_json
 
 
 @click.command()
@@ -47,7 +47,7 @@ def prune(
 
 
 @click.command(short_help="Pack runs as evidence for somebody else.")
-@click.argument("run", nargs=-1)
+@run_argument(nargs=-1)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="PACK", help="pack.tar.zst")
 @click.option("--since", default="", metavar="WHEN", help="Begun at or after: 2026-11-24, a moment, or 90d ago.")
 @click.option("--until", default="", metavar="WHEN", help="Begun before.")

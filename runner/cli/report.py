@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from runner.cli.console import context_of, setting_options
+from runner.cli.console import context_of, run_argument, setting_options
 
 
 @click.command(short_help="Tell a run as one document: HTML, PDF, JSON and others.")
-@click.argument("run", default="last")
+@run_argument(default="last")
 @click.option(
     "--format",
     "form",
@@ -25,7 +25,7 @@ from runner.cli.console import context_of, setting_options
 @setting_options
 def report(run: str, form: str, lang: str, output: str | None, config: str | None, records: str | None) -> None:
     """
-    Tell a RUN (an id, its beginning or end, or `last`) in one document, on standard output or in a FILE.
+    Tell a RUN (an id, its beginning or end, its folder, or `last`) in one document, on standard output or in a FILE.
 
     html is one page without scripts, for reading, printing and handing over: `rawat report -o report.html`. pdf is the
     same on paper, and needs the extra `rawat[pdf]`.

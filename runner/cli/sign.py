@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from runner.cli.console import context_of, setting_options
+from runner.cli.console import context_of, run_argument, setting_options
 
 
 @click.command(short_help="Record a person's word on a run.")
-@click.argument("run", default="last")
+@run_argument(default="last")
 @click.option("--plan", default="", metavar="PLAN", help="Instead of a run: a saved plan, by its file or digest.")
 @click.option("--item", default="", metavar="ID", help="Of a checklist item: pass, fail, na or waive.")
 @click.option("--review", is_flag=True, help="Of the run as a whole: pass or fail.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.cli.console import context_of, setting_options, show_json
+from runner.cli.console import context_of, run_argument, setting_options, show_json
 
 if TYPE_CHECKING:
     from runner.journal.verify import Verdict
@@ -33,7 +33,7 @@ def anchor(places: tuple[str, ...], push: bool, config: str | None, records: str
 
 
 @click.command(short_help="Check that records are what was written, and by whom.")
-@click.argument("what", default="")
+@run_argument("what", default="")
 @click.option("--expect-head", default="", metavar="SHA256", help="A ledger head that was kept elsewhere.")
 @click.option(
     "--signers",

@@ -42,6 +42,16 @@ def begun(run: str) -> datetime:
     return datetime.fromtimestamp((number & (1 << 48) - 1) / 1000, UTC)
 
 
+def run_at(path: Path) -> Path | None:
+    """The folder of the run that a path leads to, or into; None where it leads to none."""
+    path = path.resolve()
+    return next((folder for folder in (path, *path.parents) if _is_id(folder.name) and (folder / "1").is_dir()), None)
+
+
+def _is_id(name: str) -> bool:
+    return len(name) == 26 and set(name) <= set(_ALPHABET)
+
+
 @frozen
 class SittingRead:
     """

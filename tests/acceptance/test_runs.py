@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from runner.cli.main import cli
+from runner.errors import InvalidInput
 from tests.acceptance.project import HEAD, Project, wait_for
 
 GOOD = "phases: {implement: [{id: a, command: 'true'}]}\n"
@@ -66,6 +69,29 @@ def test_what_waits_for_whom(project: Project) -> None:
     assert rows[1]["open"] == [
         {"item": "told", "text": "The desk was told", "waits_for": "a person's word", "due": ""}
     ]  # fmt: skip
+
+
+def test_a_run_is_meant_by_the_folder_that_it_tells_at_its_end(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = project.rawat("runs", "--json", "--playbook", "bad").json()[0]["run"]
+    folder = shutil.copytree(project.folder / "records", tmp_path / "copy") / run
+    by_id = project.rawat("verify", run)
+    assert (by_id.code, "1 run, " in by_id.out) == (4, True)
+    for place in (f"records/{run}", f"records/{run}/"):
+        assert project.rawat("verify", place) == by_id
+    assert project.rawat("verify", str(folder)).code == 4, "a copy elsewhere"
+    assert f"record {folder}   not signed" in project.rawat("show", str(folder)).out
+    refused = project.rawat("verify", str(folder), "--records", "records")
+    assert (refused.code, "is not in the records records" in refused.err) == (2, True)
+    monkeypatch.chdir(project.folder)
+    part = f"records/{run}/1/"
+    commands = ("verify", "show", "logs", "report", "sign", "resume", "cancel", "answer", "diff", "export -o x.zst")
+    for command in commands:
+        more = {"answer": ["h1", "a", "yes"], "diff": [part]}.get(command, [])
+        with pytest.raises(InvalidInput, match=f"is a part of run {run}, no run") as found:
+            cli.main([*command.split(), part, *more], standalone_mode=False)
+        assert found.value.hint == f"say the run: records/{run}"
 
 
 def test_a_table_for_spreadsheets_has_no_formula(project: Project) -> None:
