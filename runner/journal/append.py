@@ -37,6 +37,12 @@ def sync_folder(folder: Path) -> None:
         raise JournalError(f"{folder}: cannot be made durable: {error.strerror}") from error
 
 
+def sync_folders(top: Path) -> None:
+    """The same for a folder and all below it, the innermost first: when a name is there, so is what it leads to."""
+    for folder, _, _ in os.walk(top, topdown=False):
+        sync_folder(Path(folder))
+
+
 def make_folder(path: Path) -> None:
     """A folder and the missing ones above it, for their owner alone; raises JournalError."""
     try:

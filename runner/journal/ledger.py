@@ -18,7 +18,7 @@ from typing import Any
 
 from runner.errors import DamagedRecord, InvalidInput, JournalError
 from runner.frozen import frozen
-from runner.journal.append import encode, make_folder, sha256
+from runner.journal.append import encode, make_folder, sha256, sync_folder
 
 START = "0" * 64
 """What the first line of a chain has as `prev`."""
@@ -45,6 +45,7 @@ def add(folder: Path, kind: str, at: str, **what: Any) -> Entry:
             head = _write(
                 path, descriptor, {"n": 0, "type": "LEDGER", "at": at, "id": os.urandom(8).hex(), "prev": START}
             )
+            sync_folder(folder)
         number += 1
         data = {"n": number, "type": kind, "at": at, **what, "prev": head}
         return Entry(number=number, digest=_write(path, descriptor, data), data=data)

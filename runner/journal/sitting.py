@@ -16,7 +16,7 @@ from weakref import WeakSet
 
 from runner.errors import JournalError, LockBusy, RawatError
 from runner.journal import ledger
-from runner.journal.append import AppendFile, make_folder, sha256, sync_folder, write_new
+from runner.journal.append import AppendFile, make_folder, sha256, sync_folder, sync_folders, write_new
 from runner.journal.folder import EVENTS, is_locked, numbers_in
 from runner.journal.output import OutputLog
 from runner.redact import Redactor
@@ -91,7 +91,8 @@ class Sitting:
             for name, data in (approvals or {}).items():
                 make_folder(self.folder / "approvals")
                 write_new(self.folder / "approvals" / name, data)
-            for folder in (self.folder, self.folder.parent, self.records):
+            sync_folders(self.folder)
+            for folder in (self.folder.parent, self.records):
                 sync_folder(folder)
             self._opened = ledger.add(self.records, "OPEN", at, run=self.run, sitting=self.number, **summary)
         except BaseException:
@@ -207,6 +208,7 @@ class Sitting:
                 trouble = error
                 statement, sums = self._closing(at, exit_code, {**summary, "not_signed_because": error.message}, None)
         write_new(self.folder / STATEMENT, statement)
+        sync_folders(self.folder)  # once for all scripts and outputs, before the sums that name them
         write_new(self.folder / SUMS, sums)
         if signature:
             write_new(self.folder / SIGNATURE, signature)

@@ -271,12 +271,21 @@ def test_a_ledger_whose_last_line_was_cut_short_is_interrupted_and_the_next_run_
 def test_what_a_seal_speaks_of_is_on_disk_before_it(tmp_path: Path) -> None:
     """A power cord that is pulled right after must not make it a lie. Nor may who still hears of a host add to it."""
     synced: set[str] = set()
+    named: set[Path] = set()
+    then: dict[str, list[set[Path]]] = {}
+    folders = 0
     real = os.fsync, os.fdatasync
 
     def noting(call: Callable[[int], None]) -> Callable[[int], None]:
         def sync(descriptor: int) -> None:
+            nonlocal folders
             call(descriptor)
-            synced.add(str(Path(f"/proc/self/fd/{descriptor}").readlink()).removesuffix(".new"))
+            path = Path(f"/proc/self/fd/{descriptor}").readlink()
+            synced.add(str(path).removesuffix(".new"))
+            if path.is_dir():
+                folders += 1
+                named.update(path.iterdir())
+            then.setdefault(path.name, []).append(set(named))
 
         return sync
 
@@ -289,6 +298,13 @@ def test_what_a_seal_speaks_of_is_on_disk_before_it(tmp_path: Path) -> None:
     listed = [path for path in (*(records / run / "1").rglob("*"), records / "ledger.jsonl") if path.is_file()]
     assert {str(path).removesuffix(".txt") for path in listed} <= {name.removesuffix(".txt") for name in synced}
     assert len(listed) > 8
+    _, opened, sealed = then["ledger.jsonl"]
+    assert {path.name for path in listed if path not in sealed} == set(), "a name is in its folder's data"
+    frozen = {path for path in listed if "playbook" in path.parts or path.name in ("plan.json", "inventory.json")}
+    assert frozen <= opened and len(frozen) == 4
+    for path in [path for path in listed if path.name not in ("SHA256SUMS", "ledger.jsonl")]:
+        assert {path, *path.parents[: len(path.relative_to(records).parts) - 1]} <= then["SHA256SUMS"][0], path
+    assert folders == 14, "not one for each script or output"
 
 
 def test_a_thread_that_was_left_behind_adds_nothing_to_what_is_sealed(tmp_path: Path) -> None:
