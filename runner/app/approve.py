@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 from runner.app import identity
 from runner.app.prepare import Prepared, prepare, settings_of
 from runner.app.request import Context, Reason, Selection
+from runner.app.secrets import find_sudo_password, given_secret
 from runner.app.signing import FILE, signer_of
 from runner.app.wiring import records_of
 from runner.document.paths import expanded
 from runner.engine.bus import moment
 from runner.engine.clock import SystemClock
 from runner.engine.plan import digest_of
-from runner.errors import GateClosed, InvalidInput, JournalError
+from runner.errors import GateClosed, InvalidInput, JournalError, Problem
 from runner.frozen import frozen
+from runner.redact import Redactor
 from runner.settings import Settings
 
 if TYPE_CHECKING:
@@ -38,9 +40,15 @@ class SavedPlan:
 
 
 def save_plan(prepared: Prepared, context: Context) -> Path:
-    """Keep a plan as `plans/<digest>.json` in the records; the same plan is kept once."""
+    """
+    Keep a plan as `plans/<digest>.json` in the records; the same plan is kept once.
+
+    Raises InvalidInput where a secret that is known now stands in it: the digest is of all that it says, so that
+    nothing can be taken out of it.
+    """
     from runner.journal.append import make_folder, write_new
 
+    _without_secrets(prepared, context)
     records = records_of(prepared.settings)
     records.prepare()
     path = records.path / "plans" / f"{prepared.plan.digest}.json"
@@ -56,6 +64,26 @@ def save_plan(prepared: Prepared, context: Context) -> Path:
     if not path.exists():
         write_new(path, (json.dumps(data, indent=2, ensure_ascii=False, default=str) + "\n").encode())
     return path
+
+
+def _without_secrets(prepared: Prepared, context: Context) -> None:
+    plan = prepared.plan
+    secrets = [given_secret(name, context.environment) for name in plan.playbook.secrets]
+    password = find_sudo_password(context.environment, None)
+    redactor = Redactor([secret for secret in (*secrets, password) if secret is not None])
+    kept = [plan.to_json(), prepared.selection.to_json()]
+    if redactor.value(kept) == kept:
+        return
+    problems = {
+        f"the variable '{name}' of {host} has a secret in it, {redactor.value(str(value))}": None
+        for host, values in plan.variables.items()
+        for name, value in values.items()
+        if redactor.value(value) != value
+    } or {"a secret stands in the plan, in a name, an address or what was asked for": None}
+    raise InvalidInput(
+        problems=tuple(Problem(message=f"{said}; a plan is kept as it is") for said in problems),
+        hint="take it out of -e, inventory or playbook, and let the steps use the secret by its name",
+    )
 
 
 def saved_plan(context: Context, name: str) -> SavedPlan:

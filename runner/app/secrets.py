@@ -21,19 +21,31 @@ def find_secrets(names: Iterable[str], environment: Mapping[str, str], ask: Ask 
     found: dict[str, Secret] = {}
     problems = []
     for name in names:
-        variable = f"RAWAT_SECRET_{name.upper()}"
-        if variable in environment:
-            found[name] = Secret(name, environment[variable])
-        elif f"{variable}_FILE" in environment:
-            found[name] = Secret(name, _from_file(expanded(environment[f"{variable}_FILE"])))
+        if (given := given_secret(name, environment)) is not None:
+            found[name] = given
         elif ask is not None:
             found[name] = Secret(name, ask(f"Secret {name}: "))
         else:
+            variable = _variable(name)
             message = f"the secret '{name}' has no value; set {variable}, or {variable}_FILE to a file of mode 0600"
             problems.append(Problem(message=message))
     if problems:
         raise InvalidInput(problems=tuple(problems))
     return found
+
+
+def given_secret(name: str, environment: Mapping[str, str]) -> Secret | None:
+    """Its value where the environment gives one. Raises InvalidInput for a file that cannot be used."""
+    variable = _variable(name)
+    if variable in environment:
+        return Secret(name, environment[variable])
+    if f"{variable}_FILE" in environment:
+        return Secret(name, _from_file(expanded(environment[f"{variable}_FILE"])))
+    return None
+
+
+def _variable(name: str) -> str:
+    return f"RAWAT_SECRET_{name.upper()}"
 
 
 def _from_file(path: Path) -> str:

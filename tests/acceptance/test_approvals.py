@@ -32,6 +32,25 @@ def project(tmp_path: Path) -> Project:
 
 def saved(project: Project) -> Path:
     assert project.rawat("plan", "p.yml", "--save").code == 0
+    return saved_at(project)
+
+
+def test_no_plan_is_kept_that_a_secret_stands_in(tmp_path: Path) -> None:
+    project = Project(tmp_path / "project")
+    inventory = project.folder / "inventory.yml"
+    inventory.write_text(inventory.read_text().replace("n: 1", "n: 1, word: hunter2-hunter2"))
+    project.playbook("secrets: [pw]\n" + BOOK.replace("default: hi", "default: hi, required: false"))
+    secret = {"RAWAT_SECRET_PW": "hunter2-hunter2"}
+    said = project.rawat("plan", "p.yml", "--save", environment=secret)
+    assert (said.code, "the variable 'word' of h1 has a secret in it, [redacted:pw]" in said.err) == (2, True), said
+    assert "hunter2" not in said.out + said.err and not (project.folder / "records").exists()
+    said = project.rawat("plan", "p.yml", "--save", "-e", "word=hi", environment=secret)
+    assert said.code == 0, said
+    assert project.rawat("run", "--plan", saved_at(project).stem, environment=secret).code == 0
+    assert b"hunter2" not in b"".join(p.read_bytes() for p in (project.folder / "records").rglob("*") if p.is_file())
+
+
+def saved_at(project: Project) -> Path:
     (path,) = (project.folder / "records" / "plans").glob("*.json")
     return path
 
