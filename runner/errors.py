@@ -136,7 +136,10 @@ class ProtocolError(TransportError):
 
 
 class LinkLost(TransportError):
+    """`silent_s`: for how long it had been silent when that was noticed, where it was."""
+
     reason = "link lost"
+    silent_s = 0.0
 
 
 class OtherMachine(TransportError):

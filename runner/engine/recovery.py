@@ -119,6 +119,7 @@ def _over_cuts(
     session = link.session(local=local)
     late = False
     for cuts in range(CUTS):
+        asked = clock.monotonic()
         try:
             return ask(session, cuts)
         except LinkLost as error:
@@ -130,7 +131,8 @@ def _over_cuts(
             raise _NotReached(f"{lost.message}; and it should have ended long ago")
         late = now >= over
         until = min(over, now + limit_s)
-        again, why = _reconnect(around, link, instance, until=until, local=local)
+        silent_s = min(lost.silent_s, now - asked)
+        again, why = _reconnect(around, link, instance, until=until, local=local, silent_s=silent_s)
         if again is None:
             said = f"{lost.message}; not reached again in {max(0.0, until - now):g} s"
             raise _NotReached(said + (f" ({why})" if why else ""))
@@ -171,12 +173,12 @@ def _settle(
 
 
 def _reconnect(
-    around: Surroundings, link: Link, instance: str, *, until: float, local: bool
+    around: Surroundings, link: Link, instance: str, *, until: float, local: bool, silent_s: float
 ) -> tuple[Session | None, str]:
     """
     A new session, tried with growing pauses; None, and why not, when `until` has passed.
 
-    The time is on record as link lost.
+    The time is on record as link lost, with the silence in which that was noticed.
     """
     began = around.clock.monotonic()
     pause_s = FIRST_PAUSE_S
@@ -192,7 +194,7 @@ def _reconnect(
                 break
             around.clock.wait(around.stop.leave, min(left, pause_s * random.uniform(0.75, 1.25)))
             pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
-    took_ms = int((around.clock.monotonic() - began) * 1000)
+    took_ms = int((around.clock.monotonic() - began + silent_s) * 1000)
     detail = "" if session else cut(why, 200)
     moved(around, link)
     around.bus.emit(Waited(host=link.host.name, step=instance, cause="link", took_ms=took_ms, detail=detail))

@@ -170,7 +170,9 @@ class SshChannel:
 
     def _lost(self, words: str) -> LinkLost:
         why = self._transport.lost_because or words or "the server is gone"
-        return LinkLost(f"{self._host}: the link was lost: {why}", host=self._host)
+        lost = LinkLost(f"{self._host}: the link was lost: {why}", host=self._host)
+        lost.silent_s = self._transport.silent_s
+        return lost
 
     def why(self) -> str:
         with suppress(*GONE):
@@ -259,6 +261,7 @@ def made(sock: Any, policy: KnownKeysOnly, limits: Limits) -> LinkTransport:
     """A transport that asks for the keys we know; used for scanning too."""
     transport = LinkTransport(sock)
     transport.handshake_timeout = limits.connect_s
+    transport.silence_s = limits.silence_s
     transport.algorithms = policy.known.preferred(KEY_TYPES)
     return transport
 

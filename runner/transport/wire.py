@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+import time
 from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any, cast
@@ -118,6 +119,7 @@ class LinkTransport(paramiko.Transport):
 
     algorithms: tuple[str, ...] = ()
     lost_because = ""
+    silence_s = 15.0
     _preferred_kex = tuple(_KEX)
     _preferred_ciphers = tuple(_CIPHERS)
 
@@ -149,6 +151,12 @@ class LinkTransport(paramiko.Transport):
     @property
     def heard_at(self) -> float:
         return self._packets.heard_at
+
+    @property
+    def silent_s(self) -> float:
+        """How long nothing came, where that is longer than a link that lives, and is asked, is ever silent; else 0."""
+        silent_s = time.monotonic() - self.heard_at
+        return silent_s if silent_s > self.silence_s * 2 / 3 else 0.0
 
     @property
     def _packets(self) -> LinkPacketizer:
