@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from runner.errors import DamagedRecord, InvalidInput
+from runner.frozen import replace
 from runner.journal import ledger
 from runner.journal.folder import Records
 from runner.journal.ledger import Entry, plans_of
@@ -33,6 +34,9 @@ from runner.journal.verify.verdict import (
 )
 from runner.signing.allowed import read_allowed
 
+LOOKS = 3
+"""So often at most: whoever keeps the ledger growing shall not keep an answer back."""
+
 __all__ = [
     "ALTERED", "INTACT", "NOT_ANCHORED", "NOT_SEALED", "NOT_SIGNED", "Finding", "Outside", "Verdict", "verify",
 ]  # fmt: skip
@@ -51,12 +55,36 @@ def verify(
 
     `signers` is an allowed_signers file that is trusted more than the one in the folder; `expect_head` a ledger head
     that was kept elsewhere. Raises InvalidInput where it may not be read.
+
+    Nothing is locked: where the ledger has grown meanwhile, what was called altered may have been under way, and is
+    looked at again.
     """
-    present = records.runs()
+    verdict = _looked(records, runs, expect_head, signers, outside)
+    for _ in range(LOOKS - 1):
+        if verdict.code != ALTERED or not _grown(records, verdict.head):
+            break
+        suspect = set(verdict.findings)
+        verdict = _looked(records, runs, expect_head, signers, outside)
+        found = (finding for finding in verdict.findings if finding.code != ALTERED or finding in suspect)
+        verdict = replace(verdict, findings=tuple(found))
+    return verdict
+
+
+def _grown(records: Records, head: str) -> bool:
     try:
-        entries = ledger.read(records.path)
+        return ledger.end(records.path)[2] != head
+    except DamagedRecord:
+        return False
+
+
+def _looked(
+    records: Records, runs: tuple[str, ...], expect_head: str, signers: Path | None, outside: Outside
+) -> Verdict:
+    try:
+        entries = ledger.read(records.path)  # before the folder: what a line speaks of is there when it is written
     except DamagedRecord as error:
-        return Verdict(runs=runs or present, findings=(_damaged(error),))
+        return Verdict(runs=runs or records.runs(), findings=(_damaged(error),))
+    present = records.runs()
     pruned = _runs(entries, "PRUNE")
     packed = packed_runs(records.path)
     left_out = _runs(entries, "OPEN") - packed - pruned if packed is not None else frozenset()
@@ -126,6 +154,9 @@ def _run(look: Look, records: Records, run: str) -> Iterator[Finding]:
         sittings = records.sittings(run)
     except DamagedRecord as error:
         yield _damaged(error)
+        return
+    except FileNotFoundError:
+        yield altered(folder, "its folder was removed while it was looked at")
         return
     numbers = [sitting.number for sitting in sittings]
     for number in look.sittings_of(run):

@@ -22,6 +22,7 @@ from runner.journal.append import AppendFile, sha256
 from runner.journal.folder import Records, new_run_id
 from runner.journal.output import HEAD_BYTES, SHOWN_BYTES, OutputLog
 from runner.journal.sitting import Sitting
+from runner.journal.tombstones import bury
 from runner.journal.verify import ALTERED, NOT_SEALED, NOT_SIGNED, verify
 from runner.redact import Redactor, Secret
 from tests.crash.points import Fault, Points
@@ -305,6 +306,32 @@ def test_what_a_seal_speaks_of_is_on_disk_before_it(tmp_path: Path) -> None:
     for path in [path for path in listed if path.name not in ("SHA256SUMS", "ledger.jsonl")]:
         assert {path, *path.parents[: len(path.relative_to(records).parts) - 1]} <= then["SHA256SUMS"][0], path
     assert folders == 14, "not one for each script or output"
+
+
+@pytest.mark.parametrize(("owner", "name"), [(ledger, "read"), (Records, "runs")])
+def test_what_begins_while_it_is_looked_at_is_not_called_altered(
+    records: Path, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str
+) -> None:
+    """Right after the ledger was read, and right after the folder was."""
+    real, todo = getattr(owner, name), [lambda: write_run(records)]
+
+    def reading(*words: Any) -> Any:
+        found = real(*words)
+        while todo:
+            todo.pop()()
+        return found
+
+    monkeypatch.setattr(owner, name, reading)
+    assert code(records) == NOT_SIGNED and not todo
+    todo.append(lambda: str(bury(records, Records(records).runs()[0], at=AT, said={}, signer=None)))
+    assert code(records) == NOT_SIGNED and not todo
+    run = write_run(records)
+    (records / run / "1" / "plan.json").write_bytes(b"{}")
+    todo.append(lambda: write_run(records))
+    verdict = verify(Records(records))
+    assert {finding.where.split("/1/")[0] for finding in verdict.findings if finding.code == ALTERED} == {
+        str(records / run)
+    }, "what is altered stays so"
 
 
 def test_a_thread_that_was_left_behind_adds_nothing_to_what_is_sealed(tmp_path: Path) -> None:
