@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Any, ClassVar
+from typing import Any
 
 from runner.frozen import frozen, names
 
@@ -296,8 +296,6 @@ class UnknownEvent(Event):
 
     type: str
     data: Mapping[str, Any]
-
-    IS_UNKNOWN: ClassVar[bool] = True
 
 
 _TYPES: Mapping[str, type[Event]] = {

@@ -387,20 +387,6 @@ class Journal(Protocol):
     def output(self, host: str, step: str, attempt: int, *, keep: bool) -> OutputFile: ...
 
 
-class Notifier(Protocol):
-    def tell(self, event: Event) -> None: ...
-
-
-class Index(Protocol):
-    """What is asked across runs; may be thrown away and rebuilt from the journals at any time."""
-
-    def put(self, record: RunRecord) -> None: ...
-
-    def runs(self, *, limit: int = 50) -> Sequence[Mapping[str, Any]]: ...
-
-    def clear(self) -> None: ...
-
-
 @frozen
 class Reading:
     """

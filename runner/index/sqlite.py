@@ -15,49 +15,20 @@ from runner.record.line import line
 
 BUSY_S = 5.0
 """For so long another program is waited for: a run that is over waits for nothing else."""
-VERSION = 2
-_SCHEMA = """
-create table run (
-    run text primary key, playbook text not null, started_at text not null, line text not null
-);
-create table step_time (
-    run text not null references run on delete cascade, host text not null, step text not null, phase text not null,
-    kind text not null, took_ms integer not null, outcome text not null, primary key (run, host, step)
-);
-create table cause_time (
-    run text not null references run on delete cascade, cause text not null, took_ms integer not null,
-    primary key (run, cause)
-);
-create index run_by_playbook on run (playbook, started_at);
-create index step_by_step on step_time (step, run);
-"""
+VERSION = 3
+_SCHEMA = "create table run (run text primary key, line text not null);"
 
 
 class SqliteIndex:
-    """A runner.seams.Index. Every call is one transaction; raises JournalError where the file cannot be used."""
+    """Every call is one transaction; raises JournalError where the file cannot be used."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     def put(self, record: RunRecord) -> None:
         """Take a run in, or anew."""
-        hosts = record.hosts.values()
-        row = (record.run, record.playbook, record.started_at, json.dumps(line(record)))
         with self._connection as transaction:
-            transaction.execute("delete from run where run = ?", (record.run,))
-            transaction.execute(f"insert into run values ({', '.join('?' * len(row))})", row)
-            transaction.executemany(
-                "insert into step_time values (?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (record.run, host.name, step.id, step.phase, step.kind, step.took_ms, step.outcome)
-                    for host in hosts
-                    for step in host.steps.values()
-                ],
-            )
-            transaction.executemany(
-                "insert into cause_time values (?, ?, ?)",
-                [(record.run, cause, took) for cause, took in record.time.items()],
-            )
+            transaction.execute("insert or replace into run values (?, ?)", (record.run, json.dumps(line(record))))
 
     def runs(self) -> Iterator[Mapping[str, Any]]:
         """The lines of all runs, newest first; see runner.record.line."""
@@ -84,7 +55,6 @@ def open_index(url: str) -> Iterator[SqliteIndex]:
         path.chmod(0o600)
         connection.execute("pragma journal_mode = wal")
         connection.execute("pragma synchronous = full")
-        connection.execute("pragma foreign_keys = on")
         _migrate(connection)
         yield SqliteIndex(connection)
     except (sqlite3.Error, OSError) as error:
@@ -117,6 +87,7 @@ def _migrate(connection: sqlite3.Connection) -> None:
     if version == VERSION:
         return
     with connection as transaction:
-        for table in ("step_time", "cause_time", "run"):
-            transaction.execute(f"drop table if exists {table}")
+        tables = transaction.execute("select name from sqlite_master where type = 'table'").fetchall()
+        for (name,) in tables:
+            transaction.execute(f'drop table "{name}"')
         transaction.executescript(_SCHEMA + f"pragma user_version = {VERSION};")
