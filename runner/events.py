@@ -164,8 +164,8 @@ class StepFinished(Event):
     """
     One attempt's end. `exit` is a form of model.Exit; times in milliseconds, `host_ms` by the host's own clock.
 
-    `output` is `{"file", "stdout_bytes", "stderr_bytes", "lines", "sha256", "truncated", "redactions"}`; `tail` the
-    last lines of it. `notes` say what a person should know of how it was carried out.
+    `output` is `{"file", "stdout_bytes", "stderr_bytes", "lines", "sha256", "truncated", "redactions", "encoding"}`;
+    `tail` the last lines of it. `notes` say what a person should know of how it was carried out.
     """
 
     host: str

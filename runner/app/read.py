@@ -21,7 +21,7 @@ from runner.errors import DamagedRecord, InvalidInput, JournalError
 from runner.frozen import frozen
 from runner.index.sqlite import open_index, remove_broken
 from runner.journal.folder import Records, newest_begun
-from runner.record import RunRecord
+from runner.record import Attempt, RunRecord
 from runner.record.line import line
 from runner.settings import Settings
 
@@ -84,8 +84,8 @@ def _found(records: Records, name: str) -> tuple[Records, str]:
         raise
 
 
-def outputs(context: Context, name: str, host: str = "", step: str = "") -> Iterator[tuple[str, str, int, str, Path]]:
-    """(host, step, attempt, outcome, file) of every output that was kept, in the order of the record."""
+def outputs(context: Context, name: str, host: str = "", step: str = "") -> Iterator[tuple[str, str, Attempt, Path]]:
+    """(host, step, attempt, file) of every output that was kept, in the order of the record."""
     records, record, _ = record_of(context, name)
     if host and host not in record.hosts:
         message = f"{host} is not in run {record.run}{likely(host, record.hosts)}"
@@ -99,7 +99,7 @@ def outputs(context: Context, name: str, host: str = "", step: str = "") -> Iter
                 if attempt.output.get("file"):
                     found = True
                     folder = _sitting_of(records.path / record.run, str(attempt.output["file"]))
-                    yield known.name, done.id, attempt.number, attempt.outcome, folder / str(attempt.output["file"])
+                    yield known.name, done.id, attempt, folder / str(attempt.output["file"])
     if step and not found:
         steps = {other.id for known in record.hosts.values() for other in known.steps.values()}
         if step not in steps:

@@ -86,13 +86,14 @@ def logs(run: str, host: str, step: str, raw: bool, config: str | None, records:
     from runner.hygiene import visible
 
     context = context_of(config, records=records)
-    for name, done, attempt, outcome, path in outputs(context, run, host, step):
+    for name, done, attempt, path in outputs(context, run, host, step):
         if raw:
             with path.open("rb") as file:
                 while chunk := file.read(1 << 16):
                     sys.stdout.buffer.write(chunk)
             continue
-        click.echo(f"--- {name}  {done}  attempt {attempt}  {outcome}")
+        binary = "  binary, shown as \\x..; --raw has the bytes" if attempt.output.get("encoding") == "binary" else ""
+        click.echo(f"--- {name}  {done}  attempt {attempt.number}  {attempt.outcome}{binary}")
         with path.open(encoding="utf-8", errors="backslashreplace", newline="\n") as lines:
             for line in lines:
                 click.echo(f"{name} | {visible(line.rstrip(chr(10)))}")

@@ -28,8 +28,8 @@ class OutputLog:
     One file per step and attempt, both streams as they came. Made when the first byte comes.
 
     Of more than HEAD_BYTES + TAIL_BYTES the middle is left out, and a line in the file says how much. `sha256` and
-    `lines` are of the whole, redacted. With `keep` False nothing is stored or shown, only counted. What is closed is on
-    disk; `seal`, from another thread, ends a file that somebody still writes.
+    `lines` are of the whole, redacted, and `encoding` of the whole as it came. With `keep` False nothing is stored or
+    shown, only counted. What is closed is on disk; `seal`, from another thread, ends a file that somebody still writes.
     """
 
     def __init__(self, path: Path, shown: str, redactor: Redactor, *, keep: bool = True) -> None:
@@ -38,6 +38,8 @@ class OutputLog:
         self._keep = keep
         self._filters = {"stdout": redactor.stream(), "stderr": redactor.stream()}
         self._decoders = {name: codecs.getincrementaldecoder("utf-8")("backslashreplace") for name in self._filters}
+        self._strict = {name: codecs.getincrementaldecoder("utf-8")() for name in self._filters}
+        self._binary = False
         self._bytes = {"stdout": 0, "stderr": 0}
         self._hash = hashlib.sha256()
         self._lines = 0
@@ -52,12 +54,27 @@ class OutputLog:
 
     def write(self, stream: Stream, data: bytes) -> str:
         self._bytes[stream] += len(data)
+        self._judge(stream, data)
         if not self._keep:
             return ""
         return self._store(stream, self._filters[stream].feed(data))
 
+    def _judge(self, stream: str, data: bytes, *, last: bool = False) -> None:
+        """Whether it is text so far: UTF-8 without a zero byte. Nothing more is looked at once it is not."""
+        strict = self._strict[stream]
+        if self._binary:
+            return
+        self._binary = b"\0" in data
+        if not last and data.isascii() and not strict.getstate()[0]:
+            return
+        try:
+            strict.decode(data, last)
+        except UnicodeDecodeError:
+            self._binary = True
+
     def close(self) -> Mapping[str, Any]:
         for stream in ("stdout", "stderr"):
+            self._judge(stream, b"", last=True)
             self._store(stream, self._filters[stream].end())
         if self._tail:
             if self._dropped:
@@ -77,6 +94,7 @@ class OutputLog:
             "sha256": self._hash.hexdigest() if self._keep else "",
             "truncated": self._dropped > 0,
             "redactions": sum(stream.count for stream in self._filters.values()),
+            "encoding": "binary" if self._binary else "utf-8",
         }
 
     def seal(self) -> None:

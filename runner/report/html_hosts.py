@@ -166,6 +166,8 @@ def _output(output: Mapping[str, Any], t: Language) -> Iterator[str]:
         return
     number = sum(int(output.get(stream) or 0) for stream in ("stdout_bytes", "stderr_bytes"))
     yield t.count("{n} byte of output", "{n} bytes of output", number)
+    if output.get("encoding") == "binary":
+        yield t.text("not all of it is text")
     if output.get("truncated"):
         yield t.text("the middle was not kept")
     if output.get("redactions"):

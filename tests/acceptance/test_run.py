@@ -501,16 +501,18 @@ def test_secrets_are_nowhere_in_the_record_or_on_the_screen(project: Project) ->
 def test_hostile_output_does_nothing_on_the_terminal(project: Project) -> None:
     hostile = (
         "printf '\\\\033]52;c;aGk=\\\\007\\\\r::set-output\\\\n'; "
-        "printf '\\\\302\\\\233a\\\\342\\\\200\\\\256##[error]\\\\n' >&2; exit 1"
+        "printf '\\\\302\\\\233a\\\\342\\\\200\\\\256##[error]\\\\n\\\\377\\\\n' >&2; exit 1"
     )
     book = project.playbook(f'phases: {{implement: [{{id: one, script: "{hostile}"}}]}}\n')
     said = project.rawat("run", book)
     logs = project.rawat("logs")
     for text in (said.out, said.err, logs.out):
         assert "\x1b" not in text and "\x07" not in text and "\r" not in text
-    assert "h1 | ^[]52;c;aGk=^G^M::set-output" in logs.out
+    assert "h1 | ^[]52;c;aGk=^G^M::set-output" in logs.out and "\nh1 | \\xff\n" in logs.out
+    assert "--- h1  one  attempt 1  failed  binary, shown as \\x..; --raw has the bytes\n" in logs.out
     for document in (project.rawat("run", book, "--json").out, project.rawat("show", "--json").out):
         assert not any(acts in document for acts in ("\x1b", "\x9b", "\u202e", "##["))
+        assert json.loads(document)["hosts"]["h1"]["steps"][0]["attempts"][0]["output"]["encoding"] == "binary"
         assert "\x9ba\u202e##[error]" in json.dumps(json.loads(document), ensure_ascii=False)
 
 

@@ -18,6 +18,7 @@ from runner.record.schema.shapes import (
     text,
     texts,
     whole,
+    word,
 )
 
 ENDS = {
@@ -155,10 +156,12 @@ def _output() -> Schema:
             closed("nothing"),
             closed(
                 "kept",
+                "encoding",
                 file=text("in the sitting's folder; empty where the step keeps none"),
                 stdout_bytes=whole("of the whole"), stderr_bytes=whole("of the whole"), lines=whole("of the whole"),
                 sha256=text("of the whole, redacted", **SHA256), truncated=flag("only its two ends were kept"),
                 redactions=whole("how often a secret was taken out"),
+                encoding=word("binary where it is not UTF-8 or has zero bytes; shown as \\x..", "utf-8", "binary"),
             ),
         ],
     }  # fmt: skip

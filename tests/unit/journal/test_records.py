@@ -575,6 +575,23 @@ def test_of_much_at_once_the_end_is_shown_from_a_whole_character_on(tmp_path: Pa
     assert (tmp_path / "o").read_bytes().count(b"\xe2\x82\xac") == SHOWN_BYTES
 
 
+@pytest.mark.parametrize(
+    ("pieces", "encoding"),
+    [
+        ([b"plain\n", b"na\xc3", b"\xafve\n"], "utf-8"), ([b"\xe2\x82", b"\xac", b"and on"], "utf-8"),
+        ([b"\xe2\x82", b"a"], "binary"), ([b"cut \xe2\x82"], "binary"), ([b"\xff\n"], "binary"),
+        ([b"a\0b"], "binary"), ([b"\xc3\xaf\0"], "binary"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("keep", [True, False])
+def test_what_is_no_text_is_called_so(tmp_path: Path, pieces: list[bytes], encoding: str, keep: bool) -> None:
+    log = OutputLog(tmp_path / "o", "o", Redactor(), keep=keep)
+    for piece in pieces:
+        log.write("stdout", piece)
+        log.write("stderr", b"text\n")
+    assert log.close()["encoding"] == encoding
+
+
 def test_no_output_keeps_and_shows_nothing(tmp_path: Path) -> None:
     log = OutputLog(tmp_path / "o", "o", Redactor(), keep=False)
     assert log.write("stdout", b"private\n") == ""

@@ -263,6 +263,14 @@ def test_the_page_names_settings_and_what_they_loosen_in_words_and_utc_once() ->
     assert "2026-11-21 16:00:00 UTC" not in page and "21 Nov 2026, 16:00:00 UTC" in page
 
 
+def test_the_page_says_that_an_output_is_no_text() -> None:
+    night = Night(("a",), steps=(("implement", "work", "command", "Work", 10),)).begin()
+    output = {"file": "out/a/work.1.log", "stdout_bytes": 3, "stderr_bytes": 0, "sha256": SUMS, "encoding": "binary"}
+    night.work("a", 1, start=10, until="work", outcome="failed", output=output)
+    assert "3 bytes of output · not all of it is text · out/a/work.1.log" in page_text(night.end(1))
+    assert "tidak semuanya teks" in page_text(night.record(), "id")
+
+
 def test_each_sitting_of_a_run_that_was_gone_on_with_is_told_and_of_one_alone_nothing() -> None:
     text = page_text(resumed_night())
     for said in (
