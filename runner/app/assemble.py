@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from runner.settings import Settings
 
 
+ROOM, ROOM_OF_A_STEP = 16 << 20, 8 << 10
+"""Bytes that a run is not begun without: one long output, and what a step takes on each host (6 KiB, measured)."""
 GARBAGE = 50_000
 """So many values more than were freed are looked through for cycles: events and results have none."""
 
@@ -84,7 +86,8 @@ def assemble(
     password = find_sudo_password(context.environment, ask if ask_sudo else None)
     redactor = Redactor([*secrets.values(), *([password] if password else [])])
     records, clock, stop = Records(settings.records), SystemClock(), Stop()
-    records.prepare()
+    steps = sum(1 for step in plan.playbook.walk() if step.id not in plan.skip)
+    records.prepare(room=ROOM + ROOM_OF_A_STEP * steps * len(plan.hosts))
     run_id = earlier.run if earlier else new_run_id()
     sitting = _frozen(settings, plan, run_id, earlier, redactor, clock, approvals)
     owner = f"run {run_id} of {identity.name_of(identity.who(context.environment))} since {moment(clock.now())}"

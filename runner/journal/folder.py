@@ -75,8 +75,11 @@ class Records:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def prepare(self) -> None:
-        """Make the folder where it is missing; raises JournalError where records could not be kept safe in it."""
+    def prepare(self, *, room: int = 0) -> None:
+        """
+        Make the folder where it is missing; raises JournalError where records could not be kept safe in it, or has no
+        `room`, in bytes.
+        """
         try:
             make_folder(self.path)
             mode = self.path.stat().st_mode
@@ -88,6 +91,13 @@ class Records:
             raise JournalError(
                 f"{self.path}: others may write to this folder (mode {mode & 0o777:04o})",
                 hint=f"chmod go-w {self.path}",
+            )
+        disk = os.statvfs(self.path)
+        if (free := disk.f_bavail * disk.f_frsize) < room:
+            raise JournalError(
+                f"{self.path}: {free} bytes are free on its disk, and the record of this run may need {room}; "
+                "nothing was touched",
+                hint="make room, or keep the records elsewhere: --records DIR",
             )
 
     def runs(self) -> tuple[str, ...]:

@@ -458,6 +458,20 @@ def test_a_disk_that_is_full_stops_the_work_with_6(tmp_path: Path) -> None:
     assert (project.folder / "next").exists()
 
 
+def test_a_disk_with_nearly_no_room_is_found_before_anything_is_touched(tmp_path: Path) -> None:
+    project = Project(tmp_path / "p")
+    book = project.playbook("phases: {implement: [{id: next, command: touch next}]}\n")
+    (project.folder / "records").mkdir(mode=0o700)
+    for size, code in (("8m", 6), ("32m", 0)):
+        small = f'mount -t tmpfs -o size={size},mode=700 none records && exec "$@"'
+        said = project.rawat("run", book, before=("unshare", "-m", "sh", "-c", small, "sh"))
+        assert said.code == code, said
+        assert (project.folder / "next").exists() == (code == 0)
+        if code:
+            told = "records: 8388608 bytes are free on its disk, and the record of this run may need 16785408; nothing"
+            assert told in said.err and "--records DIR" in said.err
+
+
 def test_a_question_is_answered_by_another_command_where_there_is_no_terminal(project: Project) -> None:
     book = project.playbook(
         "phases: {plan: [{id: ask, confirm: {question: Ready?}}], test: [{id: one, command: 'true'}]}\n"
