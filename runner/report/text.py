@@ -12,6 +12,7 @@ from runner.record import (
     HostRecord,
     ItemRecord,
     RunRecord,
+    SittingRecord,
     StepRecord,
     checklist,
     completion,
@@ -23,7 +24,7 @@ from runner.record import (
     review,
 )
 from runner.redact import cut
-from runner.report.words import amount, clock_face, grouped_left_out, signed_word, sitting_word, spoken
+from runner.report.words import amount, clock_face, grouped_left_out, signed_word, spoken
 
 MARKS = {"pass": "☑", "waived": "☑", "na": "-", "open": "☐", "fail": "☒", "not used": "-"}
 CAUSES = {
@@ -199,10 +200,18 @@ def _sittings(record: RunRecord, *, running: bool) -> Iterator[str]:
     for told in record.sittings if len(record.sittings) > 1 else ():
         began = told.started_at[:16].replace("T", " ")
         under_way = running and told is record.sittings[-1]
-        how = "under way" if under_way else f"{sitting_word(told)}, {spoken(told.took_ms)}"
+        how = "under way" if under_way else f"{_sitting_word(told)}, {spoken(told.took_ms)}"
         where = one_line(str(told.controller.get("hostname") or "-"))
         reason = _noted(str(told.why.get("reason") or ""))
         yield f"  sitting {told.number}  {began} UTC  {one_line(told.person)} on {where}: {how}{reason}"
+
+
+def _sitting_word(sitting: SittingRecord) -> str:
+    """What a run had come to at the end of a sitting: `ok`, `cancelled by SIGINT`, `cut off`."""
+    word = outcome(sitting)
+    if word == "unfinished":
+        return "cut off"
+    return f"{word} by {sitting.stopped_by}" if sitting.stopped_by else word
 
 
 def _notes(record: RunRecord) -> Iterator[str]:

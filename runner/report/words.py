@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from runner.hygiene import one_line
-from runner.record import SittingRecord, outcome
 from runner.units import counted
 
 if TYPE_CHECKING:
@@ -72,14 +71,6 @@ def zone_word(zone: ZoneInfo | None) -> str:
 def short(run: str) -> str:
     """A run id as it is shown in tables; the end tells runs of one minute apart."""
     return f"{run[:5]}…{run[-4:]}" if len(run) > 12 else run
-
-
-def sitting_word(sitting: SittingRecord) -> str:
-    """What a run had come to at the end of a sitting: `ok`, `cancelled by SIGINT`, `cut off`."""
-    word = outcome(sitting)
-    if word == "unfinished":
-        return "cut off"
-    return f"{word} by {sitting.stopped_by}" if sitting.stopped_by else word
 
 
 amount = counted
