@@ -9,13 +9,16 @@ from runner.app import identity
 from runner.app.read import record_of
 from runner.app.request import Context
 from runner.errors import InvalidInput
+from runner.journal.folder import newest_begun
 
 
 def cancel_run(context: Context, name: str, *, kill: bool) -> str:
     """What was asked for, in words. Raises InvalidInput where the run is not under way, or not here."""
-    _, record, running = record_of(context, name)
+    records, record, running = record_of(context, name)
     if not running:
         raise InvalidInput(f"run {record.run} is not under way")
+    if record.sitting != newest_begun(records.path / record.run):  # whose process is not told yet
+        raise InvalidInput(f"run {record.run} is only just beginning", hint="say it again in a moment")
     here = identity.controller(context.environment, terminal=False)
     there = record.sittings[-1].controller
     if (there.get("hostname"), there.get("boot_id")) != (here["hostname"], here["boot_id"]):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.errors import DamagedRecord, InvalidInput, JournalError
 from runner.events import Event, SittingStarted, from_json
-from runner.frozen import frozen
+from runner.frozen import frozen, replace
 from runner.journal.append import make_folder, sha256
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ class Records:
         sittings = [sitting.events for sitting in self.sittings(run) if sitting.begun]
         first = next((event for events in sittings for event in events[:1] if isinstance(event, SittingStarted)), None)
         acts = self.acts(run, first.plan, since=first.at) if first else ()
-        return fold(sittings, acts)
+        return replace(fold(sittings, acts), run=run)  # which its events do not say before the first is there
 
     def running(self, run: str) -> bool:
         return any(sitting.running for sitting in self.sittings(run))

@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 
+from runner.app.cancel import cancel_run
+from runner.app.identity import controller
+from runner.app.request import Context
 from runner.app.seals import signed
 from runner.errors import DamagedRecord, InvalidInput, JournalError, LockBusy
 from runner.events import HostFinished, HostStarted, SittingEnded, SittingStarted
@@ -306,6 +309,25 @@ def test_what_a_seal_speaks_of_is_on_disk_before_it(tmp_path: Path) -> None:
     for path in [path for path in listed if path.name not in ("SHA256SUMS", "ledger.jsonl")]:
         assert {path, *path.parents[: len(path.relative_to(records).parts) - 1]} <= then["SHA256SUMS"][0], path
     assert folders == 14, "not one for each script or output"
+
+
+def test_a_sitting_that_has_not_said_whose_it_is_is_not_cancelled_at_a_guess(tmp_path: Path) -> None:
+    """The process of the sitting before is over; its number may be another one's by now."""
+    Records(tmp_path).prepare()
+    run, end = new_run_id(), SittingEnded(exit_code=1).to_json() | {"seq": 2, "at": AT}
+    context = Context(folder=tmp_path, environment={}, flags={"records": str(tmp_path)})
+    head = ""
+    for number in (1, 2):
+        sitting = Sitting(tmp_path, run, number, Redactor())
+        sitting.freeze(plan=b"{}\n", inventory=b"[]\n", sources={}, at=AT, summary={}, after=head)
+        with pytest.raises(InvalidInput, match="is only just beginning"):
+            cancel_run(context, run, kill=False)
+        here = {"controller": controller({}, terminal=False) | {"pid": 1 << 30}}
+        start = SittingStarted(run=run, sitting=number, playbook="p", title="", kind="", plan="", hosts=(), **here)
+        sitting.write(start.to_json() | {"seq": 1, "at": AT})
+        sitting.sync(sitting.write(end))
+        sitting.seal(at=AT, exit_code=1, summary={})
+        head = Records(tmp_path).sittings(run)[-1].head
 
 
 @pytest.mark.parametrize(("owner", "name"), [(ledger, "read"), (Records, "runs")])
