@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runner.app.refusals import refusals
 from runner.app.request import Context, Selection
-from runner.app.wiring import KINDS, parse_variables
+from runner.app.wiring import KINDS
 from runner.engine.plan import Choice, Plan, make_plan
 from runner.errors import InvalidInput
 from runner.frozen import frozen
@@ -12,6 +12,7 @@ from runner.inventory.load import Inventory
 from runner.inventory.load import load as load_inventory
 from runner.model import PHASES, Playbook
 from runner.playbook.load import load as load_playbook
+from runner.playbook.variables import given
 from runner.settings import Settings
 from runner.settings import load as load_settings
 
@@ -49,7 +50,7 @@ def prepare(selection: Selection, context: Context) -> Prepared:
     inventory = inventory_of(settings, selection.inventories)
     chosen = inventory.select(selection.hosts or playbook.hosts, instead_of=playbook.hosts if selection.hosts else "")
     choice = Choice(
-        variables=parse_variables(selection.variables),
+        variables=given(selection.variables, playbook.variables),
         start_at=selection.start_at,
         only=selection.only,
         skip=selection.skip,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -11,7 +11,7 @@ from runner.engine.naming import host_names
 from runner.engine.plan import Plan
 from runner.errors import InvalidInput, Problem
 from runner.model import Host, Step
-from runner.playbook.template import TemplateFailed, is_template
+from runner.playbook.template import TemplateFailed, is_template, templated
 from runner.seams import Wish
 from runner.steps.parts.local import MissingFile
 
@@ -39,7 +39,7 @@ def refusals(plan: Plan) -> list[Problem]:
 
 def _wishes(plan: Plan, step: Step, found: list[Problem]) -> Iterator[Wish]:
     """The step as some of its hosts would get it, where nothing of that has to be found out first."""
-    if step.when is None and not _templated(step.params) and not is_template(step.become):
+    if step.when is None and not templated(step.params) and not is_template(step.become):
         yield _as_written(plan, step)
         return
     from runner.app.known import masks, never, wished
@@ -86,9 +86,3 @@ def _asked(kind: Any, wish: Wish) -> None:
 
 def _problem(step: Step, error: InvalidInput) -> Problem:
     return Problem(message=f"'{step.id}', {step.kind}: {error.message}", where=step.location)
-
-
-def _templated(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return any(map(_templated, value.values()))
-    return any(map(_templated, value)) if isinstance(value, list | tuple) else is_template(value)

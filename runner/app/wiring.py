@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,19 +98,6 @@ class Transports:
                 inventories=self._inventories,
             )
         raise InvalidInput(f"'{name}' is no transport; there are: ssh, local")
-
-
-def parse_variables(words: tuple[str, ...]) -> Mapping[str, Any]:
-    """`KEY=VALUE` of -e to values, by the rules of the language's plain scalars; `KEY=[1, 2]` may be a list."""
-    from runner.document.source import parse
-
-    found: dict[str, Any] = {}
-    for word in words:
-        name, equals, text = word.partition("=")
-        if not equals or not name:
-            raise InvalidInput(f"-e {word}: expected KEY=VALUE")
-        found[name] = parse(text, name=f"-e {name}").data if text else ""
-    return found
 
 
 def folder_of(path: Path) -> Path:

@@ -8,6 +8,7 @@ from typing import Any
 from runner.document.schema import with_texts
 from runner.model import Host, Playbook, Step
 from runner.playbook.template import render, text_of
+from runner.playbook.words import host_values
 from runner.redact import Secret, cut
 from runner.seams import Completed, Verdict
 
@@ -56,7 +57,7 @@ def host_names(
     return {
         **variables,
         **secrets,
-        "host": {"name": host.name, "address": host.address, "groups": list(host.groups)},
+        "host": host_values(host),
         "run": {"id": run_id},
     }
 

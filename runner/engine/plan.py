@@ -7,11 +7,11 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from runner.document.schema import check_value
 from runner.document.source import likely
 from runner.errors import InvalidInput, Problem
 from runner.frozen import frozen
 from runner.model import FINALLY, Host, Playbook, Rollout, Step
+from runner.playbook.variables import values_of
 from runner.redact import cut
 
 
@@ -69,7 +69,7 @@ def make_plan(
             hint="see `rawat hosts` for what there is, or choose with --hosts",
         )
     skip = _skip(playbook, choice)
-    variables = _variables(playbook, hosts, choice)
+    variables = values_of(playbook, hosts, choice.variables)
     if problems := list(dict.fromkeys(_texts_for_conditions(playbook, variables, skip))):
         raise InvalidInput(problems=tuple(problems))
     batches = make_batches([host.name for host in hosts], playbook.rollout)
@@ -140,39 +140,6 @@ def _content(
         "skip": dict(skip),
         "limits": dict(limits),
     }
-
-
-def _variables(playbook: Playbook, hosts: Sequence[Host], choice: Choice) -> dict[str, dict[str, Any]]:
-    """Playbook < inventory < -e, for declared names; every value checked against its declaration."""
-    declared = {variable.name: variable for variable in playbook.variables}
-    problems = [
-        Problem(message=f"-e {name}: the playbook declares no such variable{likely(name, declared)}")
-        for name in choice.variables
-        if name not in declared
-    ]
-    found: dict[str, dict[str, Any]] = {}
-    for host in hosts:
-        values: dict[str, Any] = {}
-        for name, variable in declared.items():
-            if name in choice.variables:
-                value, origin = choice.variables[name], "-e"
-            elif name in host.vars:
-                value, origin = host.vars[name], host.origins.get(name, "inventory")
-            elif variable.required:
-                message = f"'{name}' has no value for {host.name}; give it in the inventory or with -e {name}=..."
-                problems.append(Problem(message=message, where=variable.location))
-                continue
-            else:  # a default was checked where it is written; without one there is nothing to check
-                values[name] = variable.default
-                continue
-            for wrong in check_value(value, variable.schema):
-                message = f"'{name}' of {host.name} (from {origin}): {wrong}"
-                problems.append(Problem(message=message, where=variable.location))
-            values[name] = value
-        found[host.name] = values
-    if problems:
-        raise InvalidInput(problems=tuple(dict.fromkeys(problems)))
-    return found
 
 
 def _texts_for_conditions(

@@ -10,6 +10,7 @@ from runner.document.schema import check, check_value, schema_problem
 from runner.document.source import Document, likely
 from runner.errors import Problem
 from runner.playbook.schema import DECLARATION
+from runner.playbook.template import templated
 
 _KEYS = frozenset(DECLARATION["properties"])
 LIMITS = _KEYS - {"default", "required", "help"}
@@ -23,9 +24,12 @@ def is_declaration(value: Any) -> bool:
 
 
 def declaration_problems(document: Document, name: str, value: Mapping[str, Any]) -> list[Problem]:
-    """All that is wrong in the declaration of a variable; its default is looked at where the rest is right."""
+    """
+    All that is wrong in the declaration of a variable; its default is looked at where the rest is right, and it is
+    no template: what that comes to is looked at for each host.
+    """
     wrong = [*_unknown_keys(document, name, value), *_limits(document, name, value)]
-    if wrong or "default" not in value:
+    if wrong or "default" not in value or templated(value["default"]):
         return wrong
     schema = {key: value[key] for key in value if key in LIMITS}
     at = ("vars", name, "default")

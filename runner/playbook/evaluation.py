@@ -250,6 +250,25 @@ def paths_in(text: str, *, expression: bool = False) -> frozenset[str]:
     return frozenset(filter(None, map(_dotted, _outermost(tree))))
 
 
+@lru_cache(maxsize=4096)
+def below(text: str, *, expression: bool = False) -> frozenset[tuple[str, str]]:
+    """Each name with what is asked of it: `facts.cpus` and `facts['cpus']` are ("facts", "cpus")."""
+    try:
+        tree = _PLAIN.parse("{{ " + text + " }}" if expression else text)
+    except TemplateError:
+        return frozenset()
+    asked = set()
+    node: Any
+    for node in tree.find_all((nodes.Getattr, nodes.Getitem)):
+        if not isinstance(node.node, nodes.Name):
+            continue
+        if isinstance(node, nodes.Getattr):
+            asked.add((node.node.name, node.attr))
+        elif isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
+            asked.add((node.node.name, node.arg.value))
+    return frozenset(asked)
+
+
 def raw_uses(text: str) -> int:
     """How often a template steps around the quoting with `| raw`."""
     try:

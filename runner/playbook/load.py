@@ -16,7 +16,8 @@ from runner.playbook.declared import LIMITS, declaration_problems, is_declaratio
 from runner.playbook.names import check_names
 from runner.playbook.schema import STEP_KEYS, playbook_schema, steps_schema
 from runner.playbook.steps import StepReader
-from runner.playbook.template import is_template
+from runner.playbook.template import is_template, templates_in
+from runner.playbook.variables import template_problems
 from runner.registry import Registry
 from runner.units import duration_s
 
@@ -60,6 +61,7 @@ class _Loader:
         playbook = self._playbook(document, path, phases, final)
         self.problems += reader.problems
         self.problems += self._cross(document, playbook)
+        self.problems += template_problems(document, playbook)
         self.problems += check_names(
             playbook, reader.origins, self.kinds, doubtful=bool(self.problems), unread=reader.unread
         )
@@ -237,7 +239,7 @@ def _untimely(document: Document) -> Iterator[Problem]:
     """Templates in what is read before any host is known; the schema takes a template for whatever is wanted."""
     data: dict[str, Any] = document.data
     for key in ("rawat", "name", "kind", "hosts", "secrets", "rollout", "checklist", "policy"):
-        for at in _templates(data.get(key), (key,)):
+        for at, _ in templates_in(data.get(key), (key,)):
             yield document.problem(at, f"'{key}' takes no {{{{ }}}}: it is read before any host is known")
     phases = data.get("phases")
     lists: dict[At, Any] = {(key,): data.get(key) for key in ("vars", "finally", "phases")}
@@ -245,14 +247,6 @@ def _untimely(document: Document) -> Iterator[Problem]:
     for at, value in lists.items():
         if is_template(value):
             yield document.problem(at, f"'{at[-1]}' takes no {{{{ }}}}: it is read before any host is known")
-
-
-def _templates(value: Any, at: At) -> Iterator[At]:
-    if is_template(value):
-        yield at
-    elif isinstance(value, dict | list):
-        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _templates(inner, (*at, key))
 
 
 def _order(problem: Problem, files: Mapping[str, int]) -> tuple[int, int, int]:

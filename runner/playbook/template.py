@@ -9,9 +9,10 @@ value here, and is never read as a template.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from runner.document.source import At
 from runner.errors import RawatError
 
 
@@ -38,6 +39,19 @@ def text_of(value: Any) -> str:
 
 def is_template(value: Any) -> bool:
     return isinstance(value, str) and "{{" in value
+
+
+def templates_in(value: Any, at: At = ()) -> Iterator[tuple[At, str]]:
+    """Every text with a template in it, however deep, and where it stands below `at`."""
+    if is_template(value):
+        yield at, value
+    elif isinstance(value, Mapping | list | tuple):
+        for key, inner in value.items() if isinstance(value, Mapping) else enumerate(value):
+            yield from templates_in(inner, (*at, key))
+
+
+def templated(value: Any) -> bool:
+    return next(templates_in(value), None) is not None
 
 
 def render(value: Any, names: Mapping[str, Any], *, shell: bool = False) -> Any:

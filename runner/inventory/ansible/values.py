@@ -44,8 +44,10 @@ def put(draft: Draft, values: Values, name: str, value: Any, at: Mark) -> None:
         return
     written = Written(value=value, mark=at, ansible=True)
     if not is_connection(name):
-        if "{{" in str(value) or "{%" in str(value):
-            draft.notes.append(f"{at}: '{name}' holds a template; it is taken as text and never rendered")
+        if "{%" in str(value):
+            draft.notes.append(
+                f"{at}: '{name}' holds a statement, {{% %}}; it is taken as text, as only {{{{ }}}} is filled in"
+            )
         elif isinstance(value, str) and value.lower() in _BOOLEANS_OF_OLD:
             draft.notes.append(f"{at}: '{name}' is the text '{value}'; write true or false for a truth value")
     first = values.setdefault(name, written)

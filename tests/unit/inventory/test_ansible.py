@@ -228,7 +228,7 @@ def test_a_mistake_shows_no_secret(tmp_path: Path, text: str) -> None:
          "the ssh argument '-o StrictHostKeyChecking=no' is ignored"),
         ("x=1,2", "'x' is the text '1,2'; to Ansible it is [1, 2]"),
         ("x=0x10", "'x' is the text '0x10'; to Ansible it is 16"),
-        ("x='{{ y }}'", "'x' holds a template; it is taken as text and never rendered"),
+        ("x='{% if y %}'", "'x' holds a statement, {% %}; it is taken as text, as only {{ }} is filled in"),
     ],
 )  # fmt: skip
 def test_notes(tmp_path: Path, values: str, note: str) -> None:
