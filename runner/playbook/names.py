@@ -12,6 +12,7 @@ from runner.frozen import frozen
 from runner.model import FINALLY, UNDO, Playbook, Step
 from runner.playbook.idle import idle
 from runner.playbook.template import is_template
+from runner.playbook.words import unknown_word
 from runner.registry import Registry
 
 ALWAYS = frozenset({"facts", "host", "run"})
@@ -111,6 +112,9 @@ class _Names:
                 message = self._unknown(step, text, name, outer if text.at[0] == "with" else item)
                 if message:
                     yield self._at(document, (*at, *text.at), message, name)
+            for name, word in sorted(self._below(text)):
+                if message := unknown_word(name, word, self.variables):
+                    yield self._at(document, (*at, *text.at), message, word)
 
     def _sound(self, step: Step, kind: Any) -> bool:
         return not self.doubtful or certainly_valid(step.params, kind.schema, excuse=is_template)
@@ -134,6 +138,12 @@ class _Names:
         from runner.playbook.evaluation import names_in
 
         return names_in(text.text, expression=text.expression)
+
+    @staticmethod
+    def _below(text: Text) -> frozenset[tuple[str, str]]:
+        from runner.playbook.evaluation import below
+
+        return below(text.text, expression=text.expression)
 
     def _unknown(self, step: Step, text: Text, name: str, item: bool) -> str:
         if name in self.secrets:

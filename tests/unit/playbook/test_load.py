@@ -105,6 +105,14 @@ finally:
         (one("{id: a, command: ls, output_limit: -5}"), "-5 is less than the minimum of 0"),
         (one("{id: a, command: ls, retries: 101}"), "101 is greater than the maximum of 100"),
         (one("{id: a, command: ls, with: abc}"), "7:34 'with' is a list, or a {{ template }}"),
+        (one("{id: a, note: '{{ facts.memry_bytes }}'}"), "7:31 there is no 'facts.memry_bytes'; did you mean"),
+        (
+            one("{id: a, command: ls, when: \"facts['osid'] == 'x'\"}"),
+            "7:42 there is no 'facts.osid'; did you mean 'os_id'",
+        ),
+        (one("{id: a, command: ls, with: ['{{ host.zzz }}']}"), "'host.zzz'; known are: address, groups, name"),
+        (one("{id: a, disk: {path: '/{{ host.n }}'}}") + "vars: {n: 1}\n", "'host.n'; the variable is 'n' by itself"),
+        (one("{id: a, note: '{{ run.ticket }}'}"), "there is no 'run.ticket'; known are: began, id"),
         (one("{id: a, note: '{{ facts is definde }}'}"), "there is no test 'definde'; did you mean 'defined'?"),
         (
             one("{id: a, command: ls}\n    - {id: b, command: 'echo {{ a.stdout }}'}"),
