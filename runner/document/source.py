@@ -93,8 +93,8 @@ def likely(word: str, known: Iterable[str]) -> str:
     return f"; did you mean '{near[0]}'?" if near else ""
 
 
-def read_file(path: Path, *, name: str = "") -> Document:
-    """Read and parse one file; raises InvalidInput with all that is wrong."""
+def read_file(path: Path, *, name: str = "", told: list[Problem] | None = None) -> Document:
+    """Read and parse one file; `told` as in `parse`. Raises InvalidInput with all that is wrong."""
     shown = name or str(path)
     try:
         with path.open("rb") as file:
@@ -110,17 +110,24 @@ def read_file(path: Path, *, name: str = "") -> Document:
         column = error.start - (raw.rfind(b"\n", 0, error.start) + 1) + 1
         where = Location(file=shown, line=line, column=column)
         raise InvalidInput(problems=(Problem(message="this is not UTF-8 text", where=where),)) from error
-    return replace(parse(text.replace("\r\n", "\n"), name=shown), raw=raw)
+    return replace(parse(text.replace("\r\n", "\n"), name=shown, told=told), raw=raw)
 
 
-def parse(text: str, *, name: str) -> Document:
-    """Parse YAML text; raises InvalidInput with all that is wrong."""
+def parse(text: str, *, name: str, told: list[Problem] | None = None) -> Document:
+    """
+    Parse YAML text; raises InvalidInput with all that is wrong.
+
+    What is wrong in a text that can be read all the same, such as a key that is there twice, goes to `told` where that
+    is given: whoever looks for more mistakes tells it with them.
+    """
     builder = _Builder(name, text)
     try:
         data = builder.document(yaml.parse(text, Loader=yaml.CSafeLoader))
     except yaml.YAMLError as error:
         raise InvalidInput(problems=(*builder.problems, _yaml_problem(name, text, error))) from error
-    if builder.problems:
+    if told is not None:
+        told += builder.problems
+    elif builder.problems:
         raise InvalidInput(problems=tuple(builder.problems))
     return Document(name=name, text=text, data=data, places=builder.places)
 
@@ -201,7 +208,8 @@ class _Builder:
             self._wrong(event, f"more than {MAX_NODES} values, aliases counted as often as they are used")
             raise InvalidInput(problems=tuple(self.problems))
 
-    def _node(self, event: Any, events: Iterator[Any], at: At, depth: int, key: Any) -> Any:
+    def _node(self, event: Any, events: Iterator[Any], at: At, depth: int, key: Any, first: Any = None) -> Any:
+        """`first` is the value of the same key further up: the mistakes of both are looked for."""
         before = self._nodes
         self._count(event, 1, depth)
         if getattr(event, "tag", None):
@@ -215,9 +223,9 @@ class _Builder:
                 self._wrong(event, "a NUL character, which no command line can carry")
             data = scalar(event.value) if event.implicit[0] else event.value
         elif isinstance(event, yaml.SequenceStartEvent):
-            data = self._sequence(events, at, depth)
+            data = self._sequence(events, at, depth, first)
         else:
-            data = self._mapping(events, at, depth)
+            data = self._mapping(events, at, depth, first)
         if getattr(event, "anchor", None):
             self._anchors[event.anchor] = (data, at, tuple(self._order[under:]), self._nodes - before)
         return data
@@ -236,16 +244,16 @@ class _Builder:
         self.places[at] = place
         self._order.append(at)
 
-    def _sequence(self, events: Iterator[Any], at: At, depth: int) -> list[Any]:
-        items: list[Any] = []
+    def _sequence(self, events: Iterator[Any], at: At, depth: int, first: Any) -> list[Any]:
+        items: list[Any] = [*first] if isinstance(first, list) else []
         for event in events:
             if isinstance(event, yaml.SequenceEndEvent):
                 break
             items.append(self._node(event, events, (*at, len(items)), depth + 1, None))
         return items
 
-    def _mapping(self, events: Iterator[Any], at: At, depth: int) -> dict[str, Any]:
-        items: dict[str, Any] = {}
+    def _mapping(self, events: Iterator[Any], at: At, depth: int, first: Any) -> dict[str, Any]:
+        items: dict[str, Any] = {**first} if isinstance(first, dict) else {}
         for key in events:
             if isinstance(key, yaml.MappingEndEvent):
                 break
@@ -256,11 +264,11 @@ class _Builder:
                 continue
             name = key.value
             if name in items:
-                first = self.places[(*at, name)]
+                place = self.places[(*at, name)]
                 self._wrong(
-                    key, f"'{name}' is here twice; the first is at {first.key_line}:{first.key_column}", len(name)
+                    key, f"'{name}' is here twice; the first is at {place.key_line}:{place.key_column}", len(name)
                 )
-            items[name] = self._node(next(events), events, (*at, name), depth + 1, key)
+            items[name] = self._node(next(events), events, (*at, name), depth + 1, key, items.get(name))
         return items
 
     @staticmethod

@@ -28,15 +28,18 @@ class Read:
 
 def read(path: Path) -> Read:
     """One file; also what keeps it from being read at all is in the draft's problems."""
+    told: list[Problem] = []
     try:
         text = _text(path)
         if not _is_yaml(path, text):
             from runner.inventory.ansible.ini import read_ini
 
             return Read(draft=read_ini(text, shown(path)), ansible=True)
-        return _read_yaml(path, read_yaml(path, text))
+        found = _read_yaml(path, read_yaml(path, told, text))
+        found.draft.problems += told
+        return found
     except InvalidInput as error:
-        return Read(draft=Draft(error.problems))
+        return Read(draft=Draft((*told, *error.problems)))
 
 
 def _text(path: Path) -> str:

@@ -50,7 +50,8 @@ class _Loader:
     def load(self, path: Path) -> Playbook:
         document = self.read(path, str(path))
         if not isinstance(document.data, dict):
-            raise InvalidInput(problems=(document.problem((), "a playbook is a mapping that begins with 'rawat: 1'"),))
+            self.problems.append(document.problem((), "a playbook is a mapping that begins with 'rawat: 1'"))
+            raise InvalidInput(problems=tuple(self.problems))
         untimely = list(_untimely(document))
         document = self._checked(document)
         if untimely or not document.data:
@@ -94,7 +95,7 @@ class _Loader:
         if not path.name.isprintable():
             message = f"{shown!r}: the name of a playbook has letters that cannot be shown; give it another name"
             raise InvalidInput(message, hint="no list of digests could name it")
-        document = read_file(path, name=shown)
+        document = read_file(path, name=shown, told=self.problems)
         digest = hashlib.sha256(document.raw).hexdigest()
         resolved = path.resolve()
         name = str(resolved.relative_to(self.root)) if resolved.is_relative_to(self.root) else resolved.name

@@ -33,7 +33,7 @@ class Text:
 
 def check_names(
     playbook: Playbook,
-    origins: Mapping[str, tuple[Document, At]],
+    origins: Mapping[Location, tuple[Document, At]],
     kinds: Registry[type[Any]],
     *,
     doubtful: bool = False,
@@ -52,7 +52,7 @@ class _Names:
     def __init__(
         self,
         playbook: Playbook,
-        origins: Mapping[str, tuple[Document, At]],
+        origins: Mapping[Location, tuple[Document, At]],
         kinds: Registry[type[Any]],
         doubtful: bool,
         unread: Set[str],
@@ -87,7 +87,7 @@ class _Names:
             yield from self._tree(inner, item=item)
 
     def _step(self, step: Step, item: bool, outer: bool) -> Iterator[Problem]:
-        document, at = self.origins[step.id]
+        document, at = self.origins[step.location]
         if step.register in RESERVED | self.variables | self.secrets:
             message = f"'{step.register}' is a name with a meaning already; register under another"
             yield document.problem((*at, "register"), message)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from runner.document.source import At, Document, likely
-from runner.errors import InvalidInput, Problem
+from runner.errors import InvalidInput, Location, Problem
 from runner.frozen import replace
 from runner.model import UNDO, OnFailure, Requirement, Retry, Step, Watch
 from runner.playbook.schema import STEP_KEYS
@@ -25,7 +25,7 @@ class Files(Protocol):
 
 class StepReader:
     """
-    Reads lists of steps; `origins` maps each step's id to its document and the path of the step in it.
+    Reads lists of steps; `origins` maps the place of each step's id to its document and the path of the step in it.
 
     `unread` are the names that steps register which cannot be read.
     """
@@ -33,7 +33,8 @@ class StepReader:
     def __init__(self, files: Files) -> None:
         self.files = files
         self.problems: list[Problem] = []
-        self.origins: dict[str, tuple[Document, At]] = {}
+        self.origins: dict[Location, tuple[Document, At]] = {}
+        self._taken: dict[str, Location] = {}
         self.unread: set[str] = set()
 
     def list(self, document: Document, at: At, phase: str, chain: tuple[str, ...] = ()) -> tuple[Step, ...]:
@@ -60,21 +61,21 @@ class StepReader:
         if not isinstance(name, str):
             self.problems.append(document.problem(at, "a step needs an 'id'"))
             return ()
-        if name in self.origins:
-            other, place = self.origins[name]
-            first = other.location((*place, "id"))
-            self.problems.append(document.problem((*at, "id"), f"the id '{name}' is taken already, at {first}"))
+        where = document.location((*at, "id"))
+        if name in self._taken:
+            message = f"the id '{name}' is taken already, at {self._taken[name]}"
+            self.problems.append(document.problem((*at, "id"), message))
+        self._taken.setdefault(name, where)
+        if kind is None or where in self.origins:  # what an alias or an include brings once more was read already
             return ()
-        self.origins[name] = (document, at)
-        if kind is None:
-            return ()
+        self.origins[where] = (document, at)
         self._of_the_kind(document, at, item, kind)
         step = Step(
             id=name,
             title=str(item.get("title", name)),
             kind=kind,
             phase=phase,
-            location=document.location((*at, "id")),
+            location=where,
             params=item.get(kind),
             steps=self.list(document, (*at, "steps"), phase, chain) if kind == "group" else (),
             undo=self.list(document, (*at, "undo"), UNDO, chain) if "undo" in item else (),

@@ -151,7 +151,7 @@ def _defaults(root: Path, folder: Path, environment: Mapping[str, str]) -> Itera
 
 def _from_file(path: Path, problems: list[Problem]) -> _Source:
     try:
-        document = read_file(path, name=_short(path))
+        document = read_file(path, name=_short(path), told=problems)
     except InvalidInput as error:
         problems += error.problems
         return {}

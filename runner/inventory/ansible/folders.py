@@ -74,7 +74,7 @@ def _hidden(path: Path) -> bool:
 
 def _read(draft: Draft, values: Values, path: Path) -> None:
     try:
-        document = read_yaml(path)
+        document = read_yaml(path, draft.problems)
     except InvalidInput as error:
         draft.problems += error.problems
         return

@@ -14,15 +14,18 @@ VAULT = (
 )
 
 
-def read_yaml(path: Path, text: str | None = None) -> Document:
+def read_yaml(path: Path, told: list[Problem], text: str | None = None) -> Document:
     """
-    A YAML file, or its `text` where that was read already; raises InvalidInput, also where something is encrypted.
+    A YAML file, or its `text` where that was read already. What is wrong though it can be read goes to `told`, such as
+    a value that is encrypted; raises InvalidInput where it cannot.
     """
     name = shown(path)
-    try:
-        document = read_file(path, name=name) if text is None else parse(text.replace("\r\n", "\n"), name=name)
-    except InvalidInput as error:
-        raise InvalidInput(problems=tuple(_of_vault(problem) for problem in error.problems)) from error
+    found: list[Problem] = []
+    if text is None:
+        document = read_file(path, name=name, told=found)
+    else:
+        document = parse(text.replace("\r\n", "\n"), name=name, told=found)
+    told += map(_of_vault, found)
     if document.text.startswith("$ANSIBLE_VAULT;"):
         raise InvalidInput(problems=(document.problem((), VAULT),))
     return document

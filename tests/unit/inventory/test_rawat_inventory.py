@@ -207,6 +207,15 @@ def test_all_mistakes_of_all_files_are_told_at_once_in_order(tmp_path: Path) -> 
     ]  # fmt: skip
 
 
+def test_a_key_that_is_there_twice_keeps_no_other_mistake_back(tmp_path: Path) -> None:
+    text = "rawat: 1\nhosts: {a: {prot: 1}}\nhosts: {b: {user: {}}}\n"
+    assert [line.partition(";")[0] for line in problems(tmp_path, text)] == [
+        "a.yml:2:13: 'prot' is not a key of 'a'",
+        "a.yml:3:1: 'hosts' is here twice",
+        "a.yml:3:19: expected a text, found {}. the user to log in as, without spaces.",
+    ]
+
+
 def test_two_files_unite(tmp_path: Path) -> None:
     one = write(tmp_path, "rawat: 1\nhosts: {db1: {port: 22}}\ngroups: {db: {hosts: [db1]}}", "one.yml")
     two = write(tmp_path, "rawat: 1\nhosts: {db1: {user: me}, db2: {}}\ngroups: {db: {hosts: [db2, db1]}}", "two.yml")

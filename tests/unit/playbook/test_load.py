@@ -222,6 +222,48 @@ def test_all_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     assert len(problems) == 4
 
 
+def test_what_is_there_twice_keeps_no_other_mistake_back(tmp_path: Path) -> None:
+    """Neither a key of a mapping, whose two values are looked at, nor the id of a step."""
+    (tmp_path / "more.yml").write_text("- {id: c, command: x, id: c, whne: y}\n")
+    problems = refused(
+        tmp_path,
+        "vars: {n: 1}\n"
+        "phases:\n"
+        "  implement:\n"
+        "    - {id: a, command: ls, command: ls, tiemout: 3s}\n"
+        "    - {id: a, note: '{{ nn }}'}\n"
+        "    - {include: more.yml}\n"
+        "vars: {m: 1, n: {default: x, type: integer}}\n"
+        "phases:\n"
+        "  implement:\n"
+        "    - {id: b, note: '{{ m }} {{ mm }}'}\n"
+        "hosst: x\n",
+    )
+    assert [problem.partition(";")[0] for problem in problems] == [
+        "8:28 'command' is here twice",
+        "8:41 'tiemout' is not a step key",
+        f"9:12 the id 'a' is taken already, at {tmp_path}/p.yml:8:8",
+        "9:25 'nn' is not declared",
+        "11:1 'vars' is here twice",
+        "11:14 'n' is here twice",
+        "11:27 the default of 'n': expected a whole number, found \"x\"",
+        "12:1 'phases' is here twice",
+        "13:3 'implement' is here twice",
+        "14:33 'mm' is not declared",
+        "15:1 'hosst' is not a key here",
+        "1:23 'id' is here twice",
+        "1:30 'whne' is not a step key",
+    ]
+
+
+def test_a_step_that_an_alias_brings_again_is_told_once(tmp_path: Path) -> None:
+    problems = refused(tmp_path, "phases:\n  test: &t\n    - {id: a, note: '{{ nn }}'}\n  monitor: *t\n")
+    assert [problem.partition(";")[0] for problem in problems] == [
+        f"7:12 the id 'a' is taken already, at {tmp_path}/p.yml:7:8",
+        "7:25 'nn' is not declared",
+    ]
+
+
 def test_what_is_wrong_below_a_misspelt_phase_is_told_with_it(tmp_path: Path) -> None:
     text = (
         "phases:\n"

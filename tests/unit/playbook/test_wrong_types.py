@@ -42,6 +42,7 @@ def test_what_else_is_wrong_is_told_beside_a_wrong_type(tmp_path: Path) -> None:
         "10:53 expected a list or a text, found 5",
         f"11:12 the id 'c' is taken already, at {tmp_path}/p.yml:10:8",
         "11:49 expected a list or a text, found 5",
+        "11:58 not a valid expression: unexpected 'end of print statement'",
         "12:7 expected a mapping, found 7",
         "14:15 'comand' is not a step key",
         "15:28 expected a text, found []",
