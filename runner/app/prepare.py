@@ -6,7 +6,7 @@ from runner.app.refusals import refusals
 from runner.app.request import Context, Selection
 from runner.app.wiring import KINDS
 from runner.engine.plan import Choice, Plan, make_plan
-from runner.errors import InvalidInput
+from runner.errors import InvalidInput, Problem
 from runner.frozen import frozen
 from runner.inventory.load import Inventory
 from runner.inventory.load import load as load_inventory
@@ -62,6 +62,14 @@ def prepare(selection: Selection, context: Context) -> Prepared:
             f"no step of {playbook.name} is left to run: {', '.join(sorted(set(plan.skip.values())))}",
             hint=f"its steps: {', '.join(steps)}",
         )
-    if problems := refusals(plan):
+    if problems := [*_missed(plan), *refusals(plan)]:
         raise InvalidInput(problems=tuple(problems))
     return Prepared(settings=settings, playbook=playbook, inventory=inventory, plan=plan, selection=selection)
+
+
+def _missed(plan: Plan) -> list[Problem]:
+    if not plan.skip:
+        return []
+    from runner.app.left_out import without_results
+
+    return without_results(plan)

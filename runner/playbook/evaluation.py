@@ -250,6 +250,57 @@ def paths_in(text: str, *, expression: bool = False) -> frozenset[str]:
     return frozenset(filter(None, map(_dotted, _outermost(tree))))
 
 
+def needed(text: str, *, expression: bool = False) -> frozenset[str]:
+    """The names that a template cannot do without: not those that it asks for only where they are defined."""
+    try:
+        return _needed(_PLAIN.parse("{{ " + text + " }}" if expression else text), frozenset())
+    except TemplateError:
+        return frozenset()
+
+
+def defined_where(expression: str) -> frozenset[str]:
+    """The names that certainly have a value where a condition holds, since it asks: `a is defined and a.ok`."""
+    try:
+        (output,) = _PLAIN.parse("{{ " + expression + " }}").body
+    except (TemplateError, ValueError):
+        return frozenset()
+    return _defined(output.nodes[0], True) if isinstance(output, nodes.Output) else frozenset()
+
+
+def _needed(node: nodes.Node, safe: frozenset[str]) -> frozenset[str]:
+    """`safe` are names that are known to be defined where the node is come to."""
+    if isinstance(node, nodes.Name):
+        return frozenset({node.name} if node.ctx == "load" else ()) - safe
+    parts = [(child, safe) for child in node.iter_child_nodes()]
+    if isinstance(node, nodes.CondExpr):
+        parts = [(node.test, safe), (node.expr1, safe | _defined(node.test, True))]
+        parts += [(node.expr2, safe | _defined(node.test, False))] if node.expr2 else []
+    elif isinstance(node, nodes.And | nodes.Or):
+        parts = [(node.left, safe), (node.right, safe | _defined(node.left, isinstance(node, nodes.And)))]
+    elif _asks(node):
+        parts = [(child, safe) for child in node.iter_child_nodes() if not isinstance(child, nodes.Name)]
+    return frozenset().union(*(_needed(part, known) for part, known in parts))
+
+
+def _asks(node: nodes.Node) -> bool:
+    """`name is defined`, `name | default(...)`: what is no error where the name has no value."""
+    if isinstance(node, nodes.Test):
+        return node.name in ("defined", "undefined") and isinstance(node.node, nodes.Name)
+    return isinstance(node, nodes.Filter) and node.name in ("default", "d") and isinstance(node.node, nodes.Name)
+
+
+def _defined(node: nodes.Node, holds: bool) -> frozenset[str]:
+    """The names that have a value where the condition does or does not hold."""
+    if isinstance(node, nodes.Not):
+        return _defined(node.node, not holds)
+    if isinstance(node, nodes.And | nodes.Or):
+        left, right = _defined(node.left, holds), _defined(node.right, holds)
+        return left | right if isinstance(node, nodes.And) is holds else left & right
+    if isinstance(node, nodes.Test) and isinstance(node.node, nodes.Name):
+        return frozenset({node.node.name} if node.name == ("defined" if holds else "undefined") else ())
+    return frozenset()
+
+
 @lru_cache(maxsize=4096)
 def below(text: str, *, expression: bool = False) -> frozenset[tuple[str, str]]:
     """Each name with what is asked of it: `facts.cpus` and `facts['cpus']` are ("facts", "cpus")."""

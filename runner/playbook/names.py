@@ -105,7 +105,7 @@ class _Names:
             for inner in kind().watched(step.params) if step.watch is None and hasattr(kind, "watched") else ():
                 message = f"'{inner[-1]}' is judged over all answers of a 'watch', and this step has none"
                 yield document.problem((*at, step.kind, *inner), message, on_key=True)
-        for text in self._texts(step):
+        for text in texts_of(step, self.kinds):
             for message in self._problems(text):
                 yield self._at(document, (*at, *text.at), message)
             for name in sorted(self._names(text)):
@@ -174,47 +174,6 @@ class _Names:
             or f"; where the inventory or -e gives it, declare it under vars: {name}: {{required: true}}"
         )
 
-    def _texts(self, step: Step) -> Iterator[Text]:
-        for key, value in (("when", step.when), ("until", step.until), ("expect", step.expect)):
-            if value is not None and value not in ("true", "false"):
-                yield Text(at=(key,), text=value, expression=True, result=key != "when")
-        for key, value in (("become", step.become), ("check", step.check)):
-            if is_template(value):
-                yield Text(at=(key,), text=str(value), shell=key == "check")
-        if step.watch is not None:
-            for key, length in (("for", step.watch.for_s), ("every", step.watch.every_s)):
-                if isinstance(length, str):
-                    yield Text(at=("watch", key), text=length)
-        yield from self._walk(("with",), list(step.loop) if isinstance(step.loop, tuple) else step.loop, None)
-        if step.kind != "group":
-            yield from self._walk((step.kind,), step.params, self.kinds.get(step.kind))
-
-    def _walk(self, at: At, value: Any, kind: Any, base: int = 1) -> Iterator[Text]:
-        """`kind` takes the value at `at[:base]`: a step's, or one that stands within another's."""
-        within = getattr(kind, "within", ())
-        if isinstance(value, dict):
-            for key, item in value.items():
-                if key in within and len(at) > base:
-                    yield from self._walk((*at, key), item, self.kinds.get(key), len(at) + 1)
-                else:
-                    yield from self._walk((*at, key), item, kind, base)
-        elif isinstance(value, list):
-            for number, item in enumerate(value):
-                yield from self._walk((*at, number), item, kind, base)
-        elif isinstance(value, str):
-            name = next((key for key in at[base:] if isinstance(key, str)), "")
-            claim = bool(within) and at[-1] == "expect"
-            expression = claim or name in getattr(kind, "expressions", ())
-            if expression or "{{" in value:
-                yield Text(
-                    at=at,
-                    text=value,
-                    expression=expression,
-                    shell=name in getattr(kind, "shell", ()) and len(at) <= base + 1,
-                    secrets=name in getattr(kind, "secret", ()),
-                    result=claim,
-                )
-
     @staticmethod
     def _at(document: Document, at: At, message: str, word: str = "") -> Problem:
         """The problem at the value, or at the word in it where that can be found in the text."""
@@ -229,6 +188,50 @@ class _Names:
                 where = Location(file=document.name, line=number, column=column + 1)
                 return Problem(message=message, where=where, line=line, width=len(word))
         return problem
+
+
+def texts_of(step: Step, kinds: Registry[type[Any]]) -> Iterator[Text]:
+    """Every template and expression of a step."""
+    for key, value in (("when", step.when), ("until", step.until), ("expect", step.expect)):
+        if value is not None and value not in ("true", "false"):
+            yield Text(at=(key,), text=value, expression=True, result=key != "when")
+    for key, value in (("become", step.become), ("check", step.check)):
+        if is_template(value):
+            yield Text(at=(key,), text=str(value), shell=key == "check")
+    if step.watch is not None:
+        for key, length in (("for", step.watch.for_s), ("every", step.watch.every_s)):
+            if isinstance(length, str):
+                yield Text(at=("watch", key), text=length)
+    yield from _walk(("with",), list(step.loop) if isinstance(step.loop, tuple) else step.loop, None, kinds)
+    if step.kind != "group":
+        yield from _walk((step.kind,), step.params, kinds.get(step.kind), kinds)
+
+
+def _walk(at: At, value: Any, kind: Any, kinds: Registry[type[Any]], base: int = 1) -> Iterator[Text]:
+    """`kind` takes the value at `at[:base]`: a step's, or one that stands within another's."""
+    within = getattr(kind, "within", ())
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key in within and len(at) > base:
+                yield from _walk((*at, key), item, kinds.get(key), kinds, len(at) + 1)
+            else:
+                yield from _walk((*at, key), item, kind, kinds, base)
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from _walk((*at, number), item, kind, kinds, base)
+    elif isinstance(value, str):
+        name = next((key for key in at[base:] if isinstance(key, str)), "")
+        claim = bool(within) and at[-1] == "expect"
+        expression = claim or name in getattr(kind, "expressions", ())
+        if expression or "{{" in value:
+            yield Text(
+                at=at,
+                text=value,
+                expression=expression,
+                shell=name in getattr(kind, "shell", ()) and len(at) <= base + 1,
+                secrets=name in getattr(kind, "secret", ()),
+                result=claim,
+            )
 
 
 _FIXED = (

@@ -80,3 +80,15 @@ def test_files_are_looked_for_beside_the_file_that_names_them_and_then_under_the
     assert said.code == 0, said.out + said.err
     found = [(project.folder / name).read_text() for name in "abc"]
     assert found == ["beside the playbook\n", "x\n", "beside the include\n"]
+
+
+def test_a_result_that_was_left_out_is_missed_before(project: Project) -> None:
+    book = project.playbook(
+        "phases:\n  identify:\n    - {id: look, command: 'echo 5', register: seen}\n"
+        "  implement:\n    - {id: use, command: 'echo {{ seen.stdout }}'}\n"
+    )
+    for command in ("plan", "run"):
+        said = project.rawat(command, book, "--from", "use")
+        assert said.code == 2, said.out
+        assert "p.yml:9:8: error: 'use' uses 'seen', the result of 'look', which is left out (--from use)" in said.err
+    assert not (project.folder / "records").exists()
