@@ -7,7 +7,7 @@ from typing import Any
 
 from runner.document.schema import check_value
 from runner.engine.link import Link
-from runner.engine.naming import kept_values, render_params, secrets_in, user_of
+from runner.engine.naming import PLAIN, kept_values, render_params, secrets_in, user_of
 from runner.engine.recovery import launch_through
 from runner.engine.result import StepResult
 from runner.engine.surroundings import Surroundings
@@ -233,10 +233,7 @@ class Errand:
         if self.step.register:
             return kept_values(result.values)
         proof = getattr(self.kind, "evidence", False)
-        return kept_values({key: result.values[key] for key in result.values if key not in _PLAIN}) if proof else {}
-
-
-_PLAIN = ("ok", "changed", "exit", "stdout", "stderr")
+        return kept_values({key: result.values[key] for key in result.values if key not in PLAIN}) if proof else {}
 
 
 def _quiet(stream: Stream, data: bytes) -> None:

@@ -7,13 +7,17 @@ from typing import Any
 
 from runner.document.schema import with_texts
 from runner.model import Host, Playbook, Step
-from runner.playbook.template import render, text_of
+from runner.playbook.template import Incomplete, render, text_of
 from runner.playbook.words import host_values
 from runner.redact import Secret, cut
 from runner.seams import Completed, Verdict
 
 LONGEST = 65536
 """Characters of a registered text that the journal keeps; the output file has the whole."""
+
+
+PLAIN = ("ok", "changed", "exit", "stdout", "stderr", "truncated")
+"""What every registered result has; the rest is the kind's own."""
 
 
 def render_params(kind: Any, params: Any, names: Mapping[str, Any]) -> Any:
@@ -63,20 +67,49 @@ def host_names(
 
 
 def result_values(verdict: Verdict, done: Completed) -> dict[str, Any]:
-    """What `register` keeps: exit, stdout, stderr, changed, ok, and the kind's own values."""
+    """What `register` keeps: exit, stdout, stderr, truncated, changed, ok, and the kind's own values."""
+    texts = {
+        "stdout": _text("stdout", done.stdout, done.stdout_bytes),
+        "stderr": _text("stderr", done.stderr, done.stderr_bytes),
+    }
     return {
         "ok": verdict.ok,
         "changed": verdict.changed,
         "exit": done.exit.code,
-        "stdout": done.stdout.decode("utf-8", "replace").rstrip("\n"),
-        "stderr": done.stderr.decode("utf-8", "replace").rstrip("\n"),
+        **texts,
+        "truncated": any(isinstance(text, Incomplete) for text in texts.values()),
         **verdict.values,
     }
 
 
+def _text(stream: str, kept: bytes, total: int) -> str:
+    """Nobody can judge an output of which the middle is missing; what was saved to a file is not here at all."""
+    text = kept.decode("utf-8", "replace").rstrip("\n")
+    if not kept or total <= len(kept):
+        return text
+    return Incomplete(text, f"{stream} had {total} bytes, of which only the two ends were kept; {_JUDGE}")
+
+
+_JUDGE = "judge it on the host (grep -c, tail), or ask first: not NAME.truncated"
+
+
 def kept_values(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Registered values as the journal keeps them."""
-    return {key: cut(value, LONGEST) if isinstance(value, str) else value for key, value in values.items()}
+    """Registered values as the journal keeps them; `truncated` where it has not all of a text."""
+    kept = {key: cut(value, LONGEST) if isinstance(value, str) else value for key, value in values.items()}
+    return kept | {"truncated": True} if kept != values else kept
+
+
+def recalled(values: Any) -> Any:
+    """Registered values from the journal: of a text that it has not the whole of nothing can be said."""
+    if isinstance(values, list):
+        return [recalled(one) for one in values]
+    if not isinstance(values, Mapping) or not values.get("truncated"):
+        return values
+    why = f"the record has only a part of it, and this run was resumed; {_JUDGE}"
+    return {
+        key: Incomplete(value, why) if isinstance(value, str) and len(value) >= LONGEST else value
+        for key, value in values.items()
+    }
 
 
 def found_text(values: Mapping[str, Any]) -> str:
@@ -84,6 +117,6 @@ def found_text(values: Mapping[str, Any]) -> str:
     parts = [f"exit {values['exit']}"]
     if values.get("stdout"):
         parts.append(f"stdout {cut(str(values['stdout']), 80)!r}")
-    own = [(key, value) for key, value in values.items() if key not in ("ok", "changed", "exit", "stdout", "stderr")]
+    own = [(key, value) for key, value in values.items() if key not in PLAIN]
     parts += [f"{key} {value!r}" for key, value in own if not isinstance(value, list | dict)]
     return cut(", ".join(parts), 300)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from runner.engine.naming import recalled
 from runner.engine.past import Before, Past, redacted
 from runner.engine.result import StepResult
 from runner.engine.undo import Undo
@@ -82,7 +83,7 @@ class Progress:
             why = (
                 f"the result of {step.id} held a secret, which no record keeps; it cannot be had back by a resumed run"
             )
-            self.names[step.register] = _missing(why) if lost else values
+            self.names[step.register] = _missing(why) if lost else recalled(values) if from_record else values
 
     def anew(self, attempts: Mapping[str, int]) -> None:
         """These instances start with an attempt of their own, after as many as were made, whatever came of those."""

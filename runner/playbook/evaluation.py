@@ -17,7 +17,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from runner.document.source import likely
 from runner.playbook.quoting import HOLE, holes
-from runner.playbook.template import Raw, TemplateFailed, text_of
+from runner.playbook.template import Incomplete, Raw, TemplateFailed, text_of
 from runner.redact import Secret, cut
 from runner.shell import quote
 
@@ -56,8 +56,16 @@ class _Sandbox(ImmutableSandboxedEnvironment):
     def getattr(self, obj: Any, attribute: str) -> Any:
         """A key of a mapping comes before a method of the same name: `result.values`, `row.count`."""
         if isinstance(obj, Mapping):
-            return obj[attribute] if attribute in obj else self.undefined(_not_given(obj, attribute), obj, attribute)
+            if attribute not in obj:
+                return self.undefined(_not_given(obj, attribute), obj, attribute)
+            return self._whole(obj[attribute])
         return super().getattr(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        return self._whole(super().getitem(obj, argument))
+
+    def _whole(self, value: Any) -> Any:
+        return self.undefined(value.why) if isinstance(value, Incomplete) else value
 
 
 def _not_given(obj: Mapping[str, Any], attribute: str) -> str:

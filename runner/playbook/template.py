@@ -28,6 +28,18 @@ class Raw(str):
     __slots__ = ()
 
 
+class Incomplete(str):
+    """The ends of a text of which the middle was not kept: who asks for it in a template is told `why` instead."""
+
+    __slots__ = ("why",)
+    why: str
+
+    def __new__(cls, text: str, why: str) -> Incomplete:
+        made = super().__new__(cls, text)
+        made.why = why
+        return made
+
+
 def text_of(value: Any) -> str:
     """A value as text: what JSON would write for true, false and null, so that no Python word leaks out."""
     if value is None or isinstance(value, bool):

@@ -113,3 +113,30 @@ def test_with_no_output_nothing_that_was_printed_or_found_is_told(
     assert "exit 1; what it said is not kept (no_output)" in said.out
     record = project.record()
     assert "hush" not in json.dumps(record)
+
+
+def test_of_an_output_whose_middle_was_not_kept_nothing_is_claimed(project: Project) -> None:
+    """The word stands in the middle: that it is not in what was kept says nothing."""
+    line = "head -c 900000 /dev/zero | tr '\\0' a; echo wanted; head -c 900000 /dev/zero | tr '\\0' b"
+    goes_on = "on_failure: continue, "
+    book = project.playbook(
+        "phases:\n  implement:\n"
+        f'    - {{id: long, command: "{line.replace(chr(92), chr(92) * 2)}", register: long}}\n'
+        "  test:\n"
+        f"    - {{id: claim, {goes_on}assert: {{that: \"'wanted' not in long.stdout\"}}}}\n"
+        f"    - {{id: used, {goes_on}command: 'echo {{{{ long.stdout }}}}'}}\n"
+        f"    - {{id: own, {goes_on}expect: \"'x' not in result['stdout']\", command: 'head -c 1100000 /dev/zero'}}\n"
+        f"    - {{id: all, {goes_on}command: 'head -c 1100000 /dev/zero', with: [1], register: all}}\n"
+        f"    - {{id: each, {goes_on}assert: {{that: \"'' in all | map(attribute='stdout') | list\"}}}}\n"
+        "    - {id: asked, assert: {that: [long.truncated, long.stderr == '', long.ok]}}\n"
+        "    - {id: short, command: echo wanted, register: short}\n"
+        "    - {id: whole, assert: {that: [not short.truncated, short.stdout == 'wanted']}}\n"
+    )
+    said = project.rawat("run", book)
+    assert said.code == 1, said.out + said.err
+    steps = project.record()["hosts"]["h1"]["steps"]
+    problems = {step["id"]: step["attempts"][-1]["problem"] for step in steps}
+    why = "stdout had 1800007 bytes, of which only the two ends were kept; judge it on the host (grep -c, tail), or ask"
+    assert why in problems["claim"] and why in problems["used"]
+    assert "stdout had 1100000 bytes" in problems["own"] and "stdout had 1100000 bytes" in problems["each"]
+    assert [step["id"] for step in steps if step["outcome"] == "ok"] == ["long", "all.1", "asked", "short", "whole"]

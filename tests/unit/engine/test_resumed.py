@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from runner import model
 from runner.app.resume import unfinished
 from runner.engine.past import Before, Past, Rollback, Word, boots, first_seen, past_of
 from runner.engine.rolled import Rolled, rollbacks
@@ -60,6 +61,21 @@ def test_a_copy_and_its_proof_nobody_knows_the_end_of_are_made_again(tmp_path: P
     fake = FakeHost(drop_at=1, settled=Settled(state="unsure"))
     assert run(tmp_path, text, {"a": fake}).code == 5
     assert len(fake.launches) == 1
+
+
+def test_of_a_text_that_the_record_has_not_the_whole_of_nothing_is_claimed(tmp_path: Path) -> None:
+    text = (
+        "phases: {implement: [{id: one, command: one, register: r}, {id: two, when: r.truncated, command: two}, "
+        "{id: three, when: \"'a' in r.stdout\", command: three}]}\n"
+    )
+    first = run(tmp_path, text, {"a": FakeHost(answers=lambda launch: done(b"a" * 70_000))})
+    values = first.record.hosts["a"].steps["one"].attempts[-1].values
+    assert (first.outcomes(), len(values["stdout"]), values["truncated"]) == ({"a": "ok"}, 65536, True)
+    kept = Past(steps={"one": Before(state="done", attempts=1, outcome=model.Outcome.OK, values=values)})
+    fake = FakeHost()
+    ended = run(tmp_path, text, {"a": fake}, past={"a": kept})
+    assert [at.step for at in fake.launches] == ["two"]
+    assert "the record has only a part of it, and this run was resumed" in ended.record.hosts["a"].because
 
 
 TWO = "phases: {implement: [{id: one, command: one}, {id: two, command: two}]}\n"
