@@ -199,7 +199,11 @@ class SourceFile:
 
 @frozen
 class Playbook:
-    """A checked playbook. `sources[0]` is the file itself, the others are its includes."""
+    """
+    A checked playbook. `sources[0]` is the file itself, the others are its includes.
+
+    `secrets` must have a value; those of `optional` are empty where nobody gives them.
+    """
 
     name: str
     title: str
@@ -212,6 +216,7 @@ class Playbook:
     become: str | None = None
     variables: tuple[Variable, ...] = ()
     secrets: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
     rollout: Rollout = Rollout()
     checklist: tuple[ChecklistItem, ...] = ()
     phases: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)

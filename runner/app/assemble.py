@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from runner.app import identity
 from runner.app.prepare import Prepared
 from runner.app.request import Context
-from runner.app.secrets import Ask, SudoPasswords, find_secrets, find_sudo_password
+from runner.app.secrets import Ask, SudoPasswords, find_secrets, find_sudo_password, no_values
 from runner.app.wiring import KINDS, Transports
 from runner.engine.bus import Bus, moment
 from runner.engine.clock import SystemClock
@@ -113,7 +113,7 @@ def assemble(
         plan,
         around,
         link=_links(prepared, run_id, owner, password, resumed=earlier is not None),
-        secrets=secrets,
+        secrets=secrets | no_values(plan.playbook),
         words=lambda began: records.acts(run_id, plan.digest, since=began),
         same_machine=settings.same_machine_allowed,
         meanwhile=_load_the_rest,

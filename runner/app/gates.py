@@ -145,8 +145,8 @@ def _gate(
 
 def _wanted(plan: Plan, host: Host, step: Step, asked: Requirement) -> tuple[str, str, str | None]:
     """Engine ("" for any), database and server (None for any) that the step works on."""
-    masks = {name: Secret(name, "") for name in plan.playbook.secrets}
-    names = host_names(host, plan.variables[host.name], masks, run_id="")
+    secrets = {name: Secret(name, "") for name in (*plan.playbook.secrets, *plan.playbook.optional)}
+    names = host_names(host, plan.variables[host.name], secrets, run_id="")
     try:
         if asked.database:
             return "", str(render(asked.database, _filled(names, asked.database))), None

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from runner.app.hole import Hole
+from runner.app.secrets import no_values
 from runner.app.wiring import KINDS
 from runner.document.schema import check_value
 from runner.engine.items import by_item, wanted
@@ -81,7 +82,8 @@ def check_params(kind: Any, params: Any) -> None:
 
 
 def masks(plan: Plan) -> dict[str, Secret]:
-    return {name: Secret(name, f"{{secret {name}}}") for name in plan.playbook.secrets}
+    """What stands for the secrets before their values are asked for."""
+    return {name: Secret(name, f"{{secret {name}}}") for name in plan.playbook.secrets} | no_values(plan.playbook)
 
 
 def _missing(step: Step, names: Mapping[str, Any]) -> set[str]:

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from runner.app.looker import NOTHING, Looker, Nobody
 from runner.app.prepare import Prepared
 from runner.app.request import Context
-from runner.app.secrets import Ask, SudoPasswords, find_secrets, find_sudo_password
+from runner.app.secrets import Ask, SudoPasswords, find_secrets, find_sudo_password, no_values
 from runner.app.wiring import KINDS, Transports
 from runner.engine.bus import Bus
 from runner.engine.clock import SystemClock
@@ -56,7 +56,8 @@ def look(prepared: Prepared, context: Context, *, ask: Ask | None = None) -> Loo
     }
 
     def names(host: Host) -> dict[str, Any]:
-        return host_names(host, plan.variables[host.name], secrets, run_id=around.run_id)
+        given = secrets | no_values(plan.playbook)
+        return host_names(host, plan.variables[host.name], given, run_id=around.run_id)
 
     most = room(len(plan.hosts))
     said: dict[str, dict[str, str]] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from runner.app.refusals import refusals
 from runner.app.request import Context, Selection
+from runner.app.secrets import with_given
 from runner.app.wiring import KINDS
 from runner.engine.plan import Choice, Plan, make_plan
 from runner.errors import InvalidInput, Problem
@@ -46,7 +47,7 @@ def inventory_of(settings: Settings, selection_paths: tuple[object, ...] = ()) -
 def prepare(selection: Selection, context: Context) -> Prepared:
     """Raises InvalidInput with all that is wrong in playbook, inventory, variables or selection."""
     settings = settings_of(context)
-    playbook = load_playbook(selection.playbook, kinds=KINDS)
+    playbook = with_given(load_playbook(selection.playbook, kinds=KINDS), context.environment)
     inventory = inventory_of(settings, selection.inventories)
     chosen = inventory.select(selection.hosts or playbook.hosts, instead_of=playbook.hosts if selection.hosts else "")
     choice = Choice(

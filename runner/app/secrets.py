@@ -7,6 +7,8 @@ from pathlib import Path
 
 from runner.document.paths import expanded
 from runner.errors import InvalidInput, Problem
+from runner.frozen import replace
+from runner.model import Playbook
 from runner.redact import Secret
 
 Ask = Callable[[str], str]
@@ -42,6 +44,22 @@ def given_secret(name: str, environment: Mapping[str, str]) -> Secret | None:
     if f"{variable}_FILE" in environment:
         return Secret(name, _from_file(expanded(environment[f"{variable}_FILE"])))
     return None
+
+
+def with_given(playbook: Playbook, environment: Mapping[str, str]) -> Playbook:
+    """The playbook for this run: a secret that may be missing and is there is one like the others."""
+    given = [
+        name
+        for name in playbook.optional
+        if environment.get(_variable(name)) or f"{_variable(name)}_FILE" in environment
+    ]
+    rest = tuple(name for name in playbook.optional if name not in given)
+    return replace(playbook, secrets=(*playbook.secrets, *given), optional=rest) if given else playbook
+
+
+def no_values(playbook: Playbook) -> dict[str, Secret]:
+    """Of secrets that may be missing, and are."""
+    return {name: Secret(name, "") for name in playbook.optional}
 
 
 def _variable(name: str) -> str:

@@ -162,6 +162,7 @@ class _Loader:
         self, document: Document, path: Path, phases: dict[str, tuple[Step, ...]], final: tuple[Step, ...]
     ) -> Playbook:
         data = document.data
+        secrets = self._secrets(document)
         return Playbook(
             name=str(data.get("name", path.stem)),
             title=str(data.get("title", data.get("name", path.stem))),
@@ -173,13 +174,24 @@ class _Loader:
             root=self.root,
             sources=tuple(self.sources),
             variables=self._variables(document),
-            secrets=tuple(str(name) for name in data.get("secrets", ())),
+            secrets=tuple(name for name, required in secrets.items() if required),
+            optional=tuple(name for name, required in secrets.items() if not required),
             rollout=_rollout(data.get("rollout", {})),
             checklist=_checklist(document),
             phases=phases,
             finally_=final,
             all_phases=data.get("policy", {}).get("phases") == "all",
         )
+
+    def _secrets(self, document: Document) -> dict[str, bool]:
+        """The names of the secrets, and whether each must have a value."""
+        found: dict[str, bool] = {}
+        for number, item in enumerate(document.data.get("secrets", ())):
+            said = item if isinstance(item, dict) else {"name": item}
+            if (name := str(said.get("name"))) in found:
+                self.problems.append(document.problem(("secrets", number), f"the secret '{name}' is here twice"))
+            found[name] = said.get("required") is not False
+        return found
 
     def _variables(self, document: Document) -> tuple[Variable, ...]:
         found = []

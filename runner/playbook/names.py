@@ -62,7 +62,7 @@ class _Names:
         self.origins = origins
         self.kinds = kinds
         self.variables = {variable.name for variable in playbook.variables}
-        self.secrets = set(playbook.secrets)
+        self.secrets = {*playbook.secrets, *playbook.optional}
         self.steps = {step.id for step in playbook.walk()}
         self.registered = set(unread)
         self.all_registered = {step.register for step in playbook.walk() if step.register} | unread

@@ -155,6 +155,18 @@ _CHECKLIST = {
         },
     },
 }
+_SECRET = {
+    "anyOf": [
+        {"type": "string", "pattern": NAME},
+        {
+            "type": "object",
+            "required": ["name"],
+            "additionalProperties": False,
+            "properties": {"name": {"type": "string", "pattern": NAME}, "required": {"type": "boolean"}},
+        },
+    ],
+    "description": "The name of a secret; with `required: false` it is empty where nobody gives it.",
+}
 _ROLLOUT = {
     "type": "object",
     "additionalProperties": False,
@@ -185,7 +197,7 @@ def playbook_schema(kinds: Mapping[str, Mapping[str, Any]], phases: Sequence[str
             "hosts": {"type": "string", "minLength": 1, "description": "A pattern such as db:&eu:!db3."},
             "become": {"type": "string"},
             "vars": {"type": "object", "propertyNames": {"pattern": NAME}},
-            "secrets": {"type": "array", "items": {"type": "string", "pattern": NAME}, "uniqueItems": True},
+            "secrets": {"type": "array", "items": _SECRET},
             "rollout": _ROLLOUT,
             "checklist": _CHECKLIST,
             "policy": {

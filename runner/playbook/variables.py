@@ -98,7 +98,7 @@ def _wrong(text: str, own: str, playbook: Playbook) -> Iterator[str]:
 
 
 def _unknown(name: str, declared: Set[str], playbook: Playbook) -> str:
-    if name in playbook.secrets:
+    if name in (*playbook.secrets, *playbook.optional):
         return f"the secret '{name}' may not stand here: a plan shows what variables come to; name it in the step"
     why = _LATER.get(name, "")
     if not why and any(step.register == name for step in playbook.walk()):

@@ -22,6 +22,7 @@ import yaml
 from runner.playbook.evaluation import holds
 from runner.playbook.template import render
 from runner.redact import Secret
+from tests.acceptance.project import Project
 from tests.integration.databases import (
     ROOT,
     WEIRD,
@@ -332,6 +333,36 @@ def test_a_password_is_in_no_argument_of_any_program(hand: Hand, engine: str, re
     asking.join()
     assert any(b"psql" in words or b"mariadb\0" in words for words in seen)
     assert not any(password.encode() in words for words in seen)
+
+
+def test_the_shipped_playbooks_take_a_password_by_its_name_alone(
+    hand: Hand, shop: dict[str, Any], store: dict[str, Any], tmp_path: Path
+) -> None:
+    """Both servers want one here; without it they are as they were: the client decides, and is refused."""
+    password = f"pw-{os.urandom(8).hex()}"
+    role = f"drop role if exists keeper; create role keeper login superuser password '{password}'"
+    ask(hand, shop, role, change=True)
+    ask(hand, store, f"create or replace user keeper@localhost identified by '{password}'", change=True)
+    ask(hand, store, "grant all on *.* to keeper@localhost with grant option", change=True)
+    project = Project(tmp_path / "project")
+    given = {"db_user": "keeper", "backup_folder": str(tmp_path / "copies"), "steady": "100ms"}
+    pg = {"server": "127.0.0.1", **{name: shop[name] for name in ("engine", "database", "port")}}
+    maria = {"server": store["host"], **{name: store[name] for name in ("engine", "database")}}
+    hosts = {name: {"transport": "local", "vars": given | own} for name, own in (("pg", pg), ("maria", maria))}
+    project.write("inventory.yml", yaml.safe_dump({"rawat": 1, "hosts": hosts}))
+    refused = project.rawat("run", str(BOOKS / "verification.yml"), "--only", "answers")
+    assert refused.code == 1
+    assert "no password supplied" in refused.out and "Access denied for user 'keeper'" in refused.out
+    said = project.rawat("run", str(BOOKS / "backup.yml"), environment={"RAWAT_SECRET_DB_PASSWORD": password})
+    assert said.code == 0, said.out + said.err
+    assert not [file for file in (project.folder / "records").rglob("*.json*") if password in file.read_text()]
+
+
+def test_no_step_of_the_shipped_playbooks_has_a_user_without_its_password() -> None:
+    for name in ("backup", "database-optimization", "verification", "slow-database"):
+        text = (BOOKS / f"{name}.yml").read_text()
+        users = re.findall(r'user: "\{\{ db_user \}\}"(?:, |\n +)(.*)', text)
+        assert users and all(rest.startswith('password: "{{ db_password }}"') for rest in users), name
 
 
 @pytest.mark.parametrize("engine", ["postgresql", "mariadb"])

@@ -33,5 +33,8 @@ def script(
 
 def environment(values: Mapping[str, Any]) -> dict[str, str | Secret]:
     """What goes along in the environment: the values that are there and not empty, texts and Secrets as they are."""
-    there = ((name, value) for name, value in values.items() if value is not None and value != "")
-    return {name: value if isinstance(value, Secret) else str(value) for name, value in there}
+    texts = (
+        (name, value if isinstance(value, Secret) else "" if value is None else str(value))
+        for name, value in values.items()
+    )
+    return {name: text for name, text in texts if len(text)}

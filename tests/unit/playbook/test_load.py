@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from runner.app.secrets import no_values, with_given
 from runner.errors import InvalidInput
 from runner.model import OnFailure, Playbook, Retry, Share
 from runner.playbook.load import load
@@ -214,6 +215,24 @@ def test_a_secret_may_stand_only_where_nobody_can_read_it(tmp_path: Path) -> Non
     assert "the secret 'pw' may not stand here" in refused(tmp_path, text % "[login, '{{ pw }}']")[0]
     loaded(tmp_path, text % "{line: login, env: {PW: '{{ pw }}'}}")
     loaded(tmp_path, text % "{line: login, stdin: '{{ pw }}'}")
+
+
+def test_a_secret_that_may_be_missing_is_empty_then(tmp_path: Path) -> None:
+    text = "secrets: [pw, {name: db, required: false}, {name: key}]\n"
+    step = one("{id: a, sql: {engine: sqlite, database: /a, query: q, password: '{{ db }}'}}")
+    playbook = loaded(tmp_path, text + step)
+    assert (playbook.secrets, playbook.optional) == (("pw", "key"), ("db",))
+    assert with_given(playbook, {"RAWAT_SECRET_DB": ""}) == playbook
+    given = with_given(playbook, {"RAWAT_SECRET_DB": "word-word"})
+    assert (given.secrets, given.optional) == (("pw", "key", "db"), ())
+    assert len(no_values(playbook)["db"]) == 0
+    for wrong, said in {
+        text + one("{id: a, command: 'login {{ db }}'}"): "the secret 'db' may not stand here",
+        "secrets: [pw, {name: pw, required: false}]\n"
+        + one("{id: a, command: ls}"): "5:15 the secret 'pw' is here twice",
+        "secrets: [{name: pw, reqired: false}]\n" + one("{id: a, command: ls}"): "did you mean 'required'?",
+    }.items():
+        assert said in "; ".join(refused(tmp_path, wrong))
 
 
 def test_all_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
