@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 from runner.app.refusals import refusals
 from runner.app.request import Context, Selection
 from runner.app.secrets import with_given
@@ -16,6 +20,7 @@ from runner.playbook.load import load as load_playbook
 from runner.playbook.variables import given
 from runner.settings import Settings
 from runner.settings import load as load_settings
+from runner.shell import quote
 
 
 @frozen
@@ -36,12 +41,29 @@ def settings_of(context: Context) -> Settings:
 
 def inventory_of(settings: Settings, selection_paths: tuple[object, ...] = ()) -> Inventory:
     """The inventories that are named, else those of the settings."""
-    from pathlib import Path
-
     paths = [Path(str(path)) for path in selection_paths] or list(settings.inventory)
     return load_inventory(
         paths, ssh_config=settings.ssh_config, known_hosts=[str(path) for path in settings.known_hosts]
     )
+
+
+@contextmanager
+def looked_for(settings: Settings, named: tuple[object, ...], *, near: Path | None = None) -> Iterator[None]:
+    """
+    Hosts that are not there, where there is no inventory: InvalidInput says where that was looked for, and what to say.
+
+    One that lies `near` a playbook is named, and not taken: who works from elsewhere may mean other hosts.
+    """
+    try:
+        yield
+    except InvalidInput as error:
+        if not named and not settings.inventory and not error.hint:
+            folders = " or ".join(map(str, dict.fromkeys((settings.root, Path.cwd()))))
+            above = near.resolve().parents[:2] if near else ()
+            beside = next((file for file in (up / "inventory.yml" for up in above) if file.is_file()), None)
+            what = f"name it: -i {quote(str(beside))}" if beside else "name one with -i FILE, or in rawat.yml"
+            error.hint = f"there is no inventory.yml in {folders}; {what}"
+        raise
 
 
 def prepare(selection: Selection, context: Context) -> Prepared:
@@ -49,7 +71,10 @@ def prepare(selection: Selection, context: Context) -> Prepared:
     settings = settings_of(context)
     playbook = with_given(load_playbook(selection.playbook, kinds=KINDS), context.environment)
     inventory = inventory_of(settings, selection.inventories)
-    chosen = inventory.select(selection.hosts or playbook.hosts, instead_of=playbook.hosts if selection.hosts else "")
+    with looked_for(settings, selection.inventories, near=selection.playbook):
+        chosen = inventory.select(
+            selection.hosts or playbook.hosts, instead_of=playbook.hosts if selection.hosts else ""
+        )
     choice = Choice(
         variables=given(selection.variables, playbook.variables),
         start_at=selection.start_at,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from runner.app.prepare import inventory_of, settings_of
+from runner.app.prepare import inventory_of, looked_for, settings_of
 from runner.app.request import Context
 from runner.document.paths import expanded
 from runner.errors import InvalidInput
@@ -27,7 +27,8 @@ def trust_host(
     from runner.transport.trust import scan, trust
 
     settings = settings_of(context)
-    hosts = inventory_of(settings, inventories).select(name).hosts
+    with looked_for(settings, inventories):
+        hosts = inventory_of(settings, inventories).select(name).hosts
     if len(hosts) > 1:
         names = ", ".join(host.name for host in hosts[:8]) + (", ..." if len(hosts) > 8 else "")
         raise InvalidInput(f"'{name}' means {len(hosts)} hosts; a key is trusted for one", hint=f"name one of: {names}")

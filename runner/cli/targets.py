@@ -16,12 +16,13 @@ from runner.cli.console import context_of, setting_options, show_json
 @setting_options
 def hosts(pattern: str, inventory: tuple[str, ...], as_json: bool, config: str | None, records: str | None) -> None:
     """The hosts of the inventory, with every value and where it came from."""
-    from runner.app.prepare import inventory_of, settings_of
+    from runner.app.prepare import inventory_of, looked_for, settings_of
     from runner.hygiene import one_line
 
     settings = settings_of(context_of(config, records=records))
     found = inventory_of(settings, inventory)
-    chosen = found.select(pattern).hosts
+    with looked_for(settings, inventory):
+        chosen = found.select(pattern).hosts
     if as_json:
         show_json([host.to_json() for host in chosen])
         return

@@ -136,6 +136,21 @@ def test_zero_hosts_is_an_error(tmp_path: Path) -> None:
     assert "leaves no host" in said.err
 
 
+def test_without_an_inventory_it_is_said_where_one_was_looked_for_and_how_to_name_one(tmp_path: Path) -> None:
+    project = Project(tmp_path / "p")
+    project.playbook(ONE, name="books/p.yml")
+    elsewhere = Project(tmp_path / "else where")
+    (elsewhere.folder / "inventory.yml").unlink()
+    said = elsewhere.rawat("plan", "../p/books/p.yml")
+    assert said.code == 2
+    found = f"there is no inventory.yml in {elsewhere.folder}; name it: -i {project.folder}/inventory.yml"
+    assert found in said.err
+    assert elsewhere.rawat("plan", "../p/books/p.yml", "-i", f"{project.folder}/inventory.yml").code == 0
+    said = elsewhere.rawat("hosts", "h1")
+    assert said.code == 2
+    assert "name one with -i FILE, or in rawat.yml" in said.err
+
+
 def test_an_unknown_key_is_refused_with_its_fingerprint_and_trust_makes_it_known(project: Project) -> None:
     assert project.sshd is not None
     project.write("empty", "")
