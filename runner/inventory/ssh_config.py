@@ -1,8 +1,9 @@
 """
 What ~/.ssh/config says of a host, as far as rawat goes by it. Nothing that it names is ever run.
 
-The first value found for a keyword counts, as for ssh. Blocks under `Match` are left out, except `Match all`;
-so are keywords that rawat does not know. What is left out is noted where it would have applied.
+The first value found for a keyword counts, as for ssh. Of `Match` the names of hosts and users are gone by (`host`,
+`originalhost`, `user`, `localuser`, `all`); a block that asks for more is left out, as are keywords that rawat does not
+know. What is left out is noted where it would have applied.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import glob
 import os
 import pwd
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import field
 from fnmatch import translate
 from functools import lru_cache
@@ -59,14 +60,32 @@ _SAFE_VALUES = {
 }
 
 
+_CRITERIA = ("host", "originalhost", "user", "localuser")
+"""What a Match may ask for and can be answered from here: each with patterns, a comma between them."""
+_ALONE = frozenset({"canonical", "final"})
+"""What stands in a Match without patterns, besides `all`; both are of a second reading, which rawat does not do."""
+
+
+@frozen
+class _Block:
+    """
+    A Host or Match line: (what is asked, patterns, whether they are not to match), all of which must hold.
+
+    `where` tells blocks apart: whether one applies is decided once, with the values that were found above it.
+    """
+
+    where: str
+    asks: tuple[tuple[str, tuple[str, ...], bool], ...]
+
+
 @frozen
 class _Line:
-    """A keyword with its words, and the patterns of every Host block around it; `note` where it is left out."""
+    """A keyword with its words, and every block around it; `note` where it is left out."""
 
     keyword: str
     words: tuple[str, ...]
     where: str
-    blocks: tuple[tuple[str, ...], ...]
+    blocks: tuple[_Block, ...]
     note: str = ""
 
 
@@ -134,7 +153,18 @@ class SshConfig:
         origins: dict[str, str] = {}
         files: list[str] = []
         notes: list[str] = []
-        for line in self._applying(name, address or name):
+
+        def now() -> Mapping[str, tuple[str, str]]:
+            """What the patterns of a block are held against; of two names either will do."""
+            host = self._tokens(name, values, address=address, user=user, port=port)["h"]
+            return {
+                "originalhost": (name, address or name),
+                "host": (host, host),
+                "user": (user or values.get("user", self._user),) * 2,
+                "localuser": (self._user, self._user),
+            }
+
+        for line in self._applying(name, address or name, now):
             key = "proxyjump" if line.keyword == "proxycommand" and not line.note else line.keyword
             if line.note:
                 notes.append(f"{line.where}: {line.note}")
@@ -156,22 +186,31 @@ class SshConfig:
             notes=tuple(dict.fromkeys(notes)),
         )
 
-    def _applying(self, name: str, other: str) -> Iterator[_Line]:
-        """The lines that hold for a host, in their order."""
+    def _applying(self, name: str, other: str, now: Callable[[], Mapping[str, tuple[str, str]]]) -> Iterator[_Line]:
+        """The lines that hold for a host, in their order; `now` is asked where a block begins."""
+        decided: dict[str, bool] = {}
         for number in sorted({*self._others, *self._named.get(name, ()), *self._named.get(other, ())}):
-            block = self._blocks[number]
-            if all(_matcher(patterns)(name, other) for patterns in block[0].blocks):
-                yield from (line for line in block if line.keyword != "host")
+            lines = self._blocks[number]
+            for block in lines[0].blocks:
+                if block.where not in decided:
+                    subjects = now()
+                    decided[block.where] = all(
+                        _matcher(patterns)(*subjects[what]) is not negated for what, patterns, negated in block.asks
+                    )
+                if not decided[block.where]:
+                    break
+            else:
+                yield from (line for line in lines if line.keyword != "host")
 
     def _arrange(self) -> None:
         """Lines by their blocks, and blocks by the names they are for: each host of a fleet has one of its own."""
-        blocks: tuple[tuple[str, ...], ...] | None = None
+        blocks: tuple[_Block, ...] | None = None
         for line in self._lines:
             if line.blocks is blocks:
                 self._blocks[-1].append(line)
                 continue
             blocks = line.blocks
-            words = blocks[-1] if blocks else ("*",)
+            words = _names_of(blocks[-1]) if blocks else ("*",)
             if any(_WILD.search(word) for word in words):
                 self._others.append(len(self._blocks))
             else:
@@ -197,7 +236,7 @@ class SshConfig:
     def _short(self, path: Path) -> str:
         return f"~/{path.relative_to(self._home)}" if path.is_relative_to(self._home) else str(path)
 
-    def _read(self, path: Path, base: Path, outer: tuple[tuple[str, ...], ...], depth: int) -> Iterator[_Line]:
+    def _read(self, path: Path, base: Path, outer: tuple[_Block, ...], depth: int) -> Iterator[_Line]:
         shown = self._short(path)
         if depth > MAX_DEPTH:
             raise InvalidInput(f"{shown}: Include is nested deeper than {MAX_DEPTH} files")
@@ -209,14 +248,14 @@ class SshConfig:
             if not keyword:
                 continue
             if keyword == "host":
-                blocks, skipped = (*outer, words), ""
+                blocks, skipped = (*outer, _Block(where=where, asks=(("originalhost", words, False),))), ""
                 yield _Line(keyword=keyword, words=words, where=where, blocks=blocks)
             elif keyword == "match":
-                every = [word.lower() for word in words] == ["all"]
-                blocks, skipped = outer, "" if every else where
+                asks, others = _asked(words, where, text)
+                blocks, skipped = (*outer, _Block(where=where, asks=asks)), ", ".join(others)
                 if skipped:
-                    note = f"the block under 'Match {' '.join(words)}' is ignored; rawat goes by Host and 'Match all'"
-                    yield _Line(keyword=keyword, words=words, where=where, blocks=outer, note=note)
+                    note = f"the block under 'Match {' '.join(words)}' is ignored: rawat cannot tell '{skipped}'"
+                    yield _Line(keyword=keyword, words=words, where=where, blocks=blocks, note=note)
             elif skipped:
                 continue
             elif keyword == "include":
@@ -285,10 +324,48 @@ def _parse(text: str, where: str) -> tuple[str, tuple[str, ...]]:
     elif found[1].lower() in _READ - _SEVERAL and len(words) > 1:
         message = f"'{found[1]}' has one value, and here are {len(words)}"
     if found is None or words is None or message:
-        file, _, number = where.rpartition(":")
-        at = Location(file=file, line=int(number), column=1)
-        raise InvalidInput(problems=(Problem(message=message, where=at, line=text),))
+        raise _bad_line(where, text, message)
     return found[1].lower(), tuple(words)
+
+
+def _asked(
+    words: tuple[str, ...], where: str, text: str
+) -> tuple[tuple[tuple[str, tuple[str, ...], bool], ...], list[str]]:
+    """What a Match line asks for that can be told, and what cannot. Raises InvalidInput where ssh would."""
+    asks: list[tuple[str, tuple[str, ...], bool]] = []
+    others: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        name, equals, given = word.partition("=")
+        what = name.lower().removeprefix("!")
+        if what == "all" and word == words[-1] and {other.lower() for other in words[:-1]} <= _ALONE:
+            continue
+        if what in _ALONE:
+            others.append(what)
+            continue
+        patterns = given if equals else next(rest, "")
+        if not patterns or what == "all":
+            raise _bad_line(where, text, f"'{word}' of this Match " + _FAULT[what == "all"])
+        if what in _CRITERIA:
+            asks.append((what, tuple(patterns.split(",")), name.startswith("!")))
+        else:
+            others.append(what)
+    return tuple(asks), others
+
+
+_FAULT = {False: "has no value", True: "stands alone"}
+
+
+def _names_of(block: _Block) -> tuple[str, ...]:
+    """The names that a block is for where these are all that it asks for."""
+    asked = block.asks[0] if len(block.asks) == 1 else ("", ("*",), False)
+    return asked[1] if asked[0] == "originalhost" and not asked[2] else ("*",)
+
+
+def _bad_line(where: str, text: str, message: str) -> InvalidInput:
+    file, _, number = where.rpartition(":")
+    at = Location(file=file, line=int(number), column=1)
+    return InvalidInput(problems=(Problem(message=message, where=at, line=text),))
 
 
 def _words(text: str) -> list[str] | None:

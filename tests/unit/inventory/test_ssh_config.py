@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -126,8 +127,69 @@ def test_match_exec_is_never_run(tmp_path: Path) -> None:
     flag = tmp_path / "ran"
     found = lookup(tmp_path, f'Match exec "touch {flag}"\n  User evil\n  Include other\n')
     assert found.values == {}
-    assert "is ignored; rawat goes by Host and 'Match all'" in found.notes[0]
+    assert "is ignored: rawat cannot tell 'exec'" in found.notes[0]
     assert not flag.exists()
+    more = f'Match host db1 exec "touch {flag}" user dewi\n  User evil\n'
+    assert len(lookup(tmp_path, more).notes) == 1
+    assert lookup(tmp_path, more, "db2").notes == (), "it would not apply, whatever the program said"
+    assert lookup(tmp_path, "Match final\n  User evil\nMatch canonical all\n  User evil\n").values == {}
+    assert not flag.exists()
+
+
+MATCHES = """
+Match originalhost db1
+  HostName 10.0.0.1
+Match host 10.0.0.*,!10.0.0.2 localuser root,dewi
+  Port 2201
+Match host db1,db9
+  Port 2209
+Match !host "10.0.0.1" user=nobody,*
+  Port 2299
+Host app*
+  User app
+Match user app originalhost !app3,app?
+  HostName %h.example.com
+  Include more
+Match host *.example.com
+  Port 2203
+Match originalhost db3 !user app
+  User late
+Match all
+  User last
+Match host db3
+  Port 1
+"""
+
+
+def test_match_is_gone_by_as_ssh_does(tmp_path: Path) -> None:
+    """What the program itself says of the same file is what comes out here."""
+    path = write(tmp_path, MATCHES.replace("Include more", f"Include {tmp_path}/more"))
+    write(tmp_path, "Match host app1.*\n  User one\nHost *\n  ProxyJump gate\n", "more")
+    config = SshConfig(path)
+    for name in ("db1", "db2", "db3", "db9", "app1", "app2", "app3", "10.0.0.7", "10.0.0.2"):
+        for more in ((), ("-o", "User=app")):
+            said = subprocess.run(
+                ["ssh", "-G", "-F", str(path), *more, name], capture_output=True, text=True, check=True
+            ).stdout
+            theirs = dict(line.split(" ", 1) for line in said.splitlines())
+            found = config.lookup(name, user="app" if more else "")
+            assert found.notes == ()
+            values = {"hostname": name, "port": "22", **found.values, **({"user": "app"} if more else {})}
+            wanted = {key: theirs[key] for key in ("hostname", "port", "user", "proxyjump") if key in theirs}
+            assert values == wanted, (name, more)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Match host", "'host' of this Match has no value"),
+        ("Match user x all", "'all' of this Match stands alone"),
+        ("Match", "'Match' has no value"),
+    ],
+)
+def test_a_match_that_ssh_refuses_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        lookup(tmp_path, f"{text}\n  Port 1\n")
 
 
 def test_include_is_read_within_its_block(tmp_path: Path) -> None:
