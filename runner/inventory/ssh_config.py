@@ -263,7 +263,7 @@ class SshConfig:
                     for found in self._included(word, base, where):
                         yield from self._read(found, base, blocks, depth + 1)
             else:
-                note = _left_out(keyword, words)
+                note = left_out(keyword, words)
                 if note or keyword in _READ or keyword == "proxycommand":
                     yield _Line(keyword=keyword, words=words, where=where, blocks=blocks, note=note)
 
@@ -395,7 +395,7 @@ def _words(text: str) -> list[str] | None:
     return [*words, word] if word is not None else words
 
 
-def _left_out(keyword: str, words: tuple[str, ...]) -> str:
+def left_out(keyword: str, words: tuple[str, ...]) -> str:
     """Why a line is not gone by; an empty text for one that is, or that changes nothing here."""
     value = words[0]
     if keyword in _QUIET or value.lower() in _SAFE_VALUES.get(keyword, ()):

@@ -217,6 +217,30 @@ def test_a_mistake_shows_no_secret(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        ("ansible_ssh_common_args='-p 2222 -l maint -i /k'",
+         {"port": 2222, "user": "maint", "identity_files": ("/k",)}),
+        ("ansible_ssh_extra_args='-C4p2222 -lmaint'", {"port": 2222, "user": "maint"}),
+        ("ansible_ssh_common_args='-o Port=2222 -oUser=maint -o \"IdentityFile /k\"'",
+         {"port": 2222, "user": "maint", "identity_files": ("/k",)}),
+        ("ansible_ssh_common_args='-o hostkeyalias=real -o \"UserKnownHostsFile /a /b\"'",
+         {"host_key_alias": "real", "known_hosts": ("/a", "/b")}),
+        # of two values ssh takes the first, and so does Ansible: ssh_args, the variables, common, extra
+        ("ansible_ssh_extra_args='-p 4' ansible_port=2 ansible_ssh_common_args='-p 3' ansible_ssh_args='-p 1 -p 9'",
+         {"port": 1}),
+        ("ansible_ssh_common_args='-p 3' ansible_port=2", {"port": 2}),
+        ("ansible_ssh_common_args='-i /b -i /c' ansible_ssh_private_key_file=/a",
+         {"identity_files": ("/a", "/b", "/c")}),
+        ("ansible_ssh_common_args='-b 10.0.0.1 -p 2222'", {"port": 2222}),
+    ],
+)  # fmt: skip
+def test_ssh_arguments_that_say_how_a_host_is_reached(tmp_path: Path, said: str, wanted: dict[str, Any]) -> None:
+    host = read(tmp_path, f"db1 {said}\n").hosts[0]
+    assert {name: getattr(host, name) for name in wanted} == wanted
+
+
+@pytest.mark.parametrize(
     ("values", "note"),
     [
         ("ansible_password=hunter2", "'ansible_password' is left out; secrets do not belong in an inventory"),
@@ -226,6 +250,14 @@ def test_a_mistake_shows_no_secret(tmp_path: Path, text: str) -> None:
         ("ansible_host_key_checking=False", "'ansible_host_key_checking' is ignored; host keys are always checked"),
         ("ansible_ssh_common_args='-o StrictHostKeyChecking=no'",
          "the ssh argument '-o StrictHostKeyChecking=no' is ignored"),
+        ("ansible_ssh_common_args='-o UserKnownHostsFile=/dev/null'",
+         "the ssh argument '-o UserKnownHostsFile=/dev/null' is ignored: UserKnownHostsFile /dev/null would forget the "
+         "host keys; they are always checked"),
+        ("ansible_ssh_common_args='-b 10.0.0.1'", "the ssh argument '-b 10.0.0.1' is ignored"),
+        ("ansible_ssh_common_args='-o IdentityFile=%x'",
+         "the ssh argument '-o IdentityFile=%x' is ignored: '%x' has a token that rawat does not know"),
+        ("ansible_ssh_common_args='-i /k/%h'",
+         "the ssh argument '-i /k/%h' is ignored: '/k/%h' has a token, which is filled in for ssh_config only"),
         ("x=1,2", "'x' is the text '1,2'; to Ansible it is [1, 2]"),
         ("x=0x10", "'x' is the text '0x10'; to Ansible it is 16"),
         ("x='{% if y %}'", "'x' holds a statement, {% %}; it is taken as text, as only {{ }} is filled in"),
@@ -245,6 +277,8 @@ def test_notes(tmp_path: Path, values: str, note: str) -> None:
         ("db1 ansible_connection=docker",
          ["hosts:1:5: error: 'ansible_connection': \"docker\" is no connection that rawat has: ssh, local"]),
         ("db1 ansible_port=many", ["hosts:1:5: error: 'ansible_port': \"many\" is no port"]),
+        ("db1 ansible_ssh_common_args='-p many'",
+         ["hosts:1:5: error: 'ansible_ssh_common_args': \"many\" is no port"]),
         ("db1 ansible_user=-oX", ["hosts:1:5: error: 'ansible_user': \"-oX\" cannot be"]),
         (f"db1 ansible_port={'1' * 5000}", [f"hosts:1:5: error: 'ansible_port': \"{'1' * 58}\u2026 is no port"]),
         (f"db1:{'1' * 5000}", ["hosts:1:1: error: a name has at most 253 characters"]),
