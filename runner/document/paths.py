@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import select
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -31,6 +34,39 @@ def in_home(path: str) -> Path | None:
         return expanded(path)
     except InvalidInput:
         return None
+
+
+WRITER_S = 1.0
+"""How long a pipe may have nobody who writes to it: who is about to has begun by then."""
+
+
+def read_bytes(path: Path, most: int) -> bytes:
+    """
+    At most so many bytes of a file, or of a pipe, as `<(...)` of a shell is one. Raises OSError, and InvalidInput for a
+    pipe to which nobody writes: it would be waited for for ever.
+    """
+    with open(path, "rb", opener=_at_once) as file:
+        first = _first_byte(file.fileno(), path) if stat.S_ISFIFO(os.fstat(file.fileno()).st_mode) else b""
+        os.set_blocking(file.fileno(), True)
+        return first + file.read(most - len(first))
+
+
+def _at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _first_byte(pipe: int, path: Path) -> bytes:
+    """Empty where somebody holds the other end and says nothing yet."""
+    waiting = select.poll()
+    waiting.register(pipe, select.POLLIN)
+    said = waiting.poll(WRITER_S * 1000)
+    try:
+        first = os.read(pipe, 1)
+    except BlockingIOError:
+        return b""
+    if not first and not said:
+        raise InvalidInput(f"{path}: a pipe, and nobody writes to it; name a file, or start first who writes")
+    return first
 
 
 def not_own(files: Iterable[str]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.document.lean import yaml
+from runner.document.paths import read_bytes
 from runner.errors import InvalidInput, Location, Problem
 from runner.frozen import frozen, replace
 
@@ -97,8 +98,7 @@ def read_file(path: Path, *, name: str = "", told: list[Problem] | None = None) 
     """Read and parse one file; `told` as in `parse`. Raises InvalidInput with all that is wrong."""
     shown = name or str(path)
     try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
+        raw = read_bytes(path, MAX_BYTES + 1)
     except OSError as error:
         raise InvalidInput(f"{shown}: cannot be read: {error.strerror or error}") from error
     if len(raw) > MAX_BYTES:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from runner.document.paths import read_bytes
 from runner.document.source import MAX_BYTES, Document, likely
 from runner.errors import InvalidInput, Location, Problem
 from runner.frozen import frozen
@@ -44,8 +45,7 @@ def read(path: Path) -> Read:
 
 def _text(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
+        raw = read_bytes(path, MAX_BYTES + 1)
     except IsADirectoryError as error:
         raise InvalidInput(f"{shown(path)} is a folder; name each inventory in it with -i") from error
     except OSError as error:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import subprocess
 import time
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 
 from runner.document.source import MAX_BYTES, parse, read_file, scalar
 from runner.errors import InvalidInput
+from runner.inventory.read import read as read_inventory
 
 
 @pytest.mark.parametrize(
@@ -94,6 +97,27 @@ def test_files_that_are_no_text_are_refused(tmp_path: Path, raw: bytes, said: st
     with pytest.raises(InvalidInput) as refused:
         read_file(tmp_path / "f.yml")
     assert said in str(refused.value)
+
+
+def test_a_pipe_is_read_to_its_end_and_not_waited_for_where_nobody_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runner.document.paths.WRITER_S", 0.2)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    began = time.monotonic()
+    with pytest.raises(InvalidInput, match="pipe: a pipe, and nobody writes to it"):
+        read_file(pipe)
+    assert "pipe: a pipe, and nobody writes to it" in str(read_inventory(pipe).draft.problems)
+    assert time.monotonic() - began < 5
+    (tmp_path / "text").write_bytes(b"a: " + b"y" * 100_000)
+    with subprocess.Popen(["sh", "-c", f'exec >"{pipe}"; sleep 0.5; cat "{tmp_path}/text"']):
+        assert len(read_file(pipe).raw) == 100_003
+    with subprocess.Popen(["cat", "/dev/zero"], stdout=subprocess.PIPE) as endless:
+        assert endless.stdout
+        with pytest.raises(InvalidInput, match="larger than 1 MiB"):
+            read_file(Path(f"/dev/fd/{endless.stdout.fileno()}"))
+        endless.kill()
 
 
 def test_a_mark_at_the_beginning_and_windows_line_ends_are_taken(tmp_path: Path) -> None:
