@@ -77,7 +77,7 @@ class Probing:
     def read(self, done: Completed) -> Verdict:
         kind = kind_of(self.name)
         if self.name in LOOKING:
-            check: Check = kind.judge(self.wish, done)
+            check: Check = getattr(kind, "stands", kind.judge)(self.wish, done)
             problem = "" if check.needed is False else check.why
             return Verdict(ok=not problem, changed=False, problem=problem, values=check.values, summary=check.why)
         verdict: Verdict = kind.read(self.wish, done, None)

@@ -30,7 +30,8 @@ class Reboot(HostKind):
             "services": {
                 "type": "array",
                 "items": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9@:._\\\\-]*$"},
-                "description": "Services that must be up again before the step has ended.",
+                "description": "Services that must be up again before the step has ended; a job (`Type=oneshot`) must "
+                "have run well.",
             },
         },
         examples=[{"only_if_needed": True, "services": ["postgresql"]}],

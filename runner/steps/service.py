@@ -63,6 +63,22 @@ class Service(HostKind):
             return Check(needed=True if left else None, why="; ".join((*left, job)), values=values)
         return Check(needed=bool(unfit), why="; ".join(unfit) or f"{wish.params['name']} is as wanted", values=values)
 
+    def stands(self, wish: Wish, found: Completed) -> Check:
+        """The same for who only looks: a job that has ended well, or that a timer starts, is not down."""
+        said = Answers(found.stdout)
+        if not found.exit.ok or not _job(wish.params, said) or said.text("after_RemainAfterExit") == "yes":
+            return self.judge(wish, found)
+        values = _values(said, "after")
+        name = wish.params["name"]
+        unfit = _unfit({**wish.params, "state": ""}, values)
+        state, result = values["active"], said.text("after_Result")
+        ran = said.number("after_InactiveEnterTimestampMonotonic")
+        if state not in ("inactive", "activating") or result != "success":
+            unfit.append(f"{name}: expected a job that ended well, found {state} ({result})")
+        elif state == "inactive" and not (ran or said.text("after_TriggeredBy")):
+            unfit.append(f"{name}: a job (oneshot), and systemd knows of no run of it since the host came up")
+        return Check(needed=bool(unfit), why="; ".join(unfit) or f"{name} is a job that ended well", values=values)
+
     def act(self, wish: Wish, found: Check | None) -> Script:
         return _script(wish.params, apply=True)
 

@@ -38,7 +38,8 @@ class Verify(Probe):
             "services": {
                 "type": "array",
                 "items": {"type": "string", "minLength": 1},
-                "description": "Services that must be up.",
+                "description": "Services that must be up. A job (`Type=oneshot`) that has ended well, or that a timer "
+                "starts, is not down.",
             },
             "ports": {
                 "type": "array",

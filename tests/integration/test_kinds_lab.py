@@ -458,3 +458,18 @@ def test_services_are_really_up_or_it_is_said_why_not(box: Box) -> None:
         ran = box.do("service", {"name": name, "state": "started"})
         assert (ran.verdict.ok, said in ran.problem) == (False, True), ran.problem
     assert "there is no service nope" in box.do("service", {"name": "nope", "state": "stopped"}).problem
+    # Who only looks: a job that ended well is not down; one that stays, or failed, or has never run, is.
+    box.host.write("/etc/systemd/system/timed.service", "[Service]\nType=oneshot\nExecStart=/bin/true\n")
+    box.host.write("/etc/systemd/system/timed.timer", "[Timer]\nOnCalendar=yearly\n")
+    box.host.exec("systemctl daemon-reload; systemctl start timed.timer; systemctl stop stays.service")
+    verified = box.do("verify", {"services": ["bed-app", "job", "timed"]})
+    assert verified.verdict.ok, verified.problem
+    for name, said in (
+        ("stays", "stays is a job (oneshot), which is run each time"),
+        ("bad", "bad: expected a job that ended well, found failed (exit-code)"),
+        ("left-again", "left-again: a job (oneshot), and systemd knows of no run of it since the host came up"),
+    ):
+        assert said in box.do("verify", {"services": [name]}).problem
+    reboot = kind_of("reboot")
+    for names, up in ((["bed-app", "job"], 0), (["stays"], 1), (["bad"], 1), (["left-again"], 1), (["nope"], 1)):
+        assert box.run(reboot.ready(box.wish({"services": names}))).exit.code == up, names

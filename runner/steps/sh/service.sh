@@ -13,7 +13,8 @@ init() {
 # What the host says of the service now, under the key of a moment.
 state_of() {
 	if [ "$how" = systemd ]; then
-		systemctl show -p LoadState -p ActiveState -p SubState -p UnitFileState -p MainPID -p NRestarts -p Type -p Result -- "$name" |
+		systemctl show -p LoadState -p ActiveState -p SubState -p UnitFileState -p MainPID -p NRestarts -p Type -p Result \
+			-p RemainAfterExit -p InactiveEnterTimestampMonotonic -p TriggeredBy -- "$name" |
 			sed -e "s/^\([A-Za-z]*\)=/rawat:$1_\1=/"
 	else
 		[ -x "/etc/init.d/$name" ] || fail "there is no service $name on this host"
