@@ -123,8 +123,13 @@ def values_of(playbook: Playbook, hosts: Sequence[Host], chosen: Mapping[str, An
         if name not in declared
     ]
     found = {}
+    plain = {  # most are so on most hosts: looked at once, and not for each of a thousand hosts
+        name: variable.default
+        for name, variable in declared.items()
+        if not variable.required and name not in chosen and not templated(variable.default)
+    }
     for host in hosts:
-        values = _Values(host, declared, chosen)
+        values = _Values(host, declared, chosen, plain)
         found[host.name] = values.all()
         problems += values.problems
     if problems:
@@ -135,11 +140,13 @@ def values_of(playbook: Playbook, hosts: Sequence[Host], chosen: Mapping[str, An
 class _Values:
     """The variables of one host, each made when it is first asked for."""
 
-    def __init__(self, host: Host, declared: Mapping[str, Variable], chosen: Mapping[str, Any]) -> None:
+    def __init__(
+        self, host: Host, declared: Mapping[str, Variable], chosen: Mapping[str, Any], plain: Mapping[str, Any]
+    ) -> None:
         self._host = host
         self._declared = declared
         self._chosen = chosen
-        self._made: dict[str, Any] = {}
+        self._made = {name: value for name, value in plain.items() if name not in host.vars}
         self._way: list[str] = []
         self.problems: list[Problem] = []
 
