@@ -150,6 +150,10 @@ Host app*
 Match user app originalhost !app3,app?
   HostName %h.example.com
   Include more
+Match originalhost web !host web.example.com
+  HostName web.example.com
+  Include more
+  Port 2207
 Match host *.example.com
   Port 2203
 Match originalhost db3 !user app
@@ -166,7 +170,7 @@ def test_match_is_gone_by_as_ssh_does(tmp_path: Path) -> None:
     path = write(tmp_path, MATCHES.replace("Include more", f"Include {tmp_path}/more"))
     write(tmp_path, "Match host app1.*\n  User one\nHost *\n  ProxyJump gate\n", "more")
     config = SshConfig(path)
-    for name in ("db1", "db2", "db3", "db9", "app1", "app2", "app3", "10.0.0.7", "10.0.0.2"):
+    for name in ("db1", "db2", "db3", "db9", "app1", "app2", "app3", "web", "10.0.0.7", "10.0.0.2"):
         for more in ((), ("-o", "User=app")):
             said = subprocess.run(
                 ["ssh", "-G", "-F", str(path), *more, name], capture_output=True, text=True, check=True
