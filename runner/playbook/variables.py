@@ -39,7 +39,7 @@ def given(words: Iterable[str], variables: Sequence[Variable]) -> Mapping[str, A
         name, equals, text = word.partition("=")
         if not equals or not name:
             raise InvalidInput(f"-e {word}: expected KEY=VALUE")
-        found[name] = _typed(name, text, as_text=_as_text(declared[name]) if name in declared else ())
+        found[name] = _typed(name, text, as_text=_as_text(declared[name]) if name in declared else ("string",))
     return found
 
 
