@@ -19,6 +19,7 @@ from runner.playbook.words import host_values, unknown_word
 
 LITERAL = "what is to stay as it is: {{ '{{ ... }}' }}"
 """What to do where braces are meant as such."""
+_OWN = "its default"
 _LATER = {
     "facts": "a host tells its facts once it is connected",
     "run": "it is another one in every run",
@@ -137,6 +138,18 @@ def values_of(playbook: Playbook, hosts: Sequence[Host], chosen: Mapping[str, An
     return found
 
 
+class _Circle(TemplateFailed):
+    """Told at every variable that it goes through, and at no other that is made of these."""
+
+    def __init__(self, way: Sequence[str]) -> None:
+        super().__init__(f"variables in a circle: {' > '.join(way)}")
+        self.way = way
+
+
+class _Told(Exception):
+    """What is wrong is told at another variable, of which this one is made."""
+
+
 class _Values:
     """The variables of one host, each made when it is first asked for."""
 
@@ -154,6 +167,8 @@ class _Values:
         for name, variable in self._declared.items():
             try:
                 self._value(name)
+            except _Told:
+                pass
             except TemplateFailed as error:
                 message = f"'{name}' of {self._host.name} (from {self._said(name)[1]}): {error.message}"
                 self.problems.append(Problem(message=message, where=variable.location))
@@ -171,7 +186,7 @@ class _Values:
             return self._host.vars[name], self._host.origins.get(name, "inventory")
         if variable is None or variable.required:
             raise LookupError(name)
-        return variable.default, ""
+        return variable.default, _OWN
 
     def _value(self, name: str) -> Any:
         """Raises TemplateFailed, and LookupError."""
@@ -182,17 +197,17 @@ class _Values:
         schema = variable.schema if variable else {}
         if templated(value):
             value = with_texts(self._filled(name, value), schema, text=text_of)
-        elif not origin:  # a default was checked where it is written
+        elif origin is _OWN:  # a default was checked where it is written
             schema = {}
         for wrong in check_value(value, schema):
-            message = f"'{name}' of {self._host.name} (from {origin or 'its default'}): {wrong}"
+            message = f"'{name}' of {self._host.name} (from {origin}): {wrong}"
             self.problems.append(Problem(message=message, where=variable.location if variable else None))
         self._made[name] = value
         return value
 
     def _filled(self, name: str, value: Any) -> Any:
         if name in self._way:
-            raise TemplateFailed(f"variables in a circle: {' > '.join([*self._way[self._way.index(name) :], name])}")
+            raise _Circle([*self._way[self._way.index(name) :], name])
         self._way.append(name)
         try:
             return render(value, self._names(value))
@@ -204,11 +219,17 @@ class _Values:
         for name in _asked(value) - {"host"}:
             try:
                 names[name] = self._value(name)
-            except LookupError:
-                if name not in self._declared:
-                    why = _LATER.get(name, "no variable of the playbook or of this host has that name")
-                    raise TemplateFailed(f"'{name}' is not known here: {why}; {LITERAL}") from None
-                raise TemplateFailed(f"'{name}' has no value") from None
+            except _Circle as error:
+                if self._way[-1] in error.way:
+                    raise
+                raise _Told from None
+            except (LookupError, TemplateFailed) as error:
+                if name in self._declared:
+                    raise _Told from None
+                if isinstance(error, TemplateFailed):
+                    raise
+                why = _LATER.get(name, "no variable of the playbook or of this host has that name")
+                raise TemplateFailed(f"'{name}' is not known here: {why}; {LITERAL}") from None
         return names
 
 

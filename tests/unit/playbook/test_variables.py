@@ -73,6 +73,8 @@ def test_what_no_variable_can_be_made_of_is_a_mistake_in_its_place(tmp_path: Pat
         ((), {"to": "{{ n + 'a' }}"}, "'to' of h1 (from inventory.yml:3): \"n + 'a'\": unsupported operand"),
         ((), {"to": "{{ a }}", "a": "{{ to }}"}, "variables in a circle: to > a > to"),
         (("n={{ to }}",), {"to": "text"}, "'n' of h1 (from -e): expected a whole number, found \"text\""),
+        ((), {"to": 1, "n": "{{ to }}x"}, "'n' of h1 (from inventory): expected a whole number, found \"1x\""),
+        ((), {"to": []}, "'half' of h1 (from its default): 'to / 2 if to is not string and n else 0': unsupported"),
         (("m=*.log",), {"to": 1}, "-e m: the playbook declares no such variable"),
         ((), {}, "'to' has no value for h1; give it in the inventory or with -e to=..."),
     ],
@@ -80,7 +82,11 @@ def test_what_no_variable_can_be_made_of_is_a_mistake_in_its_place(tmp_path: Pat
 def test_what_comes_of_a_value_has_to_fit(
     tmp_path: Path, words: tuple[str, ...], of_host: dict[str, Any], said: str
 ) -> None:
-    playbook = loaded(tmp_path, "vars:\n  to: {required: true}\n  n: {default: 1, type: integer}\n" + STEP)
+    playbook = loaded(
+        tmp_path,
+        "vars:\n  to: {required: true}\n  n: {default: 1, type: integer}\n"
+        "  half: '{{ to / 2 if to is not string and n else 0 }}'\n" + STEP,
+    )
     with pytest.raises(InvalidInput) as error:
         values(playbook, words, **of_host)
     (problem,) = error.value.problems
