@@ -19,6 +19,7 @@ from runner.playbook.words import host_values, unknown_word
 
 LITERAL = "what is to stay as it is: {{ '{{ ... }}' }}"
 """What to do where braces are meant as such."""
+DEEPEST = 50
 _OWN = "its default"
 _LATER = {
     "facts": "a host tells its facts once it is connected",
@@ -78,9 +79,9 @@ def template_problems(document: Document, playbook: Playbook) -> Iterator[Proble
             at = (*at, "default")
         for place, text in templates_in(variable.default, at):
             yield from (document.problem(place, message) for message in _wrong(text, variable.name, playbook))
-    defaults = {variable.name: variable.default for variable in playbook.variables}
-    for name in defaults:
-        circle = _circle(name, defaults)
+    asked = {variable.name: _asked(variable.default) for variable in playbook.variables}
+    for name in asked:
+        circle = _circle(name, asked)
         if circle and min(circle) == name:
             yield document.problem(("vars", name), f"variables in a circle: {' > '.join(circle)}", on_key=True)
 
@@ -138,11 +139,11 @@ def values_of(playbook: Playbook, hosts: Sequence[Host], chosen: Mapping[str, An
     return found
 
 
-class _Circle(TemplateFailed):
-    """Told at every variable that it goes through, and at no other that is made of these."""
+class _NoWay(TemplateFailed):
+    """Told at every variable that the way goes through, and at no other that is made of these."""
 
-    def __init__(self, way: Sequence[str]) -> None:
-        super().__init__(f"variables in a circle: {' > '.join(way)}")
+    def __init__(self, what: str, way: Sequence[str]) -> None:
+        super().__init__(f"{what}: {' > '.join(way)}")
         self.way = way
 
 
@@ -207,7 +208,9 @@ class _Values:
 
     def _filled(self, name: str, value: Any) -> Any:
         if name in self._way:
-            raise _Circle([*self._way[self._way.index(name) :], name])
+            raise _NoWay("variables in a circle", [*self._way[self._way.index(name) :], name])
+        if len(self._way) == DEEPEST:
+            raise _NoWay(f"more than {DEEPEST} variables, one made of the next", self._way)
         self._way.append(name)
         try:
             return render(value, self._names(value))
@@ -219,7 +222,7 @@ class _Values:
         for name in _asked(value) - {"host"}:
             try:
                 names[name] = self._value(name)
-            except _Circle as error:
+            except _NoWay as error:
                 if self._way[-1] in error.way:
                     raise
                 raise _Told from None
@@ -239,13 +242,13 @@ def _asked(value: Any) -> Set[str]:
     return frozenset().union(*(names_in(text) for _, text in templates_in(value)))
 
 
-def _circle(start: str, defaults: Mapping[str, Any]) -> list[str]:
+def _circle(start: str, asked: Mapping[str, Set[str]]) -> list[str]:
     """The way from a variable back to it by the names in templates, or an empty list."""
     ways = [[start]]
     seen: set[str] = set()
     while ways:
         way = ways.pop()
-        for name in _asked(defaults[way[-1]]) & defaults.keys():
+        for name in asked[way[-1]] & asked.keys():
             if name == start:
                 return [*way, name]
             if name not in seen:

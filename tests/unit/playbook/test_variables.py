@@ -93,6 +93,15 @@ def test_what_comes_of_a_value_has_to_fit(
     assert said in problem.message
 
 
+def test_a_chain_of_variables_is_followed_so_far_and_no_farther(tmp_path: Path) -> None:
+    chain = "".join(f'  v{n}: "{{{{ v{n + 1} }}}}"\n' for n in range(100))
+    playbook = loaded(tmp_path, f"vars:\n{chain}  v100: end\n" + STEP)
+    with pytest.raises(InvalidInput, match="more than 50 variables, one made of the next: v0 > v1 > v2 > "):
+        values(playbook)
+    chain = "".join(f'  v{n}: "{{{{ v{n + 1} }}}}"\n' for n in range(40))
+    assert values(loaded(tmp_path, f"vars:\n{chain}  v40: end\n" + STEP))["v0"] == "end"
+
+
 def test_where_a_text_is_declared_the_value_is_what_was_typed(tmp_path: Path) -> None:
     playbook = loaded(
         tmp_path,
