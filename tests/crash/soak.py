@@ -3,8 +3,8 @@ Random playbooks and random faults, each from a seed: what holds for a kill must
 
     python -m tests.crash.soak FOLDER FIRST-SEED SEEDS [EVERY]
 
-Prints a line of JSON: `{"seeds": n, "faults": {...}, "codes": {...}, "wrong": [...]}`; a seed that is wrong can be run
-again alone.
+Prints a line of JSON: `{"seeds": n, "struck": {...}, "missed": {...}, "codes": {...}, "resumed": {...}, "wrong": []}`;
+`missed` are faults whose point lay behind the end of the run. A seed that is wrong can be run again alone.
 """
 
 from __future__ import annotations
@@ -16,9 +16,12 @@ from collections import Counter
 from pathlib import Path
 
 from tests.crash.points import DISK, FAULTS, Fault
-from tests.crash.world import SOON, World, problems
+from tests.crash.world import SOON, Ended, Verdict, World, judge
 
-MOST_POINTS = 260
+POINTS: dict[Fault, tuple[int, int]] = {
+    "kill": (100, 28), "full": (38, 7), "lasting": (38, 7), "broken": (38, 7), "short": (14, 3), "cut": (10, 6),
+}  # fmt: skip
+"""Of a run, about, and more for each of its steps."""
 
 
 def make_playbook(draw: random.Random) -> tuple[str, tuple[str, ...]]:
@@ -44,15 +47,21 @@ def make_playbook(draw: random.Random) -> tuple[str, tuple[str, ...]]:
     return "\n".join(lines) + "\n", names
 
 
-def one(folder: Path, seed: int) -> tuple[Fault, int, list[str]]:
-    """(fault, exit code of the run, what is wrong)."""
+def one(folder: Path, seed: int) -> tuple[Fault, Ended, Verdict]:
+    """(fault, how the run ended, what breaks the model)."""
     draw = random.Random(seed)
     playbook, steps = make_playbook(draw)
     fault: Fault = draw.choice(FAULTS)
-    world = World(folder, playbook, steps)
-    code, _ = world.rawat(*world.words, at=draw.randint(1, MOST_POINTS), fault=fault)
-    allowed = {"kill": (0, -9), "cut": (0, 4, 5)}.get(fault, (0, 4, 6))
-    return fault, code, problems(world, code, allowed=allowed)
+    always, each = POINTS[fault]
+    most = always + each * len(steps)
+    for _ in range(2):  # where nothing struck, the run has shown how many points there are
+        world = World(folder, playbook, steps)
+        ended = world.rawat(*world.words, at=draw.randint(1, most), fault=fault)
+        if ended.struck:
+            break
+        most = ended.passed
+    allowed = {"kill": (-9,), "cut": (0, 4)}.get(fault, (0, 4, 6))
+    return fault, ended, judge(world, ended.code, allowed=allowed if ended.struck else (0,))
 
 
 def main() -> None:
@@ -60,14 +69,14 @@ def main() -> None:
     first, seeds = int(sys.argv[2]), int(sys.argv[3])
     every = int(sys.argv[4]) if len(sys.argv) > 4 else 1
     wrong: list[str] = []
-    faults: Counter[str] = Counter()
-    codes: Counter[str] = Counter()
+    counts: dict[str, Counter[str]] = {name: Counter() for name in ("struck", "missed", "codes", "resumed")}
     for seed in range(first, first + seeds, every):
-        fault, code, found = one(folder / "world", seed)
-        faults[fault] += 1
-        codes[f"{'disk' if fault in DISK else fault} {code}"] += 1
-        wrong += [f"seed {seed} ({fault}): {problem}" for problem in found]
-    print(json.dumps({"seeds": sum(faults.values()), "faults": faults, "codes": codes, "wrong": wrong}))
+        fault, ended, verdict = one(folder / "world", seed)
+        counts["struck" if ended.struck else "missed"][fault] += 1
+        counts["codes"][f"{'disk' if fault in DISK else fault} {ended.code}"] += 1
+        counts["resumed"][str(verdict.resumed)] += 1
+        wrong += [f"seed {seed} ({fault}): {problem}" for problem in verdict.wrong]
+    print(json.dumps({"seeds": counts["codes"].total(), **counts, "wrong": wrong}))
 
 
 if __name__ == "__main__":
