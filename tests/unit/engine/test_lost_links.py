@@ -1,0 +1,95 @@
+"""Links that are lost again and again, hosts that stay away for a while, and signals that leave what runs a moment."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+
+from runner.app import signals
+from runner.engine.recovery import FIRST_PAUSE_S, LONGEST_PAUSE_S
+from runner.engine.surroundings import Stop
+from runner.errors import LinkLost, Unreachable
+from runner.events import LinkDropped, Waited
+from runner.model import Host
+from runner.seams import Completed, Launch, Passwords
+from runner.testing import FakeHost, FakeSession, FakeTransport, done
+from tests.unit.engine.support import Outcome, run
+
+ONE = "phases: {implement: [{id: one, command: one}]}\n"
+
+
+def test_a_link_that_is_lost_again_while_the_step_is_looked_up_is_made_again_each_time(tmp_path: Path) -> None:
+    fake = FakeHost(drop_at=1, drop_settling=2)
+    ended = run(tmp_path, ONE, {"a": fake})
+    assert (ended.code, ended.steps()) == (0, {"one": "ok"})
+    assert (len(fake.launches), fake.connects) == (1, 4)
+    assert len(ended.watcher.of(LinkDropped)) == ended.record.hosts["a"].links_lost == 3
+
+
+def test_a_link_that_is_lost_again_while_it_is_made_is_tried_again(tmp_path: Path) -> None:
+    fake = FakeHost(drop_at=1)
+
+    class Dying(FakeTransport):
+        def connect(self, host: Host, *, run_id: str, passwords: Passwords) -> FakeSession:
+            session = super().connect(host, run_id=run_id, passwords=passwords)
+            if fake.connects in (2, 3):
+                raise LinkLost("the connection ended", host=host.name)
+            return session
+
+    ended = run(tmp_path, ONE, {"a": fake}, transport=Dying)
+    assert (ended.code, ended.steps()) == (0, {"one": "ok"})
+    assert (len(fake.launches), fake.connects) == (1, 4)
+    assert ended.record.hosts["a"].links_lost == 1
+    assert len(pauses(ended)) == 2
+
+
+def pauses(ended: Outcome) -> list[float]:
+    """Seconds between two attempts to make a link again; nothing else in these runs waits."""
+    return ended.clock.waits
+
+
+def away(folder: Path) -> Outcome:
+    """A run of a host that is gone for good in the middle of its step."""
+    fake = FakeHost(drop_at=1)
+
+    def answer(launch: Launch) -> Completed:
+        fake.refuse = Unreachable("no route", host="a")
+        return done()
+
+    fake.answers = answer
+    return run(folder, ONE, {"a": fake})
+
+
+def test_a_host_that_is_away_is_tried_less_and_less_often_but_not_too_rarely(tmp_path: Path) -> None:
+    waited = pauses(ended := away(tmp_path))
+    assert ended.steps() == {"one": "unknown"}
+    nominal = [min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**number) for number in range(len(waited))]
+    for pause, about in zip(waited[:-1], nominal, strict=False):
+        assert 0.75 * about <= pause <= 1.25 * about, waited
+    assert waited[-1] <= 1.25 * LONGEST_PAUSE_S
+    assert sum(waited) == pytest.approx(300), "the time limit, to the end and no further"
+    assert 20 < len(waited) < 40
+    assert sum(event.took_ms for event in ended.watcher.of(Waited) if event.cause == "link") == pytest.approx(300_000)
+
+
+def test_fifty_hosts_that_lost_one_server_do_not_come_back_at_the_same_moments(tmp_path: Path) -> None:
+    first, second = (pauses(away(tmp_path))[:6] for _ in range(2))
+    assert all(one != other for one, other in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_end_leaves_what_runs_a_moment_and_no_more(
+    monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    monkeypatch.setattr(signals, "SEAL_WITHIN_S", 0.2)
+    stop, heard, killed = Stop(), list[str](), threading.Event()
+    with signals.heeded(stop, killed.set, heard=heard.append):
+        os.kill(os.getpid(), number)
+        assert stop.event.wait(5) and heard == [number.name]
+        assert not stop.leave.wait(0.1), "a step that ends now is known"
+        assert stop.leave.wait(2), "and then it is not waited for"
+        assert not killed.is_set()
