@@ -378,6 +378,7 @@ def test_a_step_starts_as_a_login_would(bed: Bed) -> None:
 # -- deadline, cancel --------------------------------------------------------------------------------------------
 
 STUBBORN = """
+(trap 'sleep 0.3; echo tidied; exit' TERM; sleep 300 & wait) &
 trap '' TERM
 (trap '' TERM; exec sleep 300) & echo $!
 SETSID sh -c 'trap "" TERM; echo $$; exec sleep 300' &
@@ -394,7 +395,9 @@ def test_a_deadline_ends_what_ignores_term_and_what_left_the_group(bed: Bed, rea
     assert done.exit.timeout_s == 1
     assert done.exit.killed in DEAD
     assert done.duration_s is not None and 1 <= done.duration_s < 60
-    pids = [int(word) for word in done.stdout.split()]
+    *words, last = done.stdout.split()
+    assert last == b"tidied", "what heeds TERM has its time to"
+    pids = [int(word) for word in words]
     assert len(pids) == 4
     until("all are gone", lambda: not any(alive(pid) for pid in pids), limit_s=5)
     assert bed.run("echo next").stdout == b"next\n"

@@ -14,9 +14,10 @@ from runner.engine.recovery import FIRST_PAUSE_S, LONGEST_PAUSE_S
 from runner.engine.surroundings import Stop
 from runner.errors import LinkLost, Unreachable
 from runner.events import LinkDropped, Waited
+from runner.frozen import replace
 from runner.model import Host
 from runner.seams import Completed, Launch, Passwords
-from runner.testing import FakeHost, FakeSession, FakeTransport, done
+from runner.testing import FACTS, FakeHost, FakeSession, FakeTransport, done
 from tests.unit.engine.support import Outcome, run
 
 ONE = "phases: {implement: [{id: one, command: one}]}\n"
@@ -93,3 +94,37 @@ def test_a_signal_to_end_leaves_what_runs_a_moment_and_no_more(
         assert not stop.leave.wait(0.1), "a step that ends now is known"
         assert stop.leave.wait(2), "and then it is not waited for"
         assert not killed.is_set()
+
+
+BOOTED = replace(FACTS, boot_id="00000000-0000-0000-0000-000000000002")
+
+
+@pytest.mark.parametrize(("code", "outcome"), [(0, "ok"), (1, "unknown")])
+def test_only_what_ended_well_stands_where_the_host_was_booted_before_it_was_heard(
+    tmp_path: Path, code: int, outcome: str
+) -> None:
+    fake = FakeHost(drop_at=1)
+
+    def answer(launch: Launch) -> Completed:
+        fake.facts = BOOTED
+        return done(code=code)
+
+    fake.answers = answer
+    assert run(tmp_path, ONE, {"a": fake}).steps() == {"one": outcome}
+
+
+def test_a_host_that_goes_down_is_looked_at_over_a_link_that_was_made_since(tmp_path: Path) -> None:
+    """The old one ends with the host: what is asked over it would say nothing of what is there afterwards."""
+    looked: list[int] = []
+    fake = FakeHost()
+
+    def answer(launch: Launch) -> Completed:
+        if "test -e" in launch.script.text:
+            looked.append(fake.connects)
+            return done(code=0 if len(looked) > 1 else 1)
+        return done(code=75 if "is-system-running" in launch.script.text else 143)
+
+    fake.answers = answer
+    ended = run(tmp_path, "phases: {implement: [{id: one, command: make it, check: test -e /it}]}\n", {"a": fake})
+    assert ended.steps() == {"one": "ok"}
+    assert looked == [1, 2]
