@@ -84,9 +84,8 @@ class Link:
         except GONE as error:
             raise LinkLost(f"{name}: no channel: {_words(error)}", host=name) from error
         try:
-            channel.settimeout(self._limits.channel_s)
             self.transport.give_data_to(LightPipe(), channel)
-            channel.exec_command(command)
+            self.transport.start_command(channel, command, self._limits.channel_s)
         except GONE as error:
             with suppress(*GONE):
                 channel.close()

@@ -208,6 +208,21 @@ class LinkTransport(paramiko.Transport):
         allowed: list[str] = login.wait_for_response(event)
         return allowed
 
+    def start_command(self, channel: paramiko.Channel, command: str, within_s: float) -> None:
+        """As the channel's `exec_command`, which would wait for the server's word for ever. Raises GONE."""
+        raw: Any = channel
+        message = paramiko.Message()
+        message.add_byte(paramiko.common.cMSG_CHANNEL_REQUEST)
+        message.add_int(raw.remote_chanid)
+        message.add_string("exec")
+        message.add_boolean(True)
+        message.add_string(command)
+        raw._event_pending()
+        cast(Any, self)._send_user_message(message)
+        if not raw.event.wait(within_s):
+            raise TimeoutError(f"no answer within {within_s:g} s")
+        raw._wait_for_event()
+
     def ask_for_life(self) -> None:
         """A request that every server answers, if only with no. Never waits, for an answer or a key exchange."""
         if self.clear_to_send.is_set():

@@ -305,6 +305,27 @@ def test_a_channel_whose_server_is_gone_says_so_whatever_it_is_asked(shared_sshd
             session.close()
 
 
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("asked", ["a channel", "a command"])
+def test_a_server_that_does_not_answer_is_not_waited_for_for_ever(shared_sshd: LoopbackSshd, asked: str) -> None:
+    """Neither when it shall open a channel nor when it shall start a command there; nobody asks it for life here."""
+    with Proxy(shared_sshd.address, shared_sshd.port) as proxy:
+        shared_sshd.trust(proxy.host, proxy.port)
+        with reached(shared_sshd, port=proxy.port, keepalive_s=30.0) as bed:
+            bed.session()
+            (link,) = bed.transport._links
+            link._limits = replace(link._limits, channel_s=0.4)
+            give = link.transport.give_data_to
+            if asked == "a channel":
+                proxy.black_hole()
+            else:
+                link.transport.give_data_to = lambda *words: [give(*words), proxy.black_hole()]
+            begun = time.monotonic()
+            with pytest.raises(TransportError, match=r"no answer within 0\.4 s|Timeout opening channel"):
+                link.channel("true")
+            assert 0.4 <= time.monotonic() - begun < 10
+
+
 @pytest.mark.parametrize("way", ["ssh", "local"])
 def test_a_shell_that_reads_nothing_is_not_waited_for_for_ever(
     shared_sshd: LoopbackSshd, monkeypatch: pytest.MonkeyPatch, way: str
