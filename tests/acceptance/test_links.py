@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import socket
 import tempfile
 import threading
 import time
@@ -201,6 +202,26 @@ def test_a_jump_host_that_goes_and_comes_back_changes_nothing(
     assert project.record()["hosts"]["h1"]["links_lost"] == 1
     assert (project.folder / "count").read_text() == "x"
     assert output_of(project, "slow") == LINES
+
+
+def test_hosts_that_are_dead_cost_their_time_limit_once_and_the_others_are_done(project: Project) -> None:
+    """Twelve that take the connection and never say a word, beside one that lives."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
+        port = silent.getsockname()[1]
+        dead = "".join(f"  dead{n}: {{address: 127.0.0.1, port: {port}, user: x}}\n" for n in range(12))
+        project.write("inventory.yml", (project.folder / "inventory.yml").read_text() + dead)
+        project.write("rawat.yml", (project.folder / "rawat.yml").read_text() + "connect_timeout: 2s\n")
+        head = "rollout: {parallel: 13, stop_when_failed: 100%}\n"
+        book = project.playbook(f"{head}phases: {{implement: [{{id: one, command: 'true'}}]}}\n")
+        began = time.monotonic()
+        said = project.rawat("run", book)
+        took = time.monotonic() - began
+    assert said.code == 4, said
+    hosts = project.record()["hosts"]
+    assert [name for name, host in hosts.items() if host["outcome"] == "ok"] == ["h1"]
+    assert sum(host["outcome"] == "unreachable" for host in hosts.values()) == 12
+    assert said.out.count("no answer within 2 s while connecting") >= 1
+    assert 2 <= took < 12, "one after another they would take 24 s"
 
 
 def test_a_server_that_throttles_new_connections_is_asked_again(

@@ -68,6 +68,25 @@ def test_a_named_resource_is_used_by_one_host_at_a_time(tmp_path: Path, loopback
     assert sum(wait >= 100 for wait in waits) == len(waits) - 1, "all but the one that did it"
 
 
+def test_a_named_resource_is_shared_by_runs_and_free_when_its_holder_is_killed(tmp_path: Path) -> None:
+    """On hosts that have nothing to do with each other; who waits is told who has it, and since when."""
+    project = Project(tmp_path / "project", hosts=2)
+    begun = project.folder / "begun"
+    text = "phases: {implement: [{id: one, lock: cluster-a, timeout: %s, script: '%s'}]}\n"
+    process = project.start("run", project.playbook(text % ("1m", f"touch {begun}; sleep 20")), "--hosts", "h1")
+    wait_for(begun, process)
+    other = project.playbook(text % ("500ms", "true"), name="other.yml")
+    said = project.rawat("run", other, "--hosts", "h2")
+    assert said.code == 1
+    assert "the resource 'cluster-a' is held by" in said.out and "(h1/one)" in said.out, said
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate(timeout=30)
+    said = project.rawat("run", other, "--hosts", "h2")
+    assert said.code == 0, said
+    assert "waiting for a lock" not in said.out
+    assert project.rawat("runs", "--host", "h1").out.count("interrupted") == 1
+
+
 def test_cancel_from_elsewhere_lets_the_step_end_and_seals(project: Project) -> None:
     process = project.start("run", slow(project, 2))
     wait_for(project.folder / "begun", process)

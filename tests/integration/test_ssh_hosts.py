@@ -157,14 +157,29 @@ def test_whatever_the_login_shell_a_step_is_run_by_sh(start_sshd: Start, shell: 
 
 
 @needs_root
+def test_a_restricted_shell_restricts_no_step_or_says_what_it_lacks(start_sshd: Start) -> None:
+    """rbash may start sh, where its PATH has one; it is often given a PATH of a few chosen programs."""
+    who = account("/bin/rbash")
+    with reached(start_sshd(account=who)) as bed:
+        done = bed.session().run(bed.launch("cd / && /bin/echo $PWD >/dev/stderr"), ignore)
+        assert (done.exit.code, done.stderr) == (0, b"/\n")
+    words = r"its shell ended before it answered: .*sh: command not found"
+    sshd = start_sshd(account=who, environment=("PATH=/nonexistent",))
+    with reached(sshd) as bed, pytest.raises(ProtocolError, match=words):
+        bed.session()
+
+
+@needs_root
 def test_an_account_that_may_not_log_in_is_told_in_the_words_of_the_host(start_sshd: Start) -> None:
     sshd = start_sshd(account=account("/usr/sbin/nologin"))
     with reached(sshd) as bed, pytest.raises(ProtocolError, match="This account is currently not available"):
         bed.session()
 
 
-def test_a_name_that_is_not_known(shared_sshd: LoopbackSshd) -> None:
-    assert "the name no-such-host.invalid is not known" in unreachable(shared_sshd, address="no-such-host.invalid")
+@pytest.mark.parametrize("name", ["no-such-host.invalid", "b\u00fccher.invalid", "\u00fc" * 80 + ".invalid"])
+def test_a_name_that_is_not_known(shared_sshd: LoopbackSshd, name: str) -> None:
+    """Nor one that has no form in the DNS at all."""
+    assert f"the name {name} is not known" in unreachable(shared_sshd, address=name)
 
 
 def test_a_refused_connection(shared_sshd: LoopbackSshd) -> None:
