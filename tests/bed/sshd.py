@@ -32,7 +32,9 @@ class LoopbackSshd:
     folder: an empty or new folder for keys, configuration and log. addresses: of 127.0.0.0/8, all on one port;
     many of them look like many hosts. options: further sshd_config lines, which win over the bed's own, as in
     `("MaxSessions 1",)`. environment: `NAME=value` of what is run here. account: whom the client logs in as, the
-    current user if not given; another one needs root. Raises BedError, with sshd's log, when it does not come up.
+    current user if not given; another one needs root. Who runs the tests gets an empty home there: start-up files of a
+    developer may take long, or wait for each other, and one that was killed may leave its lock behind. Raises BedError,
+    with sshd's log, when it does not come up.
     """
 
     def __init__(
@@ -55,11 +57,13 @@ class LoopbackSshd:
         self.log = folder / "sshd.log"
         self._options = tuple(options)
         self._environment = tuple(environment)
+        if account in (None, getpass.getuser()) and not any(word.startswith("HOME=") for word in environment):
+            self._environment += (f"HOME={folder / 'home'}",)
         self._token = f"RAWAT_BED={secrets.token_hex(8)}"
         self._process: subprocess.Popen[bytes] | None = None
         if account not in (None, getpass.getuser()) and os.geteuid() != 0:
             raise BedError(f"only root's sshd can log in as {account}")
-        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "home").mkdir(parents=True, exist_ok=True)
         self._make_key("host_key")
         self._make_key("client_key")
         self._start()
