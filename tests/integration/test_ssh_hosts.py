@@ -28,10 +28,11 @@ from runner.transport.local import PipeChannel
 from runner.transport.session import SupervisedSession
 from runner.transport.ssh import OPENED_AT_ONCE, SshTransport
 from runner.transport.target import Target, dial
+from tests.bed.draws import cuts, drawn
 from tests.bed.fixtures import shared_sshd, start_sshd
 from tests.bed.packages import ensure
 from tests.bed.process import BedError, alive, run, until
-from tests.bed.proxy import Proxy
+from tests.bed.proxy import Counters, Direction, Proxy
 from tests.bed.sshd import ACCOUNT, LoopbackSshd, account, free_port
 
 __all__ = ["shared_sshd", "start_sshd"]
@@ -501,23 +502,30 @@ def ended_state(bed: Reached, launch: Launch) -> str:
 
 
 def test_a_cut_at_any_byte_starts_a_step_once_or_not_at_all(start_sshd: Start, tmp_path: Path) -> None:
-    """The payload appends to a counter; the request is cut at places spread over its length."""
+    """The payload appends to a counter; what is asked and what is answered is cut somewhere in its length."""
     sshd = start_sshd()
     with Proxy(sshd.address, sshd.port) as proxy:
         sshd.trust(proxy.host, proxy.port)
         with reached(sshd, port=proxy.port) as bed:
-            for cut in (1, 40, 400, 2000, 3000, 3300, 6000):
-                counter = tmp_path / f"counter{cut}"
+
+            def cut(way: Direction, size: int | None) -> tuple[str, int]:
+                """How it stands afterwards, and how often it ran."""
+                counter = tmp_path / uuid.uuid4().hex
                 launch = bed.launch(f"echo once >>{counter}; : {'x' * 3000}")
                 session = bed.session()
-                proxy.cut_after(cut, direction="up")
+                proxy.reset_counters()
+                proxy.cut_after(size, direction=way)
                 with contextlib.suppress(LinkLost):
                     session.run(launch, ignore)
-                proxy.cut_after(None, direction="up")
+                whole.append(proxy.counters())
+                proxy.cut_after(None, direction=way)
                 session.close()
-                state = ended(bed, launch)[0]
-                times = len(counter.read_text().splitlines()) if counter.exists() else 0
-                assert (state, times) in (("none", 0), ("ended", 1)), cut
+                return ended(bed, launch)[0], len(counter.read_text().splitlines()) if counter.exists() else 0
+
+            whole: list[Counters] = []
+            assert cut("up", None) == ("ended", 1)
+            states = {place: cut(*place) for place in cuts(drawn(), whole[0], 6)}
+            assert set(states.values()) <= {("none", 0), ("ended", 1)}, states
 
 
 def test_round_trips(start_sshd: Start) -> None:
