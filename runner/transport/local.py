@@ -23,6 +23,8 @@ from runner.transport.supervisor import Supervisor
 
 CHUNK = 1 << 18
 STDERR_BYTES = 4096
+LOOK_S = 0.25
+"""How soon it is noticed that the shell was killed: sshd would end its channel; pipes stay open in what it started."""
 
 
 class PipeChannel:
@@ -69,9 +71,13 @@ class PipeChannel:
     def recv(self, timeout_s: float) -> bytes:
         until = time.monotonic() + timeout_s
         while True:
-            ready = dict(self._poll.poll(max(0.0, until - time.monotonic()) * 1000))
+            ready = dict(self._poll.poll(max(0.0, min(LOOK_S, until - time.monotonic())) * 1000))
             if not ready:
-                raise TimeoutError
+                if self._process.poll() is not None and not self._poll.poll(0):
+                    return b""
+                if time.monotonic() >= until:
+                    raise TimeoutError
+                continue
             try:
                 if self._err in ready:
                     self._listen()

@@ -28,7 +28,7 @@ from runner.testing import FakeTransport, NoPasswords, done
 from runner.transport.local import LocalTransport
 from runner.transport.ssh import SshTransport
 from tests.bed.packages import ensure
-from tests.bed.process import alive, until
+from tests.bed.process import alive, descendants, until
 from tests.bed.sshd import LoopbackSshd, account
 
 SHELLS = {"dash": ("dash",), "bash": ("bash", "--posix"), "busybox": ("sh",)}
@@ -748,6 +748,107 @@ def test_the_own_user_is_no_other_user(bed: Bed) -> None:
 def test_an_unsafe_name_of_a_user_never_reaches_a_shell(bed: Bed) -> None:
     with pytest.raises(TransportError, match="no name of a user"):
         bed.session().become("root; id")
+
+
+# -- sessions that are lost ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["ssh", "dash"])
+def lost(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bed]:
+    """One bed of each transport: what is lost here is the way to a host, whichever shell it has."""
+    made = real(request.param, request, tmp_path)
+    yield made
+    made.close()
+
+
+def ended(bed: Bed, launch: Launch, offsets: tuple[int, int] = (0, 0)) -> tuple[str, Completed | None, bytes]:
+    """How it stands, asked in a new session; and the output that came with it."""
+    seen: list[bytes] = []
+    settled = bed.session().settle(launch, lambda _, data: seen.append(data), offsets=offsets)
+    return settled.state, settled.completed, b"".join(seen)
+
+
+class Running:
+    """A launch in a thread of its own, up to its first output; `seen` is what came of it."""
+
+    def __init__(self, session: Session, launch: Launch) -> None:
+        self.seen: list[bytes] = []
+        self.lost: list[LinkLost] = []
+        self._begun = threading.Event()
+        self._worker = threading.Thread(target=lambda: self._run(session, launch))
+        self._worker.start()
+        assert self._begun.wait(20)
+
+    def _run(self, session: Session, launch: Launch) -> None:
+        try:
+            session.run(launch, lambda _, data: (self.seen.append(data), self._begun.set()))
+        except LinkLost as error:
+            self.lost.append(error)
+
+    @property
+    def words(self) -> list[int]:
+        return [int(word) for word in b"".join(self.seen).split()]
+
+    def over(self) -> None:
+        """Wait until the client has noticed."""
+        self._worker.join(20)
+        assert not self._worker.is_alive() and self.lost
+
+
+@pytest.mark.parametrize("at", [0, 4, 6])
+def test_a_session_that_is_closed_under_a_running_step_is_followed_from_any_byte(lost: Bed, at: int) -> None:
+    session = lost.session()
+    launch = lost.launch("echo begun; echo err >&2; sleep 1; echo done; exit 3")
+    running = Running(session, launch)
+    session.close()
+    running.over()
+    state, completed, rest = ended(lost, launch, (at, 4))
+    assert state == "ended" and completed is not None and completed.exit.code == 3
+    assert rest == b"begun\ndone\n"[at:]
+    with pytest.raises(TransportError, match="started before"):
+        lost.session().run(launch, ignore)
+
+
+def test_settling_what_never_arrived_and_what_still_runs(lost: Bed) -> None:
+    assert ended(lost, lost.launch("never sent"))[0] == "none"
+    launch = lost.launch("echo a; sleep 1; echo b")
+    Running(lost.session(), launch)
+    state, completed, seen = ended(lost, launch)
+    assert (state, seen) == ("ended", b"a\nb\n") and completed is not None and completed.exit.ok
+
+
+def test_a_supervisor_that_was_killed_with_all_its_children_leaves_an_unknown_end(lost: Bed) -> None:
+    launch = lost.launch("read -r line </proc/$PPID/stat; set -- ${line##*) }; kill -KILL $PPID $2 $$")
+    with pytest.raises(LinkLost):
+        lost.session().run(launch, ignore)
+    assert ended(lost, launch)[0] == "free"
+
+
+def test_a_parent_that_was_killed_is_noticed_while_following(lost: Bed) -> None:
+    """What it should have waited for is followed to its end all the same: nothing is begun beside it."""
+    session = lost.session()
+    done = session.run(lost.launch("sleep 0.3; kill -KILL $PPID; sleep 0.6; seq 1 40000"), ignore)
+    assert done.exit.unknown and done.gone
+    assert done.stdout.endswith(b"\n40000\n")
+    assert session.run(lost.launch("echo on"), ignore).stdout == b"on\n"
+
+
+@pytest.mark.parametrize("watcher", [False, True])
+def test_a_deadline_is_kept_though_the_supervisor_was_killed(lost: Bed, *, watcher: bool) -> None:
+    """By its watcher where that lives; by whoever comes back and asks, otherwise."""
+    text = "trap '' TERM; read -r x </proc/$PPID/stat; set -- ${x##*) }; echo $$ $PPID $2; sleep 60 & sleep 60"
+    launch = lost.launch(text, deadline_s=2)
+    running = Running(lost.session(), launch)
+    step, parent, supervisor = running.words
+    away = {pid for pid in descendants(supervisor) if os.path.realpath(f"/proc/{pid}/fd/1") == "/dev/null"}
+    assert away
+    for pid in {supervisor, *(away if watcher else ())}:
+        os.kill(pid, signal.SIGKILL)
+    running.over()
+    found = ended(lost, launch, (len(b"".join(running.seen)), 0))[1]
+    assert found is not None and found.exit.timeout_s == 2
+    assert found.exit.killed in DEAD
+    assert not alive(step) and not alive(parent)
 
 
 # -- the fake ----------------------------------------------------------------------------------------------------
