@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
 from runner.engine.errand import DEFAULT_TIMEOUT_S, Task
+from runner.engine.past import Past
 from runner.engine.surroundings import Surroundings
 from runner.errors import LockBusy
 from runner.events import Waited
+from runner.model import Playbook
 from runner.redact import cut
 
 T = TypeVar("T")
@@ -63,3 +65,14 @@ def resource(around: Surroundings, task: Task) -> Iterator[None]:
 
         held(around, take, host=host, step="", wait_s=wait_s)
         yield
+
+
+def holders(playbook: Playbook, hosts: Mapping[str, Past]) -> frozenset[str]:
+    """
+    Hosts on which an earlier sitting began a step with a `lock`, and nobody saw its end: it may still run, though its
+    resource is free since that sitting died.
+    """
+    locked = {step.id for step in playbook.walk() if step.lock}
+    return frozenset(
+        name for name, past in hosts.items() if any(doubt.partition(".")[0] in locked for doubt in past.in_doubt)
+    )

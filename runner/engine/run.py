@@ -12,6 +12,7 @@ from runner.engine.crowd import room
 from runner.engine.here import first, turns
 from runner.engine.limits import Limits
 from runner.engine.link import Link
+from runner.engine.locks import holders
 from runner.engine.naming import host_names
 from runner.engine.once import once_before
 from runner.engine.past import Past
@@ -151,7 +152,8 @@ class Run:
         self._fail(*refused)
         if self._over_limit():
             return
-        batches = first(turns(self.around, self.plan.batches, facts), self._once.first)
+        ahead = self._once.first | holders(self.plan.playbook, self._past)
+        batches = first(turns(self.around, self.plan.batches, facts), ahead)
         for number, batch in enumerate(batches, 1):
             if self.around.stop.asked:
                 return
