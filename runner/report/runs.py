@@ -32,6 +32,7 @@ def runs_table(rows: Sequence[Mapping[str, Any]], zone: ZoneInfo | None, *, zone
 
 def _run_row(row: Mapping[str, Any], zone: ZoneInfo | None) -> tuple[str, ...]:
     result = str(row["outcome"]) + (f" ({row['failed']})" if row["failed"] else "")
+    goes_on = result == "interrupted" and row["started_at"]  # else it ended before it began
     done, required = row["done"], row["required"]
     ticks = f"{done}/{required}" + ("" if done == required else " open")
     return (
@@ -43,7 +44,7 @@ def _run_row(row: Mapping[str, Any], zone: ZoneInfo | None) -> tuple[str, ...]:
         result,
         ticks if row["outcome"] not in ("interrupted", "running") else "-",
         _SIGNED[row.get("signed")],
-        one_line(str(row["ticket"])) + (f"  rawat resume {short(str(row['run']))}" if result == "interrupted" else ""),
+        one_line(str(row["ticket"])) + (f"  rawat resume {short(str(row['run']))}" if goes_on else ""),
     )
 
 

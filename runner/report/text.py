@@ -142,6 +142,9 @@ def _left(record: RunRecord, *, told: bool) -> Iterator[str]:
             running.setdefault(step, []).append(one_line(host))
     for step, hosts in running.items():
         yield f"… {step} on {_names(hosts, 4)}: its end was not waited for; it may run on there."
+    if not record.sittings:
+        yield "… It ended before it began: no host was connected to. Run it anew."
+        return
     if told or not (running or outcome(record) in ("cancelled", "unfinished")):
         return
     why = "asks how it ended" if running else "what is done stays done"

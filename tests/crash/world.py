@@ -212,8 +212,8 @@ def model(world: World) -> list[str]:
     except AssertionError as error:
         wrong.append(f"the record does not validate: {error}")
     for step in world.again:
-        if world.times(step) > record.sittings:
-            wrong.append(f"{step} ran {world.times(step)} times in {record.sittings} sittings")
+        if world.times(step) > len(record.sittings):
+            wrong.append(f"{step} ran {world.times(step)} times in {len(record.sittings)} sittings")
     for host in record.hosts.values():
         for step in host.steps.values():
             names = {step.id, f"{host.name}.{step.id}"} & {*world.steps, *world.again, *_backs(world)}

@@ -17,6 +17,7 @@ from runner.record.schema.shapes import (
     SHA256,
     Schema,
     array,
+    begun,
     closed,
     flag,
     mapping,
@@ -54,9 +55,10 @@ def _run() -> Schema:
         outcome=word("what it came to", *OUTCOMES),
         stopped_by=text("the signal that stopped it; empty where none did"),
         limit_reached=text("by how many failed hosts the failure limit was reached; empty where it was not"),
-        who={**WHO, "description": f"who began it: {WHO['description']}"},
+        who=begun({**WHO, "description": f"who began it: {WHO['description']}"}),
         executors=texts("names and keys of everybody who ran a sitting of it"),
-        controller=controller("the machine that it was begun on"), why=why(), tool=tool(), source=source(),
+        controller=begun(controller("the machine that it was begun on")), why=begun(why()), tool=begun(tool()),
+        source=source(),
         declared=array(
             closed(
                 "one step of the playbook", id=text("its id"), title=text("its title"), phase=text("its phase"),
@@ -103,7 +105,7 @@ def _run() -> Schema:
             ),
             "the approvals that it rests on",
         ),
-        policy=policy(),
+        policy=begun(policy()),
         not_started=texts("hosts that were never begun"),
         phases_ms=mapping(
             {"type": "integer"},

@@ -60,6 +60,11 @@ def closed(doc: str, /, *optional: str, **fields: Schema) -> Schema:
     )  # fmt: skip
 
 
+def begun(schema: Schema) -> Schema:
+    """Empty where the run ended before it began."""
+    return {**schema, "required": []}
+
+
 SHA256 = {"pattern": "^([0-9a-f]{64})?$"}
 MOMENT = {"pattern": r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z)?$"}
 CAUSES = mapping(
