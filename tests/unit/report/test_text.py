@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from runner.events import HostFinished, HostStarted, StepSkipped, StepStarted
-from runner.record import RunRecord
+from runner.record import RunRecord, fold
 from runner.report.plan import plan_text
 from runner.report.text import summary
 from tests.unit.report.samples import RUN, Night, bad_night, good_night, item
@@ -147,3 +147,9 @@ def test_what_to_type_fits_80_columns() -> None:
     for record in (bad_night(), cancelled()):
         typed = [line for line in summary(record).splitlines() if "rawat " in line or line.startswith(" " * 16 + "(")]
         assert typed and max(map(len, typed)) <= 80, max(typed, key=len)
+
+
+def test_a_run_that_ended_before_it_began_cannot_be_gone_on_with() -> None:
+    said = summary(replace(fold([]), run=RUN))
+    assert "It ended before it began: no host was connected to. Run it anew." in said
+    assert "resume" not in said
