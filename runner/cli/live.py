@@ -112,8 +112,9 @@ class LiveProgress:
         lines = [self._row(row, width) for row in shown]
         if hidden:
             steps = sorted({f"{row.phase}/{row.doing}" for row in hidden if row.doing})
-            bad = sum(row.state in BAD for row in hidden)
-            told = (f", in {', '.join(steps[:3])}" if steps else "") + (f"; {bad} failed" if bad else "")
+            ended = {"failed": sum(row.state in BAD for row in hidden), "ok": sum(row.state == "ok" for row in hidden)}
+            told = f", in {', '.join(steps[:3])}" if steps else ""
+            told += "".join(f"; {number} {how}" for how, number in ended.items() if number)
             lines.append(Text(f"  and {len(hidden)} more{told}"))
         return lines
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from runner.hygiene import no_command, one_line, visible
@@ -42,6 +43,8 @@ CAUSES = {
     "overhead": "overhead",
 }
 SHOWN_FAILURES = 5
+_NUMBERED = re.compile(r"\b[^\W\d]*\d\w*")
+"""From the beginning of a word only, or a long word would be looked through once for each of its letters."""
 _FAILED = (Outcome.FAILED, Outcome.UNKNOWN, Outcome.UNREACHABLE)
 
 
@@ -53,20 +56,22 @@ def summary(
 
     `seals` are those of runner.seams.Reading.
     """
-    failed = _failed(record)
-    parts = [failure(record, host) for host in failed[:SHOWN_FAILURES]]
-    more = len(failed) - SHOWN_FAILURES
-    if more > 0:
-        parts.append(f"✗ {amount(more, 'more host')}: {_names(host.name for host in failed[SHOWN_FAILURES:])}\n")
+    failed = _alike(_failed(record))
+    parts = [failure(record, *hosts) for hosts in failed[:SHOWN_FAILURES]]
+    if more := [host.name for hosts in failed[SHOWN_FAILURES:] for host in hosts]:
+        parts.append(f"✗ {amount(len(more), 'more host')}: {_names(more)}\n")
     if not running and (left := _lines(_left(record, told=bool(failed)))):
         parts.append(left + "\n")
     parts.append(_lines(_end(record, records, seals, running=running)))
     return "\n".join(parts)
 
 
-def failure(record: RunRecord, host: HostRecord) -> str:
-    """One host's failure: host, step, cause, last lines of output, what was done before, and what to type next."""
-    return _lines(_failure(record, host)) + "\n"
+def failure(record: RunRecord, host: HostRecord, *alike: HostRecord) -> str:
+    """
+    One host's failure: host, step, cause, last lines of output, what was done before, and what to type next; and the
+    names of others that failed alike.
+    """
+    return _lines(_failure(record, host, alike)) + "\n"
 
 
 def _lines(said: Iterable[str]) -> str:
@@ -86,7 +91,43 @@ def _failed(record: RunRecord) -> list[HostRecord]:
     return [host for host in record.hosts.values() if host.outcome and not Outcome(host.outcome).good]
 
 
-def _failure(record: RunRecord, host: HostRecord) -> Iterator[str]:
+def _alike(hosts: Iterable[HostRecord]) -> list[list[HostRecord]]:
+    """What went wrong on many hosts is told once, or it would hide what went wrong on one."""
+    found: dict[Hashable, list[HostRecord]] = {}
+    for host in hosts:
+        found.setdefault(_kind_of_failure(host), []).append(host)
+    return list(found.values())
+
+
+def _kind_of_failure(host: HostRecord) -> Hashable:
+    """The same for hosts of which the same would be told, but for their names, numbers (addresses, pids) and times."""
+    step = host.failed_step
+    steps = tuple((other.phase, other.id, other.outcome) for other in host.steps.values())
+    if step is None or not step.attempts:
+        return host.refused, host.outcome, _unnamed(host, host.because), steps
+    last = step.attempts[-1]
+    return step.phase, step.id, str(last.exit), _unnamed(host, last.problem), _unnamed(host, last.tail), steps
+
+
+def _unnamed(host: HostRecord, text: str) -> str:
+    return _NUMBERED.sub("#", text.replace(host.name, "#"))
+
+
+def _others(host: HostRecord, alike: Sequence[HostRecord]) -> Iterator[str]:
+    if alike:
+        same = len({_words(other) for other in (host, *alike)}) == 1
+        how = "The same" if same else "Alike, but for names and numbers,"
+        yield f"  {how} on {amount(len(alike), 'more host')}: {_names(one_line(other.name) for other in alike)}."
+
+
+def _words(host: HostRecord) -> tuple[str, str]:
+    """What is told of its failure, word for word."""
+    step = host.failed_step
+    last = step.attempts[-1] if step and step.attempts else None
+    return (last.problem, last.tail) if last else (host.because, "")
+
+
+def _failure(record: RunRecord, host: HostRecord, alike: Sequence[HostRecord]) -> Iterator[str]:
     step = host.failed_step
     name = one_line(host.name)
     well = [other for other in host.steps.values() if other.outcome == Outcome.OK]
@@ -96,6 +137,7 @@ def _failure(record: RunRecord, host: HostRecord) -> Iterator[str]:
         yield f"✗ {name} {what}{f' ({host.refused})' if host.refused else ''}"
         yield from _indent(host.because)
         yield f"  Done on it: {done}." if done else "  Nothing was done on it."
+        yield from _others(host, alike)
     else:
         last = step.attempts[-1]
         tries = f" (attempt {last.number})" if last.number > 1 else ""
@@ -110,10 +152,11 @@ def _failure(record: RunRecord, host: HostRecord) -> Iterator[str]:
         if back := ", ".join(other.id for other in well if other.phase == UNDO):
             yield f"  Taken back by: {back}."
         yield from (f"  Failed too: {line}" for line in _failed_too(host, step))
+        yield from _others(host, alike)
         if last.output:
             yield f"  Full output   rawat logs {record.run} {name} {step.id}"
     yield f"  Go on         rawat resume {record.run}"
-    yield from f"                ({_go_on(host, step)})".split("\n")
+    yield from f"                ({_go_on(host, step, alike)})".split("\n")
 
 
 def _failed_too(host: HostRecord, told: StepRecord) -> Iterator[str]:
@@ -123,10 +166,10 @@ def _failed_too(host: HostRecord, told: StepRecord) -> Iterator[str]:
             yield f"{step.phase}/{step.id}: {cut(one_line(step.attempts[-1].problem), 200)}"
 
 
-def _go_on(host: HostRecord, step: StepRecord | None) -> str:
+def _go_on(host: HostRecord, step: StepRecord | None, alike: Sequence[HostRecord]) -> str:
     """What resuming does, or what it needs."""
     if step is None or not step.attempts:
-        return f"tries {one_line(host.name)} again; what is done stays done"
+        return f"tries {'them' if alike else one_line(host.name)} again; what is done stays done"
     if step.outcome == Outcome.UNKNOWN:
         return f"asks the host how {step.id} ended; or, by your own word:\n{'':17}--settle {step.id}=done --reason ..."
     back = any(other.phase == UNDO and other.outcome == Outcome.OK for other in host.steps.values())
@@ -218,11 +261,14 @@ def _sitting_word(sitting: SittingRecord) -> str:
 
 
 def _notes(record: RunRecord) -> Iterator[str]:
-    """What a person should know of how steps were carried out."""
+    """What a person should know of how steps were carried out; the same of many hosts once."""
+    said: dict[tuple[str, str], list[str]] = {}
     for host in record.hosts.values():
         for step in host.steps.values():
             for note in step.attempts[-1].notes if step.attempts else ():
-                yield f"  note  {one_line(host.name)} {step.phase}/{step.id}: {one_line(note)}"
+                said.setdefault((f"{step.phase}/{step.id}", one_line(note)), []).append(one_line(host.name))
+    for (step_id, note), hosts in said.items():
+        yield f"  note  {_names(hosts, 4)} {step_id}: {note}"
 
 
 def _people(record: RunRecord) -> Iterator[str]:

@@ -27,9 +27,11 @@ def test_of_many_hosts_as_many_are_drawn_as_fit_and_the_rest_is_counted(
     for host in hosts:
         progress.hear(StepStarted(host=host, step="s", phase="implement", kind="command", title="", command="w"))
     progress.hear(HostFinished(host="h7", outcome="failed"))
+    progress.hear(HostFinished(host="h8", outcome="ok"))
+    progress.hear(HostFinished(host="h9", outcome="ok"))
     progress.stopping("SIGINT", "end", "leave")
     said = drawn(progress)
-    assert said.count("implement  s") == 5 and "  and 35 more, in implement/s; 1 failed\n" in said
+    assert said.count("implement  s") == 5 and "  and 35 more, in implement/s; 1 failed; 2 ok\n" in said
     assert len(said.splitlines()) <= 14
     progress.close()
     capsys.readouterr()

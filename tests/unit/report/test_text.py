@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from runner.events import HostFinished, HostStarted, StepSkipped, StepStarted
+from runner.events import HostFinished, HostRefused, HostStarted, StepSkipped, StepStarted
 from runner.record import RunRecord, fold
 from runner.report.plan import plan_text
 from runner.report.text import summary
@@ -75,6 +75,42 @@ def test_a_step_that_failed_on_several_hosts_is_one_step() -> None:
     said = summary(many_hosts_fail())
     assert "☒ 1 step failed on 3 hosts\n" in said
     assert "☒ 1 step failed, of 1 step on 2 hosts nobody knows how it ended\n" in said
+
+
+def test_what_failed_alike_on_many_hosts_is_told_once() -> None:
+    """Five tellings of one failure hid the other failure among "328 more hosts"."""
+    hosts = tuple(f"h{number}" for number in range(1, 41))
+    made = night(*hosts)
+    for number, host in enumerate(hosts, 1):
+        made.add(HostStarted(host=host, batch=1), 10)
+        made.add(StepStarted(host=host, step="who", phase="identify", kind="command", title="", command="c"), 20)
+        code = 100 if number % 2 else 7
+        problem = f"{host}: pid {number * 977} holds it" if number % 2 else "no room"
+        problem = "another thing" if number == 39 else problem
+        notes = ("it was slow",) if number > 30 else ()
+        made.finish(
+            host, "who", "identify", 25, number, outcome="failed", problem=problem, exit={"code": code}, notes=notes
+        )
+        made.add(HostFinished(host=host, outcome="failed"), 70)
+    said = summary(made.end(1))
+    assert "✗ h1 failed at identify/who after 0.0 s\n  h1: pid 977 holds it\n" in said
+    assert "  Alike, but for names and numbers, on 18 more hosts: h3, h5, " in said
+    assert "✗ h2 failed" in said and "  The same on 19 more hosts: h4, h6, " in said
+    assert "✗ h39 failed" in said and "another thing" in said
+    assert said.count("failed at") == 3
+    assert "  note  h31, h32, h33, h34 and 6 more identify/who: it was slow\n" in said
+
+
+def test_hosts_that_are_refused_alike_are_told_once() -> None:
+    made = Night(hosts := ("a.example", "b.example", "c"), steps=STEPS, items=()).begin()
+    for number, host in enumerate(hosts):
+        why = "unreachable" if host != "c" else "host key"
+        message = f"{host}: 10.0.0.{number} port 22: connection refused" if host != "c" else "it CHANGED"
+        made.add(HostRefused(host=host, reason=why, message=message, exit_code=4), 20)
+    said = summary(made.end(4))
+    assert "  Alike, but for names and numbers, on 1 more host: b.example.\n" in said
+    assert said.count("refused (unreachable)") == 1 and "(tries them again; what is done stays done)" in said
+    assert "✗ c refused (host key)" in said and "(tries c again; what is done stays done)" in said
 
 
 def many_hosts_fail() -> RunRecord:
