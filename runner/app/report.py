@@ -32,6 +32,15 @@ REPORTERS: Registry[type[Reporter]] = Registry("rawat.reporters", BUILT_IN)
 
 PDF = "pdf"
 """Drawn from the HTML page, by a library that is not always there."""
+ENDINGS = {".md": "markdown", ".xml": "junit"}
+"""Of files whose ending is not the name of the format."""
+
+
+def format_of(file: str | None) -> str:
+    """What a file's name asks for: `night.pdf` is a PDF. html where it asks for nothing that there is."""
+    ending = Path(file or "").suffix.lower()
+    form = ENDINGS.get(ending, ending.removeprefix("."))
+    return form if form == PDF or form in REPORTERS else "html"
 
 
 def document(context: Context, name: str, *, form: str, language: str) -> bytes:

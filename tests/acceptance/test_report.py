@@ -49,6 +49,9 @@ def test_a_file_is_for_its_owner_and_nothing_is_on_stdout(project: Project) -> N
     assert path.read_text(encoding="utf-8") == project.rawat("report").out
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [entry.name for entry in project.folder.iterdir() if entry.name.startswith(".out")] == []
+    said = project.rawat("report", "last", "-o", "OUT.MD")  # it was HTML, under any name
+    assert "OUT.MD: run last as markdown" in said.err
+    assert (project.folder / "OUT.MD").read_text(encoding="utf-8").startswith("<!-- rawat")
     (project.folder / "file").touch()
     for command in ("report", "export"):
         said = project.rawat(command, "-o", "nowhere/out.html")

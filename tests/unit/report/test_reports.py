@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import junitparser
 import pytest
 
-from runner.app.report import BUILT_IN, REPORTERS
+from runner.app.report import BUILT_IN, REPORTERS, format_of
 from runner.record import RunRecord
 from runner.report.html import Html
 from runner.report.junit import Junit
@@ -287,3 +287,9 @@ def test_each_sitting_of_a_run_that_was_gone_on_with_is_told_and_of_one_alone_no
     )
     assert "\n2. 21 Nov 2026, 23:00:00 WIB — bob — succeeded, 4 min 57 s — the window is open again\n" in written
     assert "Each sitting" not in page_text(good_night()) + Markdown().write(good_night(), reading())
+
+
+def test_the_ending_of_a_file_says_the_format() -> None:
+    endings = {"html": "html", "pdf": "pdf", "json": "json", "csv": "csv", "xml": "junit", "md": "markdown"}
+    assert {ending: format_of(f"a.b/of.night.{ending}") for ending in endings} == endings
+    assert {format_of(file) for file in (None, "night", "night.", ".pdf", "night.txt")} == {"html"}
