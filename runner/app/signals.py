@@ -31,6 +31,8 @@ def heeded(
     SIGINT: begin nothing new; again: with `on_cancel` "kill" end what runs on the hosts, as at a deadline; again, or
     at once without: leave it running. SIGTERM and SIGHUP: seal within two seconds, with "kill" ending what runs.
 
+    A SIGHUP that was ignored before stays so: that is how `nohup` asks to go on when the terminal closes.
+
     SIGUSR2 is `rawat cancel`, SIGUSR1 `rawat cancel --kill`: begin nothing new, and wait for, or end, what runs now,
     however often they come. `kill` is called in a thread of its own, once.
     """
@@ -42,6 +44,8 @@ def heeded(
         signal.SIGUSR1: handlers.cancel,
         signal.SIGUSR2: handlers.cancel,
     }
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        del by_signal[signal.SIGHUP]
     before = {number: signal.signal(number, handler) for number, handler in by_signal.items()}
     try:
         yield

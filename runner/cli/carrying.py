@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from runner.cli.console import context_of, drawn, show_json, shown, silence, terminal
+from runner.cli.console import context_of, drawn, show_json, shown, silence, terminal, unread
 
 if TYPE_CHECKING:
     from runner.app.assemble import Earlier
@@ -77,7 +77,9 @@ def carry_out_live(
         progress.close()  # whatever happened, the terminal is a person's again
     try:
         tell_end(finished, as_json=bool(given.get("as_json")))
-    except BrokenPipeError:
+    except OSError as error:
+        if not unread(error):
+            raise
         silence()  # nobody reads it; how the run ended stands all the same
     return finished.exit_code
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import select
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
@@ -19,12 +21,30 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def unread(error: OSError) -> bool:
+    """Whether it says that nobody reads us any more: the reader of a pipe had enough, or the terminal was closed."""
+    return isinstance(error, BrokenPipeError) or (error.errno == errno.EIO and any(map(_hung_up, _said_on())))
+
+
+def _said_on() -> tuple[TextIO, TextIO]:
+    return sys.stdout, sys.stderr
+
+
+def _hung_up(stream: TextIO) -> bool:
+    """A broken disk gives the same error as a terminal that is gone, but no hang-up."""
+    waiting = select.poll()
+    waiting.register(stream, 0)
+    return any(event & select.POLLHUP for _, event in waiting.poll(0))
+
+
 def silence() -> None:
     """Nobody reads what we say any more: what is left to say goes nowhere, at the end of the process too."""
-    for stream in (sys.stdout, sys.stderr):
+    for stream in _said_on():
         try:
             stream.flush()
-        except BrokenPipeError:
+        except OSError as error:
+            if not unread(error):
+                raise
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
@@ -47,7 +67,9 @@ def fail(error: RawatError, *, as_json: bool = False) -> int:
             problems = getattr(error, "problems", ())
             message = "; ".join(problem.message for problem in problems) or error.message
             fail_as_json(message, error.exit_code, hint=error.hint, problems=problems)
-    except BrokenPipeError:
+    except OSError as trouble:
+        if not unread(trouble):
+            raise
         silence()
     return error.exit_code
 

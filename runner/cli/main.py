@@ -17,7 +17,7 @@ from runner.cli.lean import click  # before others import it
 
 # isort: split
 from runner import __version__
-from runner.cli.console import fail, fail_as_json, silence
+from runner.cli.console import fail, fail_as_json, silence, unread
 
 COMMANDS = {
     "init": "author", "check": "author", "plan": "author", "approve": "approve",
@@ -36,7 +36,9 @@ class Commands(click.Group):
         """Whoever reads our output may have had enough of it: that is no failure."""
         try:
             return super().invoke(ctx)
-        except BrokenPipeError:
+        except OSError as error:
+            if not unread(error):
+                raise
             silence()
             return 0
 

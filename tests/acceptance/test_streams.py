@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import pty
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.project import RAWAT, Project
+from tests.acceptance.project import RAWAT, Project, wait_for
 
 ONE = "phases: {implement: [{id: one, command: %s}]}\n"
 HIDE, SHOW = b"\x1b[?25l", b"\x1b[?25h"
@@ -66,6 +67,25 @@ def test_the_exit_code_stands_though_nobody_reads(project: Project) -> None:
     lines = [line % ("p.yml", "/dev/null"), line % ("bad.yml", "/dev/null"), line % ("none.yml", "&1")]
     done = through_sh(project, "\n".join(lines))
     assert done.stderr.split() == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize(("before", "code"), [("trap '' HUP;", 0), ("", 143)])
+def test_a_run_whose_terminal_is_closed_ends_as_it_should(project: Project, before: str, code: int) -> None:
+    """Where SIGHUP is ignored, as nohup does it, it goes on; otherwise it is stopped. It ended with 1 both times."""
+    begun, go = project.folder / "begun", project.folder / "go"
+    book = project.playbook(ONE % f"'touch {begun}; until [ -e {go} ]; do sleep 0.05; done'", name="wait.yml")
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        ["sh", "-c", f"{before} exec {' '.join(RAWAT)} run {book}"], cwd=project.folder,
+        env={**project.environment, "TERM": "xterm"}, stdin=theirs, stdout=theirs, stderr=theirs, text=True,
+    )  # fmt: skip
+    os.close(theirs)
+    wait_for(begun, process)
+    os.close(ours)
+    process.send_signal(signal.SIGHUP)
+    go.touch()
+    assert process.wait(30) == code
+    assert project.record()["stopped_by"] == ("" if code == 0 else "SIGHUP")
 
 
 def test_a_full_disk_behind_stdout_is_6_in_words(project: Project) -> None:

@@ -38,3 +38,18 @@ def test_what_signals_do(
     assert heard == told
     assert (stop.how, stop.leave.is_set()) == ("SIGINT", leaves)
     assert killed.wait(5 if kills else 0.05) is kills
+
+
+def test_under_nohup_a_terminal_that_closes_is_nothing() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        stop = Stop()
+        with heeded(stop, lambda: None):
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert not stop.asked and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        with heeded(stop, lambda: None):
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert stop.how == "SIGHUP"
+    finally:
+        signal.signal(signal.SIGHUP, before)
