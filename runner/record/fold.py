@@ -156,11 +156,22 @@ def _jump(by_s: float) -> str:
 
 
 def _clocks(hosts: Iterable[HostRecord]) -> Iterator[str]:
-    for host in hosts:
-        if abs(host.clock_offset_ms) >= CLOCK_OFF_MS:
-            way = "ahead of" if host.clock_offset_ms > 0 else "behind"
-            off_s = abs(host.clock_offset_ms) / 1000
-            yield f"{host.name}: its clock is {off_s:.0f} s {way} the controller's, and so are the times that it writes"
+    """Of many hosts once: it is the controller's clock then, more likely than theirs."""
+    off = [host for host in hosts if abs(host.clock_offset_ms) >= CLOCK_OFF_MS]
+    for way, there in (
+        ("ahead of", [host for host in off if host.clock_offset_ms > 0]),
+        ("behind", [host for host in off if host.clock_offset_ms < 0]),
+    ):
+        by_s = sorted({f"{abs(host.clock_offset_ms) / 1000:.0f}" for host in there}, key=int)
+        names = ", ".join(host.name for host in there[:4])
+        if len(there) == 1:
+            yield f"{names}: its clock is {by_s[0]} s {way} the controller's, and so are the times that it writes"
+        elif there:
+            more = f" and {len(there) - 4} more" if len(there) > 4 else ""
+            span = " to ".join(dict.fromkeys((by_s[0], by_s[-1])))
+            yield (
+                f"{names}{more}: their clocks are {span} s {way} the controller's, and so are the times that they write"
+            )
 
 
 def _apply(record: RunRecord, event: Event, sitting: int) -> RunRecord:

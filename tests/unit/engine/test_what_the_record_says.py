@@ -68,6 +68,13 @@ def test_a_host_whose_clock_is_wrong_is_noted(tmp_path: Path) -> None:
     assert "note  a: its clock is 3600 s ahead of the controller's" in said
     assert "note  b: its clock is 60 s behind the controller's" in said
     assert "note  c" not in said
+    hosts = {
+        f"h{by_s}": FakeHost(facts=replace(FACTS, clock=now - by_s, machine_id=f"m{by_s}")) for by_s in range(60, 66)
+    }
+    (tmp_path / "many").mkdir()
+    said = summary(run(tmp_path / "many", ONE, hosts).record)
+    assert "note  h60, h61, h62, h63 and 2 more: their clocks are 60 to 65 s behind the controller's" in said
+    assert said.count("note ") == 1
 
 
 def test_a_phase_whose_step_nobody_saw_the_end_of_is_open_and_not_failed(tmp_path: Path) -> None:
