@@ -22,7 +22,8 @@ def run_step(around: Surroundings, task: Task, *, before: Before = NOTHING) -> S
     host's next event. Raises JournalError, nothing else.
 
     A failure is tried again as often as `retries` allows. An end that nobody knows is not, unless it may be repeated.
-    What certainly did not happen is tried again by itself, FREE times.
+    What certainly did not happen is tried again by itself, FREE times. A run that is asked to stop tries nothing again:
+    the attempt before the wait was the last one, though its end does not say so.
 
     `before` is what earlier sittings left: an attempt in doubt is settled first; others get the next number.
     """
@@ -47,7 +48,8 @@ def run_step(around: Surroundings, task: Task, *, before: Before = NOTHING) -> S
         if not again:
             return result
         detail = f"after attempt {number}: {result.problem}"
-        wait(around, task.host.name, task.instance, "retry", step.retry.wait_s(number), detail)
+        if wait(around, task.host.name, task.instance, "retry", step.retry.wait_s(number), detail):
+            return result
 
 
 def _still_unknown(unknown: StepResult | None, result: StepResult) -> StepResult:

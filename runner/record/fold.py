@@ -277,6 +277,9 @@ def _apply_host(host: HostRecord, steps: dict[str, StepRecord], event: Event, si
                 outcome="", because="", refused="", exit_code=0, ended_ms=None,
             )  # fmt: skip
         case HostFinished():
+            for name, step in steps.items():
+                if not step.outcome and step.attempts and step.attempts[-1].outcome:
+                    steps[name] = replace(step, outcome=step.attempts[-1].outcome)  # the next attempt never came
             return replace(host, outcome=event.outcome, because=event.because, ended_ms=event.mono_ms)
         case LinkDropped():
             return replace(host, links_lost=host.links_lost + 1)

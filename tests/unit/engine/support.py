@@ -112,6 +112,7 @@ def run(
     transport: type[FakeTransport] = FakeTransport,
     resources: Resources | None = None,
     carrying: Callable[[Run], None] = lambda carried: None,
+    clock: FakeClock | None = None,
 ) -> Outcome:
     """
     Load `head` + `text`, run it on fake hosts (one named `a` by default), and fold what happened.
@@ -128,7 +129,7 @@ def run(
         for name in fakes
     ]
     plan = make_plan(playbook, known, choice or Choice(variables={}), limits=limits)
-    clock, watcher = FakeClock(), RecordingWatcher()
+    clock, watcher = clock or FakeClock(), RecordingWatcher()
     redactor = Redactor(secrets)
     journal = MemoryJournal(folder, redactor, fail_at=fail_at)
     bus = Bus(journal, redactor, clock, [watcher])

@@ -382,6 +382,26 @@ def test_retries_wait_and_are_recorded_one_by_one(tmp_path: Path) -> None:
     assert ended.record.hosts["a"].waits == {"retry": 6000}
 
 
+def test_a_run_that_is_asked_to_stop_while_it_waits_to_retry_tries_nothing_again(tmp_path: Path) -> None:
+    """The wait ended, and the next attempt began at once: after a Ctrl-C, and long before its time."""
+    stop = Stop()
+
+    class Stopping(FakeClock):
+        def wait(self, event: threading.Event, seconds: float) -> bool:
+            stop.ask("SIGINT")
+            return super().wait(event, seconds)
+
+    text = """
+phases:
+  implement:
+    - {id: one, command: one, retries: {attempts: 5, delay: 20h}, on_failure: rollback, undo: [{id: u, command: back}]}
+"""
+    fake = FakeHost(answers=lambda launch: done(code=int("one" in launch.script.text)))
+    ended = run(tmp_path, text, {"a": fake}, stop=stop, clock=Stopping())
+    assert [text for text in fake.texts if "nologin" not in text] == ["one\n", "back\n"]
+    assert (ended.steps(), ended.outcomes(), ended.code) == ({"one": "failed", "u": "ok"}, {"a": "failed"}, 130)
+
+
 def test_until_is_asked_after_each_attempt(tmp_path: Path) -> None:
     words = iter(["starting", "ready"])
     fake = FakeHost(answers=lambda launch: done(next(words) + "\n"))
