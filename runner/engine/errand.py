@@ -73,12 +73,16 @@ class Errand:
     @property
     def limit_s(self) -> float:
         """Seconds that a launch may take now: the step's time, or what is left of the run's."""
-        return min(self.step.timeout_s or DEFAULT_TIMEOUT_S, self._left_s)
+        return min(self.step.timeout_s or DEFAULT_TIMEOUT_S, self.left_s)
 
     @property
-    def _left_s(self) -> float:
+    def left_s(self) -> float:
         """What is left of the run's time, enough to end at least."""
         return max(1.0, self._until - self.around.clock.monotonic())
+
+    def late(self, wait_s: float = 0.0) -> str:
+        """Why nothing new begins after a wait, where the time of the run is over then; else empty."""
+        return self.around.over if self._until <= self.around.clock.monotonic() + wait_s else ""
 
     def wish(self, facts: Facts | None) -> Wish:
         """The step with its names filled in. Raises TemplateFailed, and InvalidInput where the schema says no."""
@@ -98,7 +102,7 @@ class Errand:
             root=self.around.playbook.root,
             folder=self.around.playbook.folder_of(self.step),
             names=self.names,
-            limit_s=min(self.step.timeout_s or float("inf"), self._left_s),
+            limit_s=min(self.step.timeout_s or float("inf"), self.left_s),
         )
 
     def start(self, command: str = "", digest: str = "") -> None:
@@ -166,10 +170,10 @@ class Errand:
     def noted(self, done: Completed) -> Completed:
         """Keep its notes for the record."""
         for note in done.notes:
-            self._note(note)
+            self.note(note)
         return done
 
-    def _note(self, note: str) -> None:
+    def note(self, note: str) -> None:
         if note not in self.notes:
             self.notes.append(note)
 
@@ -185,7 +189,7 @@ class Errand:
                 raise InvalidInput(f"the folder {error.filename} cannot be made: {error.strerror}") from error
         limit_s = self.limit_s
         if limit_s < (self.step.timeout_s or DEFAULT_TIMEOUT_S):
-            self._note(f"its time was cut to the {text_of_duration(limit_s)} that were left of the whole run's")
+            self.note(f"its time was cut to the {text_of_duration(limit_s)} that were left of the whole run's")
         launch = Launch(
             run_id=self.around.run_id,
             step=self.instance,

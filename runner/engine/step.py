@@ -9,6 +9,7 @@ from runner.engine.surroundings import Surroundings
 from runner.engine.trial import Trial, wait
 from runner.frozen import replace
 from runner.model import Outcome
+from runner.units import text_of_duration
 
 __all__ = ["StepResult", "Task", "run_step"]
 
@@ -23,7 +24,7 @@ def run_step(around: Surroundings, task: Task, *, before: Before = NOTHING) -> S
 
     A failure is tried again as often as `retries` allows. An end that nobody knows is not, unless it may be repeated.
     What certainly did not happen is tried again by itself, FREE times. A run that is asked to stop tries nothing again:
-    the attempt before the wait was the last one, though its end does not say so.
+    the attempt before the wait was the last one, though its end does not say so. Nor does one whose time would be over.
 
     `before` is what earlier sittings left: an attempt in doubt is settled first; others get the next number.
     """
@@ -43,12 +44,16 @@ def run_step(around: Surroundings, task: Task, *, before: Before = NOTHING) -> S
         bad = result.outcome in (Outcome.FAILED, Outcome.UNREACHABLE, Outcome.UNKNOWN)
         free += result.free
         left = tries < step.retry.attempts + min(free, FREE) if result.repeatable else False
+        pause_s = step.retry.wait_s(number)
         again = bad and left and not around.stop.asked
+        if again and (late := trial.errand.late(pause_s)):
+            again = False
+            trial.errand.note(f"not tried again: after {text_of_duration(pause_s)} {late}")
         around.bus.emit(trial.finished(result, last=not again), later=not again)
         if not again:
             return result
         detail = f"after attempt {number}: {result.problem}"
-        if wait(around, task.host.name, task.instance, "retry", step.retry.wait_s(number), detail):
+        if wait(around, task.host.name, task.instance, "retry", pause_s, detail):
             return result
 
 

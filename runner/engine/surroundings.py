@@ -65,6 +65,8 @@ class Surroundings:
     @property
     def late(self) -> str:
         """Why nothing new begins, where the time of the run is over; else empty."""
-        if self.left_s > 0:
-            return ""
+        return "" if self.left_s > 0 else self.over
+
+    @property
+    def over(self) -> str:
         return f"the time of the whole run, {text_of_duration(self.playbook.rollout.timeout_s)}, is over"

@@ -18,6 +18,7 @@ from runner.engine.shutdown import doubted
 from runner.engine.surroundings import Surroundings
 from runner.errors import InvalidInput, JournalError, TransportError
 from runner.events import StepFinished, StepStarted, Waited
+from runner.frozen import replace
 from runner.model import Exit, Host, Outcome, Step
 from runner.playbook.template import TemplateFailed, render
 from runner.redact import cut
@@ -174,14 +175,18 @@ class Trial:
         return judged(self.step, wish.names, verdict, done)
 
     def _watch(self, wish: Wish, script: Script, found: Check | None, result: StepResult) -> StepResult:
-        """Ask again until the time is over; the first bad answer decides."""
+        """Ask again until the time is over; the first bad answer decides. Cut short it is no proof of the whole."""
         assert self.step.watch is not None
         for_s, every_s = (_seconds(value, wish.names) for value in (self.step.watch.for_s, self.step.watch.every_s))
         clock = self.around.clock
-        end, bad, seen = clock.monotonic() + for_s, result, [result.values]
-        while (left := end - clock.monotonic()) > 0:
-            if wait(self.around, wish.host.name, wish.step, "watch", min(every_s, left)):
-                break
+        began, bad, seen = clock.monotonic(), result, [result.values]
+        while (left := began + for_s - clock.monotonic()) > 0:
+            pause_s = min(every_s, left, self.errand.left_s)
+            stopped = wait(self.around, wish.host.name, wish.step, "watch", pause_s)
+            if stopped or (late := self.errand.late()):
+                good = f"good {len(seen)} times in {clock.monotonic() - began:.0f} s of {for_s:g} s"
+                why, how = ("the run was asked to stop", Outcome.CANCELLED) if stopped else (late, Outcome.FAILED)
+                return replace(bad, outcome=how, problem=f"{good}; {why}", changed=False, repeatable=False)
             done = self.errand.launch(wish, script, read_only=True)
             bad = self._read(wish, done, found)
             seen.append(bad.values)

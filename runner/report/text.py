@@ -45,6 +45,7 @@ CAUSES = {
 SHOWN_FAILURES = 5
 _NUMBERED = re.compile(r"\b[^\W\d]*\d\w*")
 """From the beginning of a word only, or a long word would be looked through once for each of its letters."""
+_ENDED = {"unknown": "is unknown", "cancelled": "was cancelled"}
 _FAILED = (Outcome.FAILED, Outcome.UNKNOWN, Outcome.UNREACHABLE)
 
 
@@ -141,7 +142,7 @@ def _failure(record: RunRecord, host: HostRecord, alike: Sequence[HostRecord]) -
     else:
         last = step.attempts[-1]
         tries = f" (attempt {last.number})" if last.number > 1 else ""
-        word = "is unknown" if step.outcome == Outcome.UNKNOWN else "failed"
+        word = _ENDED.get(step.outcome, "failed")
         yield f"✗ {name} {word} at {step.phase}/{step.id} after {spoken(last.took_ms or 0)}{tries}"
         yield from _indent(last.problem)
         if last.tail and last.tail.strip() != last.problem.strip():

@@ -29,6 +29,7 @@ from runner.events import (
 from runner.journal.resource import Resources
 from runner.model import Exit, Host
 from runner.record.checklist import checklist
+from runner.report.text import summary
 from runner.redact import Redactor, Secret
 from runner.seams import Completed, Launch, OnOutput, Passwords, Script, Settled
 from runner.testing import FACTS, FakeClock, FakeHost, FakeSession, FakeTransport, NoPasswords, RecordingWatcher, done
@@ -382,24 +383,62 @@ def test_retries_wait_and_are_recorded_one_by_one(tmp_path: Path) -> None:
     assert ended.record.hosts["a"].waits == {"retry": 6000}
 
 
+class Stopping(FakeClock):
+    """Asks a run to stop in its n-th wait."""
+
+    def __init__(self, stop: Stop, at: int = 1) -> None:
+        super().__init__()
+        self._stop, self._at = stop, at
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        self._at -= 1
+        if not self._at:
+            self._stop.ask("SIGINT")
+        return super().wait(event, seconds)
+
+
 def test_a_run_that_is_asked_to_stop_while_it_waits_to_retry_tries_nothing_again(tmp_path: Path) -> None:
     """The wait ended, and the next attempt began at once: after a Ctrl-C, and long before its time."""
     stop = Stop()
-
-    class Stopping(FakeClock):
-        def wait(self, event: threading.Event, seconds: float) -> bool:
-            stop.ask("SIGINT")
-            return super().wait(event, seconds)
-
     text = """
 phases:
   implement:
     - {id: one, command: one, retries: {attempts: 5, delay: 20h}, on_failure: rollback, undo: [{id: u, command: back}]}
 """
     fake = FakeHost(answers=lambda launch: done(code=int("one" in launch.script.text)))
-    ended = run(tmp_path, text, {"a": fake}, stop=stop, clock=Stopping())
+    ended = run(tmp_path, text, {"a": fake}, stop=stop, clock=Stopping(stop))
     assert [text for text in fake.texts if "nologin" not in text] == ["one\n", "back\n"]
     assert (ended.steps(), ended.outcomes(), ended.code) == ({"one": "failed", "u": "ok"}, {"a": "failed"}, 130)
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+def test_a_watch_that_was_cut_short_proves_nothing(tmp_path: Path, stopped: bool) -> None:
+    """After a Ctrl-C "asked 3 times in 3600 s, good every time" was on record, and the checklist ticked."""
+    text = """
+rollout: {timeout: %s}
+checklist: [{id: healthy, phase: monitor, text: For an hour, proof: [w]}]
+phases: {monitor: [{id: w, disk: {path: /, free: 1}, watch: {for: 1h, every: 10s}}]}
+"""
+    stop = Stop()
+    fake = FakeHost(answers=lambda launch: done(DISK))
+    clock = Stopping(stop, 3) if stopped else FakeClock()
+    ended = run(tmp_path, text % ("2h" if stopped else "15s"), {"a": fake}, stop=stop, clock=clock)
+    step = ended.record.hosts["a"].steps["w"]
+    assert step.outcome == ("cancelled" if stopped else "failed") and ended.code == (130 if stopped else 1)
+    over = "the time of the whole run, 15 s, is over"
+    good = "good 3 times in 20 s" if stopped else "good 2 times in 15 s"
+    assert step.attempts[0].problem == f"{good} of 3600 s; {'the run was asked to stop' if stopped else over}"
+    assert [item.state for item in checklist(ended.record) if item.id == "healthy"] != ["pass"]
+    assert len(fake.launches) == (3 if stopped else 2)
+    assert f"✗ a {'was cancelled' if stopped else 'failed'} at monitor/w after" in summary(ended.record)
+
+
+def test_nothing_is_tried_again_when_the_time_of_the_run_will_be_over(tmp_path: Path) -> None:
+    text = "rollout: {timeout: 70s}\nphases: {implement: [{id: w, command: w, retries: {attempts: 9, delay: 20s}}]}\n"
+    ended = run(tmp_path, text, {"a": FakeHost(answers=lambda launch: done(code=int(launch.step == "w")))})
+    attempts = ended.record.hosts["a"].steps["w"].attempts
+    assert (ended.clock.waits, ended.steps()) == ([20.0, 40.0], {"w": "failed"})
+    assert attempts[-1].notes[-1] == "not tried again: after 1 min 20 s the time of the whole run, 1 min 10 s, is over"
 
 
 def test_until_is_asked_after_each_attempt(tmp_path: Path) -> None:
