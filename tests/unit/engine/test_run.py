@@ -29,8 +29,8 @@ from runner.events import (
 from runner.journal.resource import Resources
 from runner.model import Exit, Host
 from runner.record.checklist import checklist
-from runner.report.text import summary
 from runner.redact import Redactor, Secret
+from runner.report.text import summary
 from runner.seams import Completed, Launch, OnOutput, Passwords, Script, Settled
 from runner.testing import FACTS, FakeClock, FakeHost, FakeSession, FakeTransport, NoPasswords, RecordingWatcher, done
 from runner.units import text_of_duration
