@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import pwd
 import random
 import shutil
 import socket
@@ -162,6 +163,10 @@ def _why_not(sshd: str | None, folder: Path) -> str:
         return "no OpenSSH server is installed here"
     if shutil.which("ssh-keygen") is None:
         return "ssh-keygen is not installed here"
+    try:
+        pwd.getpwuid(os.getuid())
+    except KeyError:  # as in a container that runs as any number
+        return f"uid {os.getuid()} has no account here, and sshd lets nobody else in"
     if os.getuid() == 0 and not Path("/run/sshd").is_dir():
         return "run by root, sshd needs /run/sshd, and the demo changes nothing outside its folder"
     return ""

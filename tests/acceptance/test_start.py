@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -39,3 +40,13 @@ def test_importing_the_package_costs_nothing() -> None:
     probe = f"import sys, runner; print(sorted(set(sys.modules) & set({HEAVY!r})))"
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_the_demo_goes_without_ssh_where_the_uid_has_no_account(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from runner.app.demo import ssh_server
+
+    monkeypatch.setattr(os, "getuid", lambda: 54321)
+    with ssh_server(tmp_path / "sshd") as server:
+        assert (server.port, server.why) == (0, "uid 54321 has no account here, and sshd lets nobody else in")
