@@ -9,10 +9,12 @@ from runner.engine.surroundings import Surroundings
 from runner.engine.trial import Trial, wait
 from runner.frozen import replace
 from runner.model import Outcome
+from runner.redact import cut
 from runner.units import text_of_duration
 
 __all__ = ["StepResult", "Task", "run_step"]
 
+TOLD_CHARS = 8_000
 FREE = 2
 """Attempts beyond `retries`, where nothing happened or repeating does no harm."""
 
@@ -39,7 +41,7 @@ def run_step(around: Surroundings, task: Task, *, before: Before = NOTHING) -> S
         result = trial.settle(before) if doubt else trial.run()
         tries += not doubt
         doubt = False
-        result = _still_unknown(unknown, result)
+        result = _told(_still_unknown(unknown, result))
         unknown = result if result.outcome is Outcome.UNKNOWN else None
         bad = result.outcome in (Outcome.FAILED, Outcome.UNREACHABLE, Outcome.UNKNOWN)
         free += result.free
@@ -55,6 +57,13 @@ def run_step(around: Surroundings, task: Task, *, before: Before = NOTHING) -> S
         detail = f"after attempt {number}: {result.problem}"
         if wait(around, task.host.name, task.instance, "retry", pause_s, detail):
             return result
+
+
+def _told(result: StepResult) -> StepResult:
+    """A line of a megabyte, as of a progress bar, is in the output; here it would fill every screen and report."""
+    if max(len(result.problem), len(result.summary)) <= TOLD_CHARS:
+        return result
+    return replace(result, problem=cut(result.problem, TOLD_CHARS), summary=cut(result.summary, TOLD_CHARS))
 
 
 def _still_unknown(unknown: StepResult | None, result: StepResult) -> StepResult:

@@ -43,6 +43,8 @@ CAUSES = {
     "overhead": "overhead",
 }
 SHOWN_FAILURES = 5
+SHOWN_CHARS = 800
+"""Of one line of what a host printed."""
 _NUMBERED = re.compile(r"\b[^\W\d]*\d\w*")
 """From the beginning of a word only, or a long word would be looked through once for each of its letters."""
 _ENDED = {"unknown": "is unknown", "cancelled": "was cancelled"}
@@ -197,7 +199,7 @@ def _left(record: RunRecord, *, told: bool) -> Iterator[str]:
 
 
 def _indent(text: str, by: str = "  ") -> list[str]:
-    return [by + line for line in visible(text).splitlines()]
+    return [by + cut(line, SHOWN_CHARS) for line in visible(text).splitlines()]
 
 
 def _end(record: RunRecord, records: str, seals: Sequence[Mapping[str, Any]], *, running: bool) -> Iterator[str]:

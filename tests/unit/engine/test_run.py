@@ -441,6 +441,15 @@ def test_nothing_is_tried_again_when_the_time_of_the_run_will_be_over(tmp_path: 
     assert attempts[-1].notes[-1] == "not tried again: after 1 min 20 s the time of the whole run, 1 min 10 s, is over"
 
 
+def test_a_line_of_a_megabyte_is_not_told_at_its_whole_length(tmp_path: Path) -> None:
+    """As of a progress bar without a line end: it was on the screen twice, and in each report."""
+    fake = FakeHost(answers=lambda launch: done("x" * 1_000_000, code=1))
+    ended = run(tmp_path, "phases: {implement: [{id: w, command: w}]}\n", {"a": fake})
+    (attempt,) = ended.record.hosts["a"].steps["w"].attempts
+    assert attempt.problem.startswith("exit 1: xxx") and len(attempt.problem) == 8_000
+    assert len(ended.record.hosts["a"].because) < 9_000 and len(summary(ended.record)) < 4_000
+
+
 def test_until_is_asked_after_each_attempt(tmp_path: Path) -> None:
     words = iter(["starting", "ready"])
     fake = FakeHost(answers=lambda launch: done(next(words) + "\n"))
