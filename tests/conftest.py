@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ LONGEST = (
     "integration/test_lab_playbooks.py",
     "integration/test_kinds_lab.py",
     "integration/test_kinds_backup.py",
+    "crash/test_everywhere.py",
     "integration/test_lab_units.py",
     "integration/test_lab_rollout.py",
     "acceptance/test_run.py",
@@ -28,7 +30,6 @@ LONGEST = (
     "integration/test_lab_incident.py",
     "integration/test_lab_backup.py",
     "integration/test_lab_reboot.py",
-    "crash/test_everywhere.py",
     "integration/test_kinds_verify.py",
     "integration/test_kinds_optimize.py",
 )
@@ -36,6 +37,9 @@ LONGEST = (
 
 One exception: the 14 hosts of `test_lab_midstep.py` want a machine on which the other processes mostly wait.
 """
+
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+"""Under nohup it is ignored, here and in every rawat that a test starts, which then goes on when it should stop."""
 
 HERE = Path(__file__).parent
 PLACES = {(HERE / name).resolve(strict=True): place for place, name in enumerate(LONGEST)}
