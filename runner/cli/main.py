@@ -33,7 +33,7 @@ COMMANDS = {
 
 class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
-        """Whoever reads our output may have had enough of it: that is no failure."""
+        """A reader of our output may close the pipe early (`| head`): that is no failure."""
         try:
             return super().invoke(ctx)
         except OSError as error:
@@ -90,8 +90,8 @@ def _unsaid(error: OSError) -> int:
 
 def _streams() -> None:
     """
-    Where we were started with a closed one there is none in Python either; the null device says as little. What a
-    terminal of another encoding cannot show is written as its number there.
+    A standard stream that was closed when we were started is None in Python: the null device takes its place. A
+    character that the encoding of stdout lacks is written as its number.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
