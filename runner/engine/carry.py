@@ -53,7 +53,7 @@ class Carrier:
             raise Halt(f"{self._around.late}; not begun: {name}", Outcome.FAILED)
 
     def wanted(self, step: Step, instance: str, names: Mapping[str, Any]) -> bool:
-        """Whether `when` holds; else it, or the one item of it, is skipped on record."""
+        """Whether `when` holds; else the step, or this one item of its list, is skipped on record."""
         if step.when is None:
             return True
         from runner.playbook.evaluation import holds
@@ -108,7 +108,7 @@ class Carrier:
             raise Halt(message, Outcome.REFUSED)
 
     def skip(self, step: Step, instance: str, why: str) -> None:
-        """Put on record that it, or every step in it, was not wanted."""
+        """Put on record that the step, or every step of a group, was not wanted."""
         for inner in step.steps or (step,):
             if step.steps:
                 self.skip(inner, inner.id, why)

@@ -21,7 +21,7 @@ T = TypeVar("T")
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 15.0
 AFTER_DEADLINE_S = 30.0
-"""The host ends a step at its deadline by itself; so long after it somebody may still ask how that went."""
+"""The host ends a step at its deadline by itself; for this long after the deadline we still ask how it ended."""
 FORGOTTEN = "what the host kept of this run is gone, removed by its age or by somebody; it may have run or not"
 CUTS = 1000
 """A link that is lost more often than this during one step is no link."""
@@ -111,8 +111,8 @@ def _over_cuts(
     """
     What `ask` gives (a session, and how many were lost before it), over new sessions where the link is lost.
 
-    Each loss is waited out for `limit_s`, and all of them together no longer than somebody may still know the end; who
-    is asked after that is asked once. Raises _NotReached.
+    After each loss the host is tried for `limit_s`, and after all of them together no longer than AFTER_DEADLINE_S
+    beyond the deadline; a host that is reached later is asked once. Raises _NotReached.
     """
     clock = around.clock
     over = clock.monotonic() + launch.deadline_s + AFTER_DEADLINE_S
@@ -222,7 +222,7 @@ class _Received:
 
     @property
     def offsets(self) -> tuple[int, int]:
-        """Bytes of stdout and stderr that are here; whoever asks has lost a link."""
+        """Bytes of stdout and stderr that are here. Asked for after a lost link only: see `joined`."""
         self._cut = True
         return self._bytes["stdout"], self._bytes["stderr"]
 

@@ -241,7 +241,7 @@ class Run:
             self.around.bus.emit(StopAsked(how=FAILURE_LIMIT, detail=words))
 
     def _over_limit(self) -> bool:
-        """Whether as many hosts have failed as the rollout allows at most less one: *at least* N stops."""
+        """Whether the rollout stops: at N failed hosts, not only beyond N."""
         return len(self._failed) >= self.plan.playbook.rollout.stop_when_failed.of(len(self.plan.hosts))
 
     def _limit_words(self) -> str:

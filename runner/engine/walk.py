@@ -118,7 +118,7 @@ class Walk:
         self._tell(step, worst(ends), values)
 
     def _tell(self, step: Step, outcome: Outcome, values: Any) -> None:
-        """How it ended for all hosts; where nothing of it was begun it is for the next."""
+        """Tell the other hosts how the step ended; where nothing of it was begun, the next host may do it."""
         ran = [name for name in self._progress.ran if base(name) == step.id]
         if not ran:
             self._once.leave(step.id)
