@@ -141,12 +141,12 @@ class SupervisedSession:
         self._open_ones[key] = supervisor
         self._known[key] = supervisor.facts
         if key is None and self._held is not None:
-            # it went with the shell that was closed, or died
+            # the lock went with the shell that held it, which was closed or died
             supervisor.lock(*self._held)
         return supervisor
 
     def _opened(self, key: str | None) -> Supervisor:
-        """Close the other ones where the server has room for one only; it frees the room a moment late."""
+        """Close the other supervisors where the server has room for one only; it takes a moment to free that room."""
         until = time.monotonic() + FREED_WITHIN_S
         pause_s = 0.01
         while True:
