@@ -30,7 +30,7 @@ def check_acts(look: Look, run: str, sittings: Sequence[SittingRead]) -> Iterato
     keys = [_signer(sitting) for sitting in sittings]
     allowed = any(event.policy.get("self_review") for event in started)
     folder = acts_folder(look.records, run=run)
-    for path, act in _chain(look, folder, lines, {"run": run}):
+    for path, act in _known(folder, lines):
         seal = str(act.get("seal", ""))
         line = lines[path.name]
         if seal and seals.get(seal, line.number) >= line.number:
@@ -95,9 +95,8 @@ def _signed(look: Look, path: Path, raw: bytes, line: Entry, act: Mapping[str, A
     yield from check_signed(look, signature, raw, line.data, act.get("signer"), SIGN_OFF, str(line.data.get("at")))
 
 
-def _chain(
-    look: Look, folder: Path, lines: Mapping[str, Entry], whose: Mapping[str, str]
-) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+def _known(folder: Path, lines: Mapping[str, Entry]) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    """The acts that the ledger knows, with what they say."""
     for path in act_files(folder):
         act = read_object(path)
         if path.name in lines and act is not None:
