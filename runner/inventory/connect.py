@@ -49,7 +49,7 @@ class Connections:
         """One host. Raises InvalidInput where its jump hosts are not known or go round in a circle."""
         entry = self._entries.get(name)
         made = self._own(name, entry.settings if entry else {})
-        hops, origin, notes = self._hops(name, (name,), strict=True)
+        hops, origin, notes = self._hops(name, (name,))
         host = replace(
             made.host,
             jump=hops,
@@ -99,9 +99,7 @@ class Connections:
             self._looked_up[key] = self._ssh.lookup(name, address=address, user=user, port=port)
         return self._looked_up[key]
 
-    def _hops(
-        self, name: str, chain: tuple[str, ...], *, strict: bool
-    ) -> tuple[tuple[Host, ...], str, tuple[str, ...]]:
+    def _hops(self, name: str, chain: tuple[str, ...]) -> tuple[tuple[Host, ...], str, tuple[str, ...]]:
         """The hops before a host, first hop first, with the place that says so. `chain` is the way that led here."""
         entry = self._entries.get(name)
         settings = entry.settings if entry else {}
@@ -132,7 +130,7 @@ class Connections:
             if len(chain) > MAX_HOPS or len(hops) >= MAX_HOPS:
                 raise _wrong(f"more than {MAX_HOPS} jump hosts, one behind the other", place, origin)
             if number == 0:
-                before, _, more = self._hops(made.host.name, (*chain, made.host.name), strict=strict)
+                before, _, more = self._hops(made.host.name, (*chain, made.host.name))
                 hops += before
                 notes += more
             hops.append(made.host)
