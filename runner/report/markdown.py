@@ -77,7 +77,7 @@ def _parts(record: RunRecord, reading: Reading, t: Language) -> Iterator[str]:
     yield from _facts(record, reading, t)
     bad = sorted(bad_hosts(record), key=lambda host: host.ended_ms or 0, reverse=True)
     for host in bad[:SHOWN_FAILURES]:
-        yield from _failure(host, t, words)
+        yield from _failure(host, words)
     if len(bad) > SHOWN_FAILURES:
         yield ""
         yield t.count("And {n} more host failed.", "And {n} more hosts failed.", len(bad) - SHOWN_FAILURES)
@@ -131,7 +131,7 @@ def _facts(record: RunRecord, reading: Reading, t: Language) -> Iterator[str]:
         yield f"| {label} | {value} |"
 
 
-def _failure(host: HostRecord, t: Language, words: Words) -> Iterator[str]:
+def _failure(host: HostRecord, words: Words) -> Iterator[str]:
     step = host.failed_step
     yield ""
     if step is None or not step.attempts:
