@@ -78,7 +78,7 @@ def template_problems(document: Document, playbook: Playbook) -> Iterator[Proble
         if written is not variable.default:
             at = (*at, "default")
         for place, text in templates_in(variable.default, at):
-            yield from (document.problem(place, message) for message in _wrong(text, variable.name, playbook))
+            yield from (document.problem(place, message) for message in _wrong(text, playbook))
     asked = {variable.name: _asked(variable.default) for variable in playbook.variables}
     for name in asked:
         circle = _circle(name, asked)
@@ -86,7 +86,7 @@ def template_problems(document: Document, playbook: Playbook) -> Iterator[Proble
             yield document.problem(("vars", name), f"variables in a circle: {' > '.join(circle)}", on_key=True)
 
 
-def _wrong(text: str, own: str, playbook: Playbook) -> Iterator[str]:
+def _wrong(text: str, playbook: Playbook) -> Iterator[str]:
     from runner.playbook.evaluation import below, names_in, problems
 
     found = problems(text)
