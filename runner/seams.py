@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 Stream = Literal["stdout", "stderr"]
 OnOutput = Callable[[Stream, bytes], None]
 
+
+def unheard(stream: Stream, data: bytes) -> None:
+    """For output that is nobody's but the kind's, which has it with the end."""
+
+
 KEEP_BYTES = 1 << 20
 """How much of a stream a Completed keeps: the first half and the last half of this many bytes."""
 

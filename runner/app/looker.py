@@ -18,7 +18,7 @@ from runner.errors import InvalidInput, RawatError, TransportError
 from runner.model import Exit, Host, Outcome, Step
 from runner.playbook.evaluation import holds, names_in
 from runner.playbook.template import TemplateFailed, render
-from runner.seams import Answer, Completed, Launch, Question, Script, StepKind, Stream, Verdict, Wish
+from runner.seams import Answer, Completed, Launch, Question, Script, StepKind, Verdict, Wish, unheard
 
 FAIL, WILL, CANNOT, NOTHING = "would fail", "will change", "cannot know", "nothing to do"
 """What can be said of a step, the weightiest first."""
@@ -169,7 +169,7 @@ class Looker:
             deadline_s=min(step.timeout_s or LONGEST_S, LONGEST_S),
             read_only=True,
         )
-        return self.session.run(launch, _nothing)
+        return self.session.run(launch, unheard)
 
     def _unknown(self, expression: str, names: Mapping[str, Any]) -> list[str]:
         return sorted(name for name in names_in(expression, expression=True) if name not in names)
@@ -194,7 +194,3 @@ def _together(said: Sequence[str], items: int) -> str:
     looked = f"the first {len(said)} of {items}" if len(said) < items else str(items)
     count = f"all of {looked} items" if len(its) == len(said) else f"{len(its)} of {looked} items"
     return f"{word}: {count}" + (f": {why}{more}" if why else "")
-
-
-def _nothing(stream: Stream, data: bytes) -> None:
-    """What a look prints is for the kind, not for people."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import chain
 
 from runner.app.assemble import Earlier
@@ -10,10 +10,10 @@ from runner.app.prepare import Prepared, prepare, settings_of
 from runner.app.request import Context, Reason, Selection
 from runner.app.wiring import records_of
 from runner.document.source import likely
-from runner.engine.past import Word, boots, first_seen, past_of, readers
+from runner.engine.past import NEVER_SEEN, Past, Word, boots, first_seen, past_of, readers
 from runner.engine.rolled import Rolled, rollbacks
 from runner.errors import GateClosed, InvalidInput, LockBusy
-from runner.events import Deviated, SittingStarted
+from runner.events import Deviated, Event, SittingStarted
 from runner.frozen import frozen, replace
 from runner.journal.folder import Records
 from runner.record import RunRecord, fold
@@ -52,29 +52,33 @@ def find_resumable(context: Context, name: str, *, settle: tuple[str, ...], reas
         Deviated(what="step settled by a person", detail=f"{step}={word}", reason=reason)
         for step, word in words.items()
     ]
-    booted, reading = boots(chain.from_iterable(events)), readers(chain.from_iterable(events))
-    rolled = rollbacks(chain.from_iterable(events))
     earlier = Earlier(
         run=run,
         sitting=folders[-1].number + 1,
         head=sittings[-1].head,
         events=events,
-        past={
-            host.name: past_of(
-                host,
-                words,
-                seen=first_seen(chain.from_iterable(events), host.name),
-                booted=booted,
-                reading=reading,
-                rolled=rolled.get(host.name, Rolled()),
-            )
-            for host in record.hosts.values()
-        },
+        past=_past(record, tuple(chain.from_iterable(events)), words),
         deviations=tuple(deviations),
         reason=reason,
     )
     why = Reason.from_json(record.why)
     return Resumable(prepared=prepared, earlier=earlier, reason=replace(why, reason=reason or why.reason))
+
+
+def _past(record: RunRecord, events: Sequence[Event], words: Mapping[str, Word]) -> Mapping[str, Past]:
+    """What the earlier sittings left on each host; every event is looked at once for all hosts."""
+    seen, booted, reading, rolled = first_seen(events), boots(events), readers(events), rollbacks(events)
+    return {
+        host.name: past_of(
+            host,
+            words,
+            seen=seen.get(host.name, NEVER_SEEN),
+            booted=booted,
+            reading=reading,
+            rolled=rolled.get(host.name, Rolled()),
+        )
+        for host in record.hosts.values()
+    }
 
 
 def unfinished(record: RunRecord) -> None:

@@ -17,7 +17,7 @@ from runner.frozen import frozen, replace
 from runner.model import Facts, Host, Step
 from runner.playbook.template import TemplateFailed
 from runner.redact import Secret
-from runner.seams import Completed, Launch, OutputFile, Script, Stream, Wish
+from runner.seams import Completed, Launch, OutputFile, Script, Stream, Wish, unheard
 from runner.units import text_of_duration
 
 DEFAULT_TIMEOUT_S = 3600.0
@@ -160,7 +160,7 @@ class Errand:
             self.around,
             self.link,
             self.made(wish, script, read_only=read_only),
-            _quiet if quiet else self.show,
+            unheard if quiet else self.show,
             instance=self.instance,
             local=self.step.local,
             reboots=self.reboots,
@@ -238,7 +238,3 @@ class Errand:
             return kept_values(result.values)
         proof = getattr(self.kind, "evidence", False)
         return kept_values({key: result.values[key] for key in result.values if key not in PLAIN}) if proof else {}
-
-
-def _quiet(stream: Stream, data: bytes) -> None:
-    """Looks are not part of a step's output."""

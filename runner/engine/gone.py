@@ -19,7 +19,7 @@ from runner.engine.surroundings import Surroundings
 from runner.errors import TransportError
 from runner.events import StepFinished, StepRecalled
 from runner.model import Outcome, Step
-from runner.seams import Completed, Launch, Script, Stream
+from runner.seams import Completed, Launch, Script, unheard
 
 GONE = "the playbook does not have it any more"
 PAST = "it belonged to an earlier sitting"
@@ -77,7 +77,7 @@ def by_host(
         deadline_s=(step and step.timeout_s) or DEFAULT_TIMEOUT_S,
     )  # fmt: skip
     try:
-        settled = settle_through(around, link, launch, _unkept, instance=instance, local=local)
+        settled = settle_through(around, link, launch, unheard, instance=instance, local=local)
         boot_id = link.session(local=local).facts.boot_id
     except TransportError as error:
         problem = f"the host cannot be asked: {error.message}"
@@ -106,7 +106,3 @@ def _judged(done: Completed, why: str) -> StepResult:
         return StepResult(outcome=Outcome.OK, exit=done.exit, summary=summary, host_ms=host_ms(done))
     problem = f"ended with {done.exit}; {why}"
     return StepResult(outcome=Outcome.FAILED, problem=problem, exit=done.exit, host_ms=host_ms(done))
-
-
-def _unkept(stream: Stream, data: bytes) -> None:
-    """Nobody can say any more whether it may be kept."""

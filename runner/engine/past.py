@@ -71,11 +71,18 @@ class Past:
         return self.steps.get(instance, NOTHING)
 
 
-def first_seen(events: Iterable[Event], host: str) -> tuple[float, str]:
-    """Clock (Unix time) and machine id of a host when a run first came to it; 0 and empty where it never did."""
-    connected = [event.facts for event in events if isinstance(event, HostConnected) and event.host == host]
-    clock = next((float(facts["clock"]) for facts in connected if facts.get("clock")), 0.0)
-    return clock, next((str(facts["machine_id"]) for facts in connected if facts.get("machine_id")), "")
+NEVER_SEEN = (0.0, "")
+
+
+def first_seen(events: Iterable[Event]) -> Mapping[str, tuple[float, str]]:
+    """Clock (Unix time) and machine id of each host when a run first came to it; 0 and empty where it did not say."""
+    seen: dict[str, tuple[float, str]] = {}
+    for event in events:
+        if isinstance(event, HostConnected):
+            clock, machine = seen.get(event.host, NEVER_SEEN)
+            facts = event.facts
+            seen[event.host] = clock or float(facts.get("clock") or 0), machine or str(facts.get("machine_id") or "")
+    return seen
 
 
 def boots(events: Iterable[Event]) -> Mapping[tuple[str, str], tuple[str, str]]:
@@ -103,14 +110,14 @@ def past_of(
     host: HostRecord,
     words: Mapping[str, Word],
     *,
-    seen: tuple[float, str] = (0.0, ""),
+    seen: tuple[float, str] = NEVER_SEEN,
     booted: Mapping[tuple[str, str], tuple[str, str]] | None = None,
     reading: frozenset[tuple[str, str]] = frozenset(),
     rolled: Rolled,
 ) -> Past:
     """
     From the record of a host; `words` maps steps in doubt, by instance or id, to what a person says of them; `seen`
-    is what `first_seen` gives, `booted` what `boots`, `reading` what `readers`, `rolled` what `rollbacks` gives.
+    is what `first_seen` has of it, `booted` what `boots`, `reading` what `readers`, `rolled` what `rollbacks` gives.
 
     What a rollback took back is to be done again; undo and `finally` belong to a sitting and start anew. A host is not
     finished while one of its steps is in doubt.

@@ -83,7 +83,7 @@ def settle_through(
     received = _Received(on_output)
 
     def ask(session: Session, cuts: int) -> Settled:
-        settled = session.settle(launch, received.add, offsets=received.offsets if cuts else (0, 0))
+        settled = session.settle(launch, received.add, offsets=received.go_on() if cuts else (0, 0))
         if settled.completed is None:
             return settled
         return replace(settled, completed=received.joined(settled.completed))
@@ -151,7 +151,7 @@ def _settle(
     """How a launch stands that was cut off; `begin` starts it where that is in order."""
     if launch.read_only:
         return begin(session)
-    settled = session.settle(launch, received.add, offsets=received.offsets)
+    settled = session.settle(launch, received.add, offsets=received.go_on())
     rebooted = session.facts.boot_id != boot
     match settled.state:
         case "ended" if settled.completed is not None:
@@ -220,9 +220,8 @@ class _Received:
         self._tail_bytes: dict[Stream, int] = {"stdout": 0, "stderr": 0}
         self._cut = False
 
-    @property
-    def offsets(self) -> tuple[int, int]:
-        """Bytes of stdout and stderr that are here. Asked for after a lost link only: see `joined`."""
+    def go_on(self) -> tuple[int, int]:
+        """A link was lost: from which bytes of stdout and stderr on a new one has to bring the rest."""
         self._cut = True
         return self._bytes["stdout"], self._bytes["stderr"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runner.errors import LinkLost, TransportError
 from runner.model import Exit
-from runner.seams import Completed, Launch, Script, Session, Stream
+from runner.seams import Completed, Launch, Script, Session, unheard
 
 ASK_S = 10.0
 DOWN = 75
@@ -32,7 +32,7 @@ def went_down(session: Session, launch: Launch, done: Completed) -> Completed | 
         read_only=True,
     )
     try:
-        down = session.run(ask, _unheard).exit.code == DOWN
+        down = session.run(ask, unheard).exit.code == DOWN
     except LinkLost:
         raise
     except TransportError:  # it answers, and has no room for the question: a full disk is no shutdown
@@ -45,7 +45,3 @@ def doubted(done: Completed) -> Completed:
     if done.exit.code in (0, None):
         return done
     return Completed(exit=Exit(unknown=f"the host went down while it ran (it ended with {done.exit})"), gone=True)
-
-
-def _unheard(stream: Stream, data: bytes) -> None:
-    """The answer is its exit code."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from runner.errors import BecomeRefused, LinkLost, TransportError
 from runner.frozen import replace
@@ -69,27 +69,23 @@ class SupervisedSession:
             self._held = owner, name
 
     def run(self, launch: Launch, on_output: OnOutput) -> Completed:
-        key = self._key(launch.user)
-        supervisor = self._supervisor(key)
-        with self._lock:
-            self._current = supervisor
-        try:
+        with self._at_work(launch.user) as supervisor:
             return supervisor.run(launch, on_output)
-        except LinkLost:
-            self._drop(key)
-            raise
-        finally:
-            with self._lock:
-                self._current = None
 
     def settle(self, launch: Launch, on_output: OnOutput, *, offsets: tuple[int, int] = (0, 0)) -> Settled:
         """How an attempt of an earlier session stands; follows it from these bytes on while it still runs."""
-        key = self._key(launch.user)
+        with self._at_work(launch.user) as supervisor:
+            return supervisor.settle(launch, on_output, offsets=offsets)
+
+    @contextmanager
+    def _at_work(self, user: str | None) -> Iterator[Supervisor]:
+        """The supervisor of a user, which `cancel` reaches meanwhile; closed where the link to it is lost."""
+        key = self._key(user)
         supervisor = self._supervisor(key)
         with self._lock:
             self._current = supervisor
         try:
-            return supervisor.settle(launch, on_output, offsets=offsets)
+            yield supervisor
         except LinkLost:
             self._drop(key)
             raise

@@ -26,16 +26,16 @@ FOLLOW_AFTER_S = 0.01
 FOR_EACH_AT_WORK_S = 0.004
 MOST_PATIENT_S = 0.5
 """
-From when on a step's output is asked for while it runs: the sooner, the sooner the host answered before, and the fewer
-hosts are at work. Where the host or we are busy, or it is far, most steps are over when they are asked for, and asking
-costs more than the step.
+When the output of a step that still runs is asked for: FOLLOW_AFTER_S after its start, later by two round trips and by
+FOR_EACH_AT_WORK_S for every other host at work, at most MOST_PATIENT_S. To ask costs more than a short step, and most
+steps are over by then.
 """
 NOTES_BYTES = 2048
 ANSWER_S = 30.0
 LAST_WORDS_S = 2.0
-"""How long what a shell said is waited for, that could not be sent the supervisor."""
+"""How long to wait for the last words of a shell that did not take the supervisor."""
 OVERDUE_S = 60.0
-"""How long after its deadline a step may be silent before nobody is believed to watch it any more."""
+"""After its deadline the host ends a step; when so long after it nothing was heard, the link counts as lost."""
 
 _STREAMS: dict[str, Stream] = {"o": "stdout", "e": "stderr"}
 _REFUSED = {
@@ -43,10 +43,10 @@ _REFUSED = {
     "spool": "the host could not store it in its spool (no space left, or read-only); nothing was started",
 }
 
-
 _STATES: dict[str, Literal["none", "torn", "free", "forgotten"]] = {
     "none": "none", "torn": "torn", "free": "free", "forgotten": "forgotten",
 }  # fmt: skip
+"""What a host may answer that `Settled` says too; any other answer is `unsure`."""
 
 
 class Supervisor:

@@ -88,7 +88,7 @@ def test_a_signal_to_end_leaves_what_runs_a_moment_and_no_more(
 ) -> None:
     monkeypatch.setattr(signals, "SEAL_WITHIN_S", 0.2)
     stop, heard, killed = Stop(), list[str](), threading.Event()
-    with signals.heeded(stop, killed.set, heard=heard.append):
+    with signals.heeded(stop, killed.set, heard=lambda how, becomes, again: heard.append(how)):
         os.kill(os.getpid(), number)
         assert stop.event.wait(5) and heard == [number.name]
         assert not stop.leave.wait(0.1), "a step that ends now is known"

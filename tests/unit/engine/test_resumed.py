@@ -44,8 +44,7 @@ def test_the_first_clock_and_the_first_machine_of_a_host_count() -> None:
         HostConnected(host=host, peer={}, facts={"clock": clock, "machine_id": machine}, took_ms=1)
         for host, clock, machine in (("b", 5.0, "m"), ("a", 0.0, ""), ("a", 7.5, "n"), ("a", 99.0, "o"))
     ]
-    assert first_seen(seen, "a") == (7.5, "n")
-    assert first_seen(seen, "c") == (0.0, "")
+    assert first_seen(seen) == {"a": (7.5, "n"), "b": (5.0, "m")}
 
 
 @pytest.mark.parametrize(
