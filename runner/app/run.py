@@ -72,27 +72,21 @@ def carry_out(
         approvals=approvals,
         opened=opening.opened,
     )  # fmt: skip
+    why = replace(reason, reason=earlier.reason) if earlier else reason
+    first = started(
+        made.id, prepared.plan, context, why, sitting=made.sitting.number, selection=prepared.selection,
+        policy=policy_of(prepared.settings, reason, now), signer=signer, approvals=approvals,
+        settings=prepared.settings,
+    )  # fmt: skip
+    deviations = (
+        *departures, *opening.deviations, *_left_out(prepared.plan), *(earlier.deviations if earlier else ()),
+    )  # fmt: skip
     with _going_on_told(made.id), heeded(made.stop, made.run.kill, on_cancel=on_cancel, heard=heard):
-        emit = made.bus.emit
-        policy = policy_of(prepared.settings, reason, now)
-        said = replace(reason, reason=earlier.reason) if earlier else reason
-        first = started(
-            made.id, prepared.plan, context, said, sitting=made.sitting.number, selection=prepared.selection,
-            policy=policy, signer=signer, approvals=approvals, settings=prepared.settings,
-        )  # fmt: skip
-        emit(first)
-        for proof in opening.proofs:
-            emit(proof)
-        for deviation in (
-            *departures,
-            *opening.deviations,
-            *_left_out(prepared.plan),
-            *(earlier.deviations if earlier else ()),
-        ):
-            emit(deviation)
+        for event in (first, *opening.proofs, *deviations):
+            made.bus.emit(event)
         code = made.run.execute()
         made.bus.close()
-        summary = statement(prepared.plan, said, context)
+        summary = statement(prepared.plan, why, context)
         made.sitting.seal(at=moment(made.clock.now()), exit_code=code, summary=summary, signer=signer)
         record = made.run.record()
         trouble = _index(prepared.settings, record)
