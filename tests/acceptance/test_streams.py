@@ -153,10 +153,10 @@ def test_what_an_inventory_and_ssh_config_say_does_nothing_on_the_terminal(tmp_p
     project.write("rawat.yml", "rawat: 1\nssh_config: ssh\n")
     values = 'vars: {x: "\\e[2J\\u202e"}\nhosts: {h1: {}, h2: {identity_file: "\\e[2J"}}\n'
     project.write("inventory.yml", f"rawat: 1\n{values}")
-    project.write("ssh", "HostName x\x1b[2J\nUser \x1b[2J\nIdentityFile %C\x1b[2J\nMatch user \x1b[2J\n").chmod(0o600)
+    project.write("ssh", "HostName x\x1b[2J\nUser \x1b[2J\nIdentityFile %C\x1b[2J\nMatch exec \x1b[2J\n").chmod(0o600)
     for words, code in ((("hosts",), 0), (("plan", book), 0), (("run", book), 4)):
         said, seen = at_a_terminal(project, *words)
-        assert (said, b"the block under 'Match user ^[[2J' is ignored" in seen) == (code, True), seen
+        assert (said, b"the block under 'Match exec ^[[2J' is ignored" in seen) == (code, True), seen
         assert b"\x1b[2J" not in seen and "\u202e".encode() not in seen, seen
 
 

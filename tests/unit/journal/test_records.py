@@ -462,7 +462,7 @@ def test_a_sitting_that_ends_while_it_begins_spoils_nothing(tmp_path: Path, faul
         after = [sitting.head for sitting in folders if sitting.begun][-1]
         end(begin(records.path, run, folders[-1].number + 1, after))
         assert verify(records).code == NOT_SIGNED, (at, verify(records).findings)
-    assert at > 20
+    assert at > (20 if fault == "kill" else 12), "a disk fails once in each call, a kill comes before and behind it"
     assert ended["opened"] > 0
     assert ended["never began" if fault == "kill" else "removed"] > 10
     assert fault == "kill" or ended["never began"] == 0
