@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
@@ -18,6 +19,9 @@ MANY = 8
 LISTEN_S = 0.2
 """How late a thread that waits for others may hear that a run was asked to stop, in seconds."""
 
+STUCK_S = 0.5
+"""When no item was begun for so long, though some wait, threads that do nothing but wait keep them from it."""
+
 
 class Abandoned(Exception):
     """The run was asked to end before its threads did."""
@@ -28,6 +32,7 @@ def for_each(
     work: Callable[[T], None],
     *,
     at_once: int,
+    most: int = 0,
     stop: Stop,
     meanwhile: Callable[[], None] = lambda: None,
     heard: Callable[[], None] = lambda: None,
@@ -35,7 +40,8 @@ def for_each(
     give: Callable[[T], None] = lambda item: None,
 ) -> list[T]:
     """
-    `work` on every item, `at_once` of them together; what was not begun when `stop` was asked is returned.
+    `work` on every item, `at_once` of them together, as many more every STUCK_S in which none is begun, up to `most`.
+    What was not begun when `stop` was asked is returned.
 
     An item begins when `take` says yes to it, in the order given otherwise; `give` is called when it is done.
     `meanwhile` is called once, while the threads are at work; `heard`, by the thread that waits for them, within
@@ -43,12 +49,20 @@ def for_each(
     Raises Abandoned where `stop.leave` is set: threads are left behind.
     """
     queue = _Queue(items, stop, take, give)
-    threads = min(at_once, len(queue.waiting))
-    for number in range(threads):
-        args = (queue, work, threads >= MANY)
-        threading.Thread(target=_work_off, args=args, name=f"rawat-host-{number}", daemon=True).start()
+    threads = 0
+
+    def start(number: int) -> None:
+        nonlocal threads
+        args = (queue, work, threads + number >= MANY)
+        for _ in range(number):
+            threading.Thread(target=_work_off, args=args, name=f"rawat-host-{threads}", daemon=True).start()
+            threads += 1
+
+    start(min(at_once, len(queue.waiting)))
     meanwhile()
     while queue.ended < threads:
+        if threads < most and queue.stuck:
+            start(min(at_once, most - threads, len(queue.waiting)))
         if stop.asked:
             heard()
         if stop.leave.is_set():
@@ -69,9 +83,19 @@ class _Queue(Generic[T]):
         self.changed = threading.Condition()
         self.errors: list[BaseException] = []
         self.ended = 0
+        self._taken_at = time.monotonic()
         self._stop = stop
         self._take = take
         self._give = give
+
+    @property
+    def stuck(self) -> bool:
+        """Whether some wait, and none of them was begun for a while; not asked again before the next while is over."""
+        with self.changed:
+            if not self.waiting or self._stop.asked or time.monotonic() - self._taken_at < STUCK_S:
+                return False
+            self._taken_at = time.monotonic()
+            return True
 
     def next(self) -> list[T]:
         """The first item that may begin, waited for; none when there is nothing more to do."""
@@ -80,6 +104,7 @@ class _Queue(Generic[T]):
                 for item in self.waiting:
                     if self._take(item):
                         self.waiting.remove(item)
+                        self._taken_at = time.monotonic()
                         return [item]
                 self.changed.wait(LISTEN_S)
             self.ended += 1

@@ -16,8 +16,10 @@ from runner.frozen import shallow
 from runner.model import Facts, Host, Step
 from runner.playbook.template import TemplateFailed
 
-AT_ONCE = 64
-"""Hosts that are asked at once: most of them wait, for an answer, a lock, or their turn to open a connection."""
+AT_ONCE = 16
+"""Hosts that are asked at once; more only keep each other waiting, unless most of them are silent or locked."""
+MOST = 64
+"""At once where they are."""
 
 
 def preflight(
@@ -48,7 +50,9 @@ def preflight(
         if len(hosts) > room:
             links[host.name].close()
 
-    for_each(hosts, ask, at_once=min(AT_ONCE, room), stop=around.stop, meanwhile=meanwhile, heard=heard)
+    for_each(
+        hosts, ask, at_once=min(AT_ONCE, room), most=min(MOST, room), stop=around.stop, meanwhile=meanwhile, heard=heard
+    )
     if not same_machine:
         refused += _twice(around, facts)
     return tuple(name for name in (host.name for host in hosts) if name in refused), facts
