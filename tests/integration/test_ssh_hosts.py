@@ -744,7 +744,7 @@ def test_output_takes_no_more_than_a_tenth_of_a_small_disk(start_sshd: Start, tm
             assert any("a tenth of the room" in note for note in done.notes)
             assert session.run(bed.launch("echo next"), ignore).stdout == b"next\n"
     finally:
-        run(["umount", str(disk)])
+        run(["umount", "-l", str(disk)])
 
 
 @needs_root
