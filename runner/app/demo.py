@@ -17,8 +17,10 @@ from contextlib import closing, contextmanager, suppress
 from datetime import date, timedelta
 from pathlib import Path
 
-from runner.errors import InvalidInput
+from runner.app.secrets import SudoPasswords
+from runner.errors import InvalidInput, TransportError
 from runner.frozen import frozen
+from runner.model import Host
 from runner.playbook.shipped import incident_playbooks, shipped_playbooks
 
 LOANS = 3000
@@ -145,7 +147,8 @@ def ssh_server(folder: Path, *, wanted: bool = True) -> Iterator[Server]:
     process = subprocess.Popen([sshd, "-D", "-e", "-f", str(folder / "config")], stdin=subprocess.DEVNULL, stderr=log)
     try:
         answers = _answers(process, port)
-        yield Server(port=port) if answers else Server(why=_last_line(folder / "log") or "it did not answer")
+        why = _refused(folder.resolve(), port) if answers else _last_line(folder / "log") or "it did not answer"
+        yield Server(why=why) if why else Server(port=port)
     finally:
         process.terminate()
         with suppress(subprocess.TimeoutExpired):
@@ -169,6 +172,24 @@ def _why_not(sshd: str | None, folder: Path) -> str:
         return f"uid {os.getuid()} has no account here, and sshd lets nobody else in"
     if os.getuid() == 0 and not Path("/run/sshd").is_dir():
         return "run by root, sshd needs /run/sshd, and the demo changes nothing outside its folder"
+    return ""
+
+
+def _refused(folder: Path, port: int) -> str:
+    """Why we cannot log in to it: a locked account, a shell that lets nobody work. Else empty."""
+    from runner.transport.ssh import SshTransport
+
+    user, key = getpass.getuser(), folder / "login_key"
+    host = Host(name="demo", address="127.0.0.1", port=port, user=user, identity_files=(str(key),))
+    transport = SshTransport(known_hosts=(str(folder / "known_hosts"),))
+    try:
+        session = transport.connect(host, run_id="demo", passwords=SudoPasswords(None))
+        session.forget()
+        session.close()
+    except TransportError as error:
+        return f"the SSH server of the demo is of no use to {user}: {error.message}"
+    finally:
+        transport.close()
     return ""
 
 

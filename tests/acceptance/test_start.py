@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.bed import packages
 
 HEAVY = ("fabric", "paramiko", "jsonschema", "yaml", "jinja2", "rich", "cryptography", "sqlite3")
 PROBE = """
@@ -50,3 +53,18 @@ def test_the_demo_goes_without_ssh_where_the_uid_has_no_account(
     monkeypatch.setattr(os, "getuid", lambda: 54321)
     with ssh_server(tmp_path / "sshd") as server:
         assert (server.port, server.why) == (0, "uid 54321 has no account here, and sshd lets nobody else in")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a server of others lets only its own account in")
+def test_the_demo_goes_without_ssh_where_its_account_may_not_log_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `nobody`, whose shell lets nobody work: the server runs, and refuses him."""
+    from runner.app.demo import ssh_server
+
+    packages.ensure(packages.LOOPBACK)
+    Path("/run/sshd").mkdir(exist_ok=True)
+    monkeypatch.setattr(getpass, "getuser", lambda: "nobody")
+    with ssh_server(tmp_path / "sshd") as server:
+        assert server.port == 0
+        assert "the SSH server of the demo is of no use to nobody: demo (127.0.0.1:" in server.why
