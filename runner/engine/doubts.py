@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from runner.engine.gone import settle_gone, why_gone
 from runner.engine.link import Link
-from runner.engine.progress import Halt, Progress, base
+from runner.engine.past import base
+from runner.engine.progress import Halt, Progress
 from runner.engine.surroundings import Surroundings
 from runner.model import Outcome, Step
 

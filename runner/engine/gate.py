@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from runner.engine.past import base
 from runner.engine.surroundings import Surroundings
 from runner.model import Outcome, Step
 
@@ -29,5 +30,5 @@ def closed(
 
 
 def _proven(name: str, outcomes: Mapping[str, Outcome]) -> bool:
-    ran = [outcome for instance, outcome in outcomes.items() if instance.partition(".")[0] == name]
+    ran = [outcome for instance, outcome in outcomes.items() if base(instance) == name]
     return bool(ran) and all(outcome is Outcome.OK for outcome in ran)

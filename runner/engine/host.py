@@ -9,8 +9,8 @@ from runner.engine.carry import Carrier
 from runner.engine.doubts import Doubts
 from runner.engine.link import Link
 from runner.engine.once import Once
-from runner.engine.past import Past, Rollback
-from runner.engine.progress import Halt, Progress, base
+from runner.engine.past import Past, Rollback, base
+from runner.engine.progress import Halt, Progress
 from runner.engine.surroundings import Surroundings
 from runner.engine.undo import undo_of
 from runner.engine.walk import Walk

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
 from runner.engine.errand import DEFAULT_TIMEOUT_S, Task
-from runner.engine.past import Past
+from runner.engine.past import Past, base
 from runner.engine.surroundings import Surroundings
 from runner.errors import LockBusy
 from runner.events import Waited
@@ -73,6 +73,4 @@ def holders(playbook: Playbook, hosts: Mapping[str, Past]) -> frozenset[str]:
     resource is free since that sitting died.
     """
     locked = {step.id for step in playbook.walk() if step.lock}
-    return frozenset(
-        name for name, past in hosts.items() if any(doubt.partition(".")[0] in locked for doubt in past.in_doubt)
-    )
+    return frozenset(name for name, past in hosts.items() if any(base(doubt) in locked for doubt in past.in_doubt))

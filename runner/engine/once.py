@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from runner.engine.items import SKIPPED
-from runner.engine.past import Before, Past
+from runner.engine.past import Before, Past, base
 from runner.frozen import frozen
 from runner.model import FINALLY, UNDO, Outcome, Playbook, Step
 
@@ -104,7 +104,7 @@ def once_before(playbook: Playbook, hosts: Mapping[str, Past]) -> Once:
         for name, past in hosts.items() if step.once else ():
             instances = _instances(step, past)
             known = [before.state == "done" or before.word == "done" for before in instances]
-            doubted = {other.partition(".")[0] for other in past.in_doubt if past.step(other).word is None}
+            doubted = {base(other) for other in past.in_doubt if past.step(other).word is None}
             if step.id in doubted:  # also where it had a list then and has none now
                 once.begun(step.id, name, in_doubt(name))
             elif any(known) and not _whole(step, past, order, every=all(known)):
@@ -132,7 +132,7 @@ def _whole(step: Step, past: Past, order: list[str], *, every: bool) -> bool:
     if step.loop is None or past.finished or not every:
         return every or past.finished
     later = set(order[order.index(step.id) + 1 :]) if step.id in order else set()
-    return any(name.partition(".")[0] in later for name in past.steps)
+    return any(base(name) in later for name in past.steps)
 
 
 def in_doubt(host: str) -> str:

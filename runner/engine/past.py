@@ -71,6 +71,11 @@ class Past:
         return self.steps.get(instance, NOTHING)
 
 
+def base(instance: str) -> str:
+    """The id that a step has in the playbook."""
+    return instance.partition(".")[0]
+
+
 NEVER_SEEN = (0.0, "")
 
 

@@ -95,11 +95,6 @@ def worst(outcomes: Iterable[Outcome]) -> Outcome:
     return max(outcomes, key=ORDER.index, default=Outcome.OK)
 
 
-def base(instance: str) -> str:
-    """The id that a step has in the playbook."""
-    return instance.partition(".")[0]
-
-
 def _missing(why: str) -> Any:
     from runner.playbook.evaluation import missing
 

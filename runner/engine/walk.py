@@ -8,7 +8,8 @@ from typing import Any
 from runner.engine.carry import Carrier
 from runner.engine.items import SKIPPED, by_item, items_of
 from runner.engine.once import Once, Shared, in_doubt
-from runner.engine.progress import Halt, base, worst
+from runner.engine.past import base
+from runner.engine.progress import Halt, worst
 from runner.engine.surroundings import Surroundings
 from runner.engine.undo import Undo
 from runner.events import Waited
