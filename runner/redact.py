@@ -292,13 +292,16 @@ def _lower_percent(text: str) -> str:
 
 
 def _base64s(raw: bytes) -> frozenset[bytes]:
-    """The characters that base64 gives these bytes whatever stands before and behind them, at three alignments."""
+    """
+    The characters that base64 gives these bytes whatever stands before and behind them, at three alignments.
+
+    Where nothing stands behind them they have an end as well, padded or not: a rest of it would be shown.
+    """
     found = set()
     for before in range(3):
-        encoded = base64.b64encode(b"\0" * before + raw)
-        first = (before * 8 + 5) // 6
-        last = (before + len(raw)) * 8 // 6
-        core = encoded[first:last]
+        encoded = base64.b64encode(b"\0" * before + raw)[(before * 8 + 5) // 6 :]
+        core = encoded[: (before + len(raw)) * 8 // 6 - (before * 8 + 5) // 6]
         if len(core) >= SHORTEST:
-            found |= {core, core.replace(b"+", b"-").replace(b"/", b"_")}
+            for form in (core, encoded, encoded.rstrip(b"=")):
+                found |= {form, form.replace(b"+", b"-").replace(b"/", b"_")}
     return frozenset(found)

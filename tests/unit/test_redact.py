@@ -94,6 +94,21 @@ def test_base64_is_found_at_every_alignment_wrapped_or_not() -> None:
             assert b"[redacted:db_password]" in _through([encoded])
 
 
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+@pytest.mark.parametrize("length", range(6, 12))
+@pytest.mark.parametrize("before", [b"", b"user:", b"us:"])
+def test_base64_that_ends_with_the_secret_leaves_nothing_of_it(
+    encode: Callable[[bytes], bytes], length: int, before: bytes
+) -> None:
+    value = "k?~ÿ>9xyz0q"[:length]
+    redactor = Redactor([Secret("word", value)])
+    for form in (encode(before + value.encode()), encode(before + value.encode()).rstrip(b"=")):
+        clear = encode(before)[: (len(before) * 8 + 5) // 6].decode()
+        shown = redactor.text(form.decode())
+        assert shown.rstrip("=").endswith(mask("word"))
+        assert len(shown.removesuffix("=").removesuffix("=")) == len(clear) + len(mask("word"))
+
+
 @given(st.lists(st.sampled_from([*PARTS, b"aaaaaaa", b"aa", b"x", b"\n", b"\\", CUT]), max_size=12), st.integers(1, 7))
 def test_however_the_stream_is_cut_the_result_is_that_of_the_whole(parts: list[bytes], size: int) -> None:
     whole = b"".join(parts)
