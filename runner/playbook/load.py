@@ -103,8 +103,14 @@ class _Loader:
         return document
 
     def include(self, document: Document, at: At, wanted: str, chain: tuple[str, ...]) -> Document | None:
-        """The included document, checked; None where it may not or cannot be read."""
-        path = (self.root / wanted).resolve()
+        """
+        The included document, checked; None where it may not or cannot be read.
+
+        It is looked for as files of steps are: beside the file that names it, then under the root.
+        """
+        beside = (self.root / (chain[-1] if chain else self.sources[0].path)).parent
+        found = [(base / wanted).resolve() for base in (beside, self.root)]
+        path = next((path for path in found if path.is_file()), found[0])
         message = ""
         if Path(wanted).is_absolute() or not path.is_relative_to(self.root):
             message = f"'{wanted}' is outside the project's root {self.root.name}/"
@@ -113,7 +119,7 @@ class _Loader:
         elif len(chain) >= 16:
             message = "more than 16 includes within each other"
         elif not path.is_file():
-            message = f"there is no file '{wanted}' under the project's root {self.root.name}/"
+            message = f"there is no file '{wanted}' beside this one, or under the project's root {self.root.name}/"
         if message:
             self.problems.append(document.problem(at, message))
             return None

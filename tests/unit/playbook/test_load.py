@@ -184,7 +184,7 @@ finally:
         ("phases: {test: [{id: a, command: a}], identify: [{id: b, command: b}]}\n", "'test' is out of place"),
         ("phases: {tset: [{id: a, command: a}]}\n", "'tset' is not a key of 'phases'; did you mean 'test'?"),
         (one("{id: a, include: nope.yml}"), "'id' does not go with 'include'"),
-        (one("{include: nope.yml}"), "there is no file 'nope.yml' under the project's root"),
+        (one("{include: nope.yml}"), "there is no file 'nope.yml' beside this one, or under the project's root"),
         (one("{include: ../x.yml}"), "is outside the project's root"),
         (one("{include: /etc/passwd}"), "is outside the project's root"),
         (one("{id: a, command: ls}") + "window: night\n", "'window' is not a key here"),
@@ -319,6 +319,19 @@ def test_includes_are_steps_under_their_condition(tmp_path: Path) -> None:
         ("c", "host.name == 'a'"),
     ]
     assert [source.path for source in playbook.sources] == ["p.yml", "more.yml"]
+
+
+def test_an_include_is_looked_for_beside_the_file_that_names_it_then_under_the_root(tmp_path: Path) -> None:
+    books = tmp_path / "books"
+    (books / "parts").mkdir(parents=True)
+    (tmp_path / "both.yml").write_text("- {id: far, note: x}\n")
+    (tmp_path / "root.yml").write_text("- {id: root, note: x}\n")
+    (books / "both.yml").write_text("- {id: near, note: x}\n- {include: parts/one.yml}\n")
+    (books / "parts/one.yml").write_text("- {id: one, note: x}\n- {include: two.yml}\n- {include: ../../root.yml}\n")
+    (books / "parts/two.yml").write_text("- {id: two, note: x}\n")
+    (books / "p.yml").write_text(HEAD + one("{include: both.yml}"))
+    playbook = load(books / "p.yml", kinds=KINDS, root=tmp_path)
+    assert [step.id for step in playbook.walk()] == ["near", "one", "two", "root"]
 
 
 def test_an_include_that_includes_itself_is_refused(tmp_path: Path) -> None:
