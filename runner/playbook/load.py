@@ -109,8 +109,8 @@ class _Loader:
         It is looked for as files of steps are: beside the file that names it, then under the root.
         """
         beside = (self.root / (chain[-1] if chain else self.sources[0].path)).parent
-        found = [(base / wanted).resolve() for base in (beside, self.root)]
-        path = next((path for path in found if path.is_file()), found[0])
+        places = [(base / wanted).resolve() for base in (beside, self.root)]
+        path = next((place for place in places if place.is_file()), places[0])
         message = ""
         if Path(wanted).is_absolute() or not path.is_relative_to(self.root):
             message = f"'{wanted}' is outside the project's root {self.root.name}/"

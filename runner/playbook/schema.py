@@ -118,7 +118,10 @@ STEP_KEYS: Mapping[str, Any] = {
     "local": {"type": "boolean", "description": "On the controller instead of the host."},
     "undo": {"type": "array", "items": {"$ref": "#/$defs/step"}, "description": "Undoes it when a rollback is asked."},
     "steps": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/step"}, "description": "A group."},
-    "include": {"type": "string", "description": "A file with a list of steps, beside this file or under the project's root."},
+    "include": {
+        "type": "string",
+        "description": "A file with a list of steps, beside this file or under the project's root.",
+    },
 }
 _TYPES = ["string", "integer", "number", "boolean", "array", "object", "null"]
 DECLARATION: Mapping[str, Any] = {

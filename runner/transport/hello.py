@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from runner.errors import ProtocolError, TransportError
 from runner.frozen import frozen
 from runner.model import Facts
+from runner.transport.refusals import NoSpool
 
 _PACKAGE_MANAGERS = ("apt-get", "dnf", "yum", "zypper", "apk", "pacman")
 _STICKY_WRITABLE = "tT"
@@ -100,13 +101,8 @@ def check_spool(hello: Hello, host: str) -> None:
     Every folder on the way must belong to root or to the user, and be writable for others only where the sticky
     bit keeps them from renaming; the two last ones are the spool and the run's folder: ours, 0700 and no links.
     """
-    user = hello.facts.user
     if not hello.facts.spool:
-        raise TransportError(
-            f"{host}: user {user} has no folder for the spool; tried {hello.tried}",
-            host=host,
-            hint="make one of them writable for this user, or name another with RAWAT_SPOOL",
-        )
+        raise NoSpool(hello.facts.user, tried=hello.tried, host=host)
     problem = _problem(hello)
     if problem:
         raise TransportError(f"{host}: the spool {hello.facts.spool} is not safe: {problem}", host=host)

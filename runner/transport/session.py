@@ -11,11 +11,13 @@ from contextlib import contextmanager, suppress
 from runner.errors import BecomeRefused, LinkLost, TransportError
 from runner.frozen import replace
 from runner.model import Facts, Peer
-from runner.seams import Completed, Launch, OnOutput, Settled
+from runner.seams import Completed, Launch, OnOutput, Script, Settled
 from runner.transport.channel import NoMoreChannels
+from runner.transport.refusals import NoSpool
 from runner.transport.supervisor import Supervisor
 
 _USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\$?|#[0-9]+")
+MADE_WITHIN_S = 10.0
 FREED_WITHIN_S = 5.0
 """How long a server may take to free a channel that was closed."""
 
@@ -141,13 +143,27 @@ class SupervisedSession:
             supervisor.lock(*self._held)
         return supervisor
 
+    def _give_spool(self, missing: NoSpool) -> None:
+        """Where we log in as root, a user that may write nowhere (www-data, nobody) is given a folder of its own."""
+        names = {"folder": missing.folder, "user": missing.user}
+        script = Script(text='mkdir -m 700 "$folder" && chown "$user" "$folder"', env=names)
+        launch = Launch(run_id="", step="spool", attempt=1, script=script, deadline_s=MADE_WITHIN_S, read_only=True)
+        self._supervisor(None).run(launch, lambda stream, chunk: None)
+
     def _opened(self, key: str | None) -> Supervisor:
         """Close the other supervisors where the server has room for one only; it takes a moment to free that room."""
         until = time.monotonic() + FREED_WITHIN_S
         pause_s = 0.01
+        given = key is None or self.facts.uid != 0
         while True:
             try:
                 return self._open(key)
+            except NoSpool as error:
+                if given:
+                    raise
+                given = True
+                self._give_spool(error)
+                continue
             except NoMoreChannels as error:
                 if time.monotonic() > until:
                     raise TransportError(error.message, host=self._host, hint=error.hint) from error

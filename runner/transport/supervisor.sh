@@ -59,7 +59,7 @@ r_choose() {
     elif [ "$r_uid" = 0 ]; then
         set -- /var/lib/rawat "$HOME/.local/state/rawat"
     else
-        set -- "$HOME/.local/state/rawat" "$HOME/.rawat" "/var/lib/rawat/$r_user"
+        set -- "$HOME/.local/state/rawat" "$HOME/.rawat" "/var/lib/rawat-$r_user"
     fi
     while [ $# -gt 0 ]; do
         r_try "$1" 2>/dev/null && return

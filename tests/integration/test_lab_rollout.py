@@ -97,6 +97,28 @@ def test_sudo_by_password_and_every_way_in_which_it_is_refused(tmp_path: Path, l
     assert "refused (sudo)" in refused.out
 
 
+def test_a_user_that_may_write_nowhere_gets_a_folder_for_the_spool_where_root_logs_in(
+    tmp_path: Path, lab3: Lab
+) -> None:
+    """As www-data and nobody are on most systems; where somebody else logs in, it is said what root has to do."""
+    text = (
+        HEAD + "become: www-data\nphases: {test: [{id: who, command: id -un, expect: result.stdout == 'www-data'}]}\n"
+    )
+    host = lab3.host("plain")
+    host.exec("install -D -m 600 ~maint/.ssh/authorized_keys /root/.ssh/authorized_keys")
+    maint, root = LabProject(tmp_path / "maint", lab3), LabProject(tmp_path / "root", lab3, user="root")
+    for project in (maint, root):
+        project.write("p.yml", text)
+    refused = maint.rawat("run", "p.yml", "--hosts", "plain")
+    assert refused.code == 4
+    assert "as root: install -d -m 700 -o www-data /var/lib/rawat-www-data" in refused.out
+    said = root.rawat("run", "p.yml", "--hosts", "plain")
+    assert said.code == 0, said.all
+    assert host.exec("stat -c '%U %a' /var/lib/rawat-www-data").stdout == "www-data 700\n"
+    said = maint.rawat("run", "p.yml", "--hosts", "plain")
+    assert said.code == 0, said.all
+
+
 def test_power_loss_in_the_middle_of_a_step_is_unknown_never_failed(tmp_path: Path, start_lab: object) -> None:
     import subprocess
     import threading
