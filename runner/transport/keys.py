@@ -113,7 +113,7 @@ class KeyLogin:
         except FileNotFoundError:
             return "not there"
         except TypeError:
-            return "has a passphrase; add it to the agent"
+            return "has a passphrase; ssh-add gives it to the agent"
         except OSError as error:
             return error.strerror or str(error)
         except (ValueError, paramiko.SSHException) as error:
