@@ -31,6 +31,14 @@ class Event:
         return order | vars(self)
 
 
+PIPELINE_JOB = (
+    *("github_server_url", "github_repository", "github_run_id", "github_ref", "github_sha"),
+    *("ci_pipeline_url", "ci_job_id", "ci_commit_ref_name", "ci_commit_sha"),
+    *("build_url", "git_branch", "git_commit"),
+)
+"""What GitHub, GitLab and Jenkins say of a job, as `controller` has it; in the environment with capitals."""
+
+
 @frozen
 class SittingStarted(Event):
     """A person or a pipeline began to work on a run; the first event of every sitting."""

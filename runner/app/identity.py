@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import runner
+from runner.events import PIPELINE_JOB
 from runner.installed import installed
 
 _PERSONS = (
@@ -18,11 +19,6 @@ _PERSONS = (
     ("GITLAB_USER_LOGIN", "GITLAB_USER_LOGIN"),
     ("BUILD_USER_ID", "Jenkins BUILD_USER_ID"),
     ("SUDO_USER", "sudo"),
-)
-_JOB = (
-    *("GITHUB_RUN_ID", "GITHUB_REF", "GITHUB_SHA"),
-    *("CI_PIPELINE_URL", "CI_JOB_ID", "CI_COMMIT_SHA", "CI_COMMIT_REF_NAME"),
-    *("BUILD_URL", "GIT_COMMIT"),
 )
 _PIPELINES = ("GITHUB_ACTIONS", "GITLAB_CI", "JENKINS_URL", "CI")
 
@@ -57,18 +53,7 @@ def controller(environment: Mapping[str, str], *, terminal: bool) -> dict[str, A
     }
     if environment.get("SSH_CONNECTION"):
         found["ssh_connection"] = environment["SSH_CONNECTION"]
-    for key in (
-        "GITHUB_RUN_ID",
-        "GITHUB_REF",
-        "GITHUB_SHA",
-        "CI_PIPELINE_URL",
-        "CI_JOB_ID",
-        "CI_COMMIT_SHA",
-        "BUILD_URL",
-    ):
-        if environment.get(key):
-            found[key.lower()] = environment[key]
-    return found
+    return found | {name: environment[name.upper()] for name in PIPELINE_JOB if environment.get(name.upper())}
 
 
 def machine() -> tuple[str, str]:

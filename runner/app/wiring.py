@@ -98,7 +98,3 @@ class Transports:
                 inventories=self._inventories,
             )
         raise InvalidInput(f"'{name}' is no transport; there are: ssh, local")
-
-
-def folder_of(path: Path) -> Path:
-    return path.resolve().parent

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from runner.events import PIPELINE_JOB
 from runner.record.schema import schema
 from tests.acceptance.project import HEAD, Project
 from tests.acceptance.test_signed import make_key
@@ -56,7 +57,9 @@ def project(tmp_path_factory: pytest.TempPathFactory, shared_sshd: LoopbackSshd)
     git(made.folder, "commit", "-q", "-m", "one")
     for words in (("key", "use", "alice"), ("key", "add", "alice@example.com", "alice.pub")):
         assert made.rawat(*words).code == 0
-    environment = {"GITHUB_ACTOR": "alice", "GITHUB_ACTIONS": "true", "GITHUB_RUN_ID": "77"}
+    environment = {"GITHUB_ACTOR": "alice", "GITHUB_ACTIONS": "true", "GITHUB_RUN_ID": "77"} | {
+        "GITHUB_REF": "refs/heads/main", "CI_COMMIT_REF_NAME": "main", "GIT_COMMIT": "abc",
+    }  # fmt: skip
     assert made.rawat("run", "p.yml", "-e", "word=ho", *WORDS, environment=environment).code == 1
     for words in (
         ("sign", "last", "--item", "told", "--verdict", "pass", "--note", "by phone"),
@@ -81,6 +84,9 @@ def test_who_and_from_where(record: dict[str, Any]) -> None:
     assert (who["person"], who["person_from"]) == ("alice", "GITHUB_ACTOR")
     assert who["signer"]["principal"] == "alice@example.com" and who["signer"]["fingerprint"].startswith("SHA256:")
     assert "alice" in record["executors"]
+    assert {name: controller[name] for name in PIPELINE_JOB if name in controller} == {
+        "github_run_id": "77", "github_ref": "refs/heads/main", "ci_commit_ref_name": "main", "git_commit": "abc",
+    }  # fmt: skip
     assert controller["hostname"] and controller["boot_id"] and controller["terminal"] is False
     assert (controller["pipeline"], controller["github_run_id"]) == ("GITHUB_ACTIONS", "77")
 

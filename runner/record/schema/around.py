@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runner.events import PIPELINE_JOB
 from runner.record.schema.shapes import MOMENT, SHA256, Schema, closed, flag, text, texts, whole, word
 
 KEY = closed(
@@ -22,14 +23,13 @@ WHO = closed(
 
 
 def controller(what: str) -> Schema:
-    jobs = ("github_run_id", "github_ref", "github_sha", "ci_pipeline_url", "ci_job_id", "ci_commit_sha", "build_url")
     return closed(
         what,
-        "ssh_connection", *jobs,
+        "ssh_connection", *PIPELINE_JOB,
         hostname=text("its name"), boot_id=text("its boot"), pid=whole("process"),
         terminal=flag("whether a person was at it"), pipeline=text("what says that a pipeline was; empty where none"),
         ssh_connection=text("where the person came from: addresses and ports"),
-        **{name: text("as the pipeline says") for name in jobs},
+        **{name: text("as the pipeline says") for name in PIPELINE_JOB},
     )  # fmt: skip
 
 
