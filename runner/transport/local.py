@@ -8,18 +8,16 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 
 from runner.cores import scattered
 from runner.errors import LinkLost, Unreachable
 from runner.model import Host, Peer
 from runner.seams import Passwords, Session
 from runner.transport import channel as channels
-from runner.transport import sudo
 from runner.transport.channel import Channel
 from runner.transport.session import SupervisedSession
-from runner.transport.spools import Spool, Spools
-from runner.transport.supervisor import Supervisor
+from runner.transport.spools import Spools
+from runner.transport.supervisors import Supervisors
 
 CHUNK = 1 << 18
 STDERR_BYTES = 4096
@@ -133,11 +131,8 @@ class LocalTransport:
         spool_days: int = 14,
         resumed: bool = False,
     ) -> None:
-        self._shell = tuple(shell)
         self._env = env
-        self._spools = Spools(spool)
-        self._days = spool_days
-        self._resumed = resumed
+        self._supervisors = Supervisors(shell=tuple(shell), spools=Spools(spool), days=spool_days, resumed=resumed)
 
     def connect(self, host: Host, *, run_id: str, passwords: Passwords) -> Session:
         def pipe(words: Sequence[str]) -> Channel:
@@ -146,30 +141,7 @@ class LocalTransport:
             except OSError as error:
                 raise Unreachable(f"{host.name}: cannot start {words[0]}: {error}", host=host.name) from error
 
-        def supervisor(spool: Spool, channel: Channel, prelude: bytes = b"") -> Supervisor:
-            try:
-                return Supervisor(
-                    channel,
-                    host=host.name,
-                    run_id=run_id,
-                    spool=spool,
-                    days=self._days,
-                    resumed=self._resumed,
-                    prelude=prelude,
-                )
-            except BaseException:
-                channel.close()
-                raise
-
-        def opened(user: str | None) -> Supervisor:
-            started = partial(supervisor, self._spools.of(run_id, host.name, user))
-            if user is None:
-                made = started(pipe(self._shell))
-            else:
-                made = sudo.become(user, host=host.name, pipe=pipe, supervisor=started, passwords=passwords)
-            self._spools.found(run_id, host.name, user, made.spool)
-            return made
-
+        opened = self._supervisors.of(host.name, run_id=run_id, pipe=pipe, passwords=passwords)
         return SupervisedSession(host.name, Peer(address=host.address), opened)
 
     def close(self) -> None:

@@ -11,18 +11,15 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import partial
 from typing import TYPE_CHECKING
 
-from runner.errors import LinkLost, TransportError
 from runner.model import Host, Peer
 from runner.seams import Passwords
-from runner.transport import sudo
 from runner.transport.channel import Channel
 from runner.transport.lean import import_paramiko
 from runner.transport.session import SupervisedSession
-from runner.transport.spools import Spool, Spools
-from runner.transport.supervisor import Supervisor
+from runner.transport.spools import Spools
+from runner.transport.supervisors import Supervisors
 from runner.transport.target import KNOWN_HOSTS, Target, dial, route
 from runner.transport.watchdog import MISSES, Watchdog
 
@@ -58,12 +55,10 @@ class SshTransport:
     ) -> None:
         self._known_hosts = tuple(str(file) for file in known_hosts)
         self._connect_s = connect_timeout_s
-        self._hello_s = hello_timeout_s
         self._silence_s = keepalive_s * MISSES
-        self._spools = Spools(spool)
-        self._days = spool_days
-        self._resumed = resumed
-        self._shell = shell
+        self._supervisors = Supervisors(
+            shell=(shell,), spools=Spools(spool), days=spool_days, resumed=resumed, hello_s=hello_timeout_s
+        )
         self._inventories = tuple(inventories)
         self._watchdog = Watchdog(keepalive_s)
         self._opening = threading.BoundedSemaphore(OPENED_AT_ONCE)
@@ -139,32 +134,7 @@ class SshTransport:
         def pipe(words: Sequence[str]) -> Channel:
             return link.channel(" ".join(words))
 
-        def supervisor(spool: Spool, channel: Channel, prelude: bytes = b"") -> Supervisor:
-            try:
-                return Supervisor(
-                    channel,
-                    host=host.name,
-                    run_id=run_id,
-                    spool=spool,
-                    days=self._days,
-                    resumed=self._resumed,
-                    hello_s=self._hello_s,
-                    prelude=prelude,
-                )
-            except BaseException:
-                with suppress(LinkLost, TransportError):
-                    channel.close()
-                raise
-
-        def opened(user: str | None) -> Supervisor:
-            started = partial(supervisor, self._spools.of(run_id, host.name, user))
-            if user is None:
-                made = started(pipe((self._shell,)))
-            else:
-                made = sudo.become(user, host=host.name, pipe=pipe, supervisor=started, passwords=passwords)
-            self._spools.found(run_id, host.name, user, made.spool)
-            return made
-
+        opened = self._supervisors.of(host.name, run_id=run_id, pipe=pipe, passwords=passwords)
         return SupervisedSession(host.name, _peer(link), opened, lambda: self._forget(link))
 
 

@@ -264,7 +264,7 @@ def test_100_mb_cost_no_memory(bed: Bed) -> None:
         made = f"SshTransport(known_hosts={transport._known_hosts!r}, spool={spool!r})"
     else:
         assert isinstance(transport, LocalTransport)
-        made = f"LocalTransport(shell={transport._shell!r}, env={transport._env!r}, spool={spool!r})"
+        made = f"LocalTransport(shell={transport._supervisors.shell!r}, env={transport._env!r}, spool={spool!r})"
     module = "ssh" if host.transport == "ssh" else "local"
     program = MEMORY.format(module=module, transport=made, host=host, run_id=bed.run_id)
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
