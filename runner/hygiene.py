@@ -6,6 +6,9 @@ import re
 from functools import cache
 from typing import Any
 
+ANSWER = "rawat:"
+"""Begins a line by which a script of ours answers; with a blank behind it, it is for people."""
+
 _BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c"
 
 
@@ -33,6 +36,11 @@ def json_text(data: Any) -> str:
 def no_command(line: str) -> str:
     """A line that nothing of ours stands before: `::` at its beginning, blanks or not, would be such a command, too."""
     return line.replace("::", ": :", 1) if line.lstrip().startswith("::") else line
+
+
+def without_answers(text: str) -> list[str]:
+    """The lines of an output that are for people."""
+    return [line for line in text.split("\n") if not line.startswith(ANSWER) or line[len(ANSWER) :][:1] in ("", " ")]
 
 
 def one_line(text: str) -> str:

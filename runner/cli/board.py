@@ -23,6 +23,7 @@ from runner.events import (
     StepStarted,
     Waited,
 )
+from runner.hygiene import without_answers
 from runner.model import PHASES
 
 if TYPE_CHECKING:
@@ -80,8 +81,8 @@ class Board:
             self._hear(event)
 
     def output(self, host: str, text: str) -> None:
-        """The last line that a host's step has printed."""
-        lines = [line for line in text.splitlines() if line.strip()]
+        """The last line that a host's step has printed for people."""
+        lines = [line for line in without_answers(text) if line.strip()]
         if lines:
             with self.lock:
                 self.rows[host].line = lines[-1]

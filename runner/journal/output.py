@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import JournalError
+from runner.hygiene import without_answers
 from runner.journal.append import make_folder
 from runner.redact import Redactor
 from runner.seams import Stream
@@ -115,9 +116,9 @@ class OutputLog:
             self._descriptor = None
 
     def tail(self, lines: int = 10) -> str:
-        """The last lines, as text; bytes that are not UTF-8 as \\x.. ."""
+        """The last lines for people, as text; bytes that are not UTF-8 as \\x.. ."""
         text = self._last.decode("utf-8", "backslashreplace")
-        return "\n".join(text.rstrip("\n").split("\n")[-lines:])
+        return "\n".join(without_answers(text.rstrip("\n"))[-lines:])
 
     def _store(self, stream: str, data: bytes) -> str:
         if not data:

@@ -11,9 +11,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from runner.hygiene import ANSWER
 from runner.seams import Completed
 
-MARK = "rawat:"
 _ERROR = re.compile(r"\b(error|fatal|panic|failed|cannot|denied|refused|insufficient)\b|^E: ", re.IGNORECASE)
 _ESCAPE = re.compile(r"\\(.)")
 
@@ -24,8 +24,8 @@ class Answers:
     def __init__(self, output: bytes) -> None:
         self._values: dict[str, list[str]] = {}
         for line in output.decode("utf-8", "replace").split("\n"):
-            if line.startswith(MARK) and "=" in line:
-                key, _, value = line[len(MARK) :].partition("=")
+            if line.startswith(ANSWER) and "=" in line:
+                key, _, value = line[len(ANSWER) :].partition("=")
                 self._values.setdefault(key, []).append(value)
 
     def text(self, key: str, default: str = "") -> str:

@@ -43,6 +43,18 @@ def drawn(progress: LiveProgress) -> str:
     return str(console.file.getvalue())  # type: ignore[attr-defined]
 
 
+def test_the_last_line_for_people_is_drawn(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = LiveProgress()
+    progress.hear(BEGIN)
+    progress.hear(StepStarted(host="a", step="s", phase="implement", kind="command", title="", command="w"))
+    progress.output("a", "s", "stdout", "one of three\nrawat:rows=7\n\n")
+    assert "one of three" in drawn(progress)
+    progress.output("a", "s", "stdout", "rawat:rows=8\n")
+    assert "one of three" in drawn(progress)
+    progress.close()
+    capsys.readouterr()
+
+
 def test_nothing_is_drawn_before_the_first_event_nor_after_the_end(capsys: pytest.CaptureFixture[str]) -> None:
     progress = LiveProgress()
     assert not progress._live.is_started

@@ -588,6 +588,15 @@ def test_long_outputs_are_kept_at_both_ends_with_the_digest_of_the_whole(tmp_pat
     assert log.tail(1) == "the end"
 
 
+def test_what_a_script_of_ours_answers_takes_no_line_from_what_people_are_told(tmp_path: Path) -> None:
+    log = OutputLog(tmp_path / "o", "o", Redactor())
+    answers = b"".join(b"rawat:key%d=1\n" % number for number in range(20))
+    log.write("stdout", b"it began\n" + answers + b"rawat: a word of ours\nrawat:rows\nrawat:\n")
+    log.close()
+    assert log.tail() == "it began\nrawat: a word of ours\nrawat:"
+    assert answers in (tmp_path / "o").read_bytes()
+
+
 def test_of_much_at_once_the_end_is_shown_from_a_whole_character_on(tmp_path: Path) -> None:
     log = OutputLog(tmp_path / "o", "o", Redactor())
     assert log.write("stdout", b"a\xc3") + log.write("stdout", b"\xa9b") == "aéb"
