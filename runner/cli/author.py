@@ -16,6 +16,7 @@ from runner.cli.console import (
     setting_options,
     show_json,
 )
+from runner.cli.screen import columns, say
 
 _AROUND = ("config", "records", "known_hosts")
 """Options of `rawat plan` that are not kept with a plan."""
@@ -106,11 +107,12 @@ def plan(
         show_json(described | ({"refused": dict(looks.refused)} if looks else {}))
         return code
     from runner.engine.crowd import notes as crowd_notes
-    from runner.report.plan import plan_text
+    from runner.report.plan import WIDTH, plan_text
 
     notes = [why if why.startswith(host) else f"{host}: {why}" for host, why in looks.refused.items()] if looks else []
     crowd = crowd_notes(len(prepared.plan.hosts), prepared.plan.playbook.rollout.parallel)
-    click.echo(plan_text(described, commands=commands, notes=(*prepared.inventory.notes, *crowd, *notes)))
+    said = (*prepared.inventory.notes, *crowd, *notes)
+    say(plan_text(described, commands=commands, notes=said, width=columns() or WIDTH))
     return code
 
 

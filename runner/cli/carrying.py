@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from runner.cli.console import context_of, drawn, show_json, shown, silence, terminal, unread
+from runner.cli.screen import say
 
 if TYPE_CHECKING:
     from runner.app.assemble import Earlier
@@ -133,7 +134,7 @@ def tell_end(finished: Finished, *, as_json: bool) -> None:
 
     sealed = tuple(seals(finished.records.path / finished.run))
     text = summary(finished.record, records=shown(finished.records.path), seals=sealed)
-    click.echo(text, err=as_json)
+    say(text, err=as_json)
     if finished.index_trouble:
         click.echo(f"note: {finished.index_trouble}", err=True)
     if as_json:

@@ -7,6 +7,7 @@ import sys
 import click
 
 from runner.cli.console import context_of, run_argument, setting_options, show_json, shown
+from runner.cli.screen import columns, say
 
 _OUTCOMES = ("ok", "failed", "in doubt", "cancelled", "refused", "interrupted", "running")
 
@@ -48,9 +49,9 @@ def runs(limit: int, only_open: bool, as_json: bool, as_csv: bool, config: str |
         none = "nothing waits for anybody" if only_open else "no runs yet; `rawat run` makes one"
         click.echo("none that fit" if any(given.values()) else none)
     elif only_open:
-        click.echo(open_table(listed.rows, zone))
+        click.echo(open_table(listed.rows, zone, width=columns()))
     else:
-        click.echo(runs_table(listed.rows, zone, zone_name=zone_word(zone)))
+        click.echo(runs_table(listed.rows, zone, zone_name=zone_word(zone), width=columns()))
     for message in listed.damaged:
         click.echo(f"damaged: {message}", err=True)
 
@@ -71,7 +72,7 @@ def show(run: str, as_json: bool, config: str | None, records: str | None) -> No
     if as_json:
         show_json(to_json(record) | {"seals": sealed, "running": running})
         return
-    click.echo(summary(record, records=shown(folder.path), seals=sealed, running=running))
+    say(summary(record, records=shown(folder.path), seals=sealed, running=running))
 
 
 @click.command(short_help="What the steps of a run printed.")

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from runner.cli.console import context_of, setting_options, show_json
+from runner.cli.screen import say
 
 
 @click.command(short_help="The hosts, with every value and where it came from.")
@@ -29,7 +30,7 @@ def hosts(pattern: str, inventory: tuple[str, ...], as_json: bool, config: str |
     for host in chosen:
         click.echo(host.name)
         for what, value, origin in found.describe(host):
-            click.echo(one_line(f"  {what:<16} {value}  ({origin})"))
+            say(one_line(f"  {what:<16} {value}  ({origin})"))
     for note in found.notes:
         click.echo(f"note: {one_line(note)}", err=True)
 
@@ -77,7 +78,7 @@ def settings(as_json: bool, config: str | None, records: str | None) -> None:
         return
     width = max(len(entry.key) for entry in entries)
     for entry in entries:
-        click.echo(f"{entry.key:<{width}}  {one_line(_word(entry.value))}  ({one_line(entry.origin)})")
+        say(f"{entry.key:<{width}}  {one_line(_word(entry.value))}  ({one_line(entry.origin)})")
 
 
 def _word(value: object) -> str:

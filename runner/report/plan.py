@@ -6,17 +6,18 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from runner.hygiene import one_line
+from runner.redact import cut
 from runner.report.words import amount, grouped_left_out
 
 WIDTH = 100
 
 
-def plan_text(plan: dict[str, Any], *, commands: bool = False, notes: Sequence[str] = ()) -> str:
-    """`plan` as runner.app.plan.describe gives it."""
-    return "\n".join(_lines(plan, commands, notes))
+def plan_text(plan: dict[str, Any], *, commands: bool = False, notes: Sequence[str] = (), width: int = WIDTH) -> str:
+    """`plan` as runner.app.plan.describe gives it; without `commands` each step's line is cut at `width`."""
+    return "\n".join(_lines(plan, notes, 0 if commands else width))
 
 
-def _lines(plan: dict[str, Any], commands: bool, notes: Sequence[str]) -> Iterator[str]:
+def _lines(plan: dict[str, Any], notes: Sequence[str], width: int) -> Iterator[str]:
     yield f'Plan {plan["digest"][:12]}  {plan["playbook"]}  "{one_line(plan["title"])}"'
     names = [host["name"] for host in plan["hosts"]]
     shown = " ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
@@ -30,7 +31,7 @@ def _lines(plan: dict[str, Any], commands: bool, notes: Sequence[str]) -> Iterat
         yield f"  never more than {amount(most, 'host')} of {one_line(group)} at a time"
     yield ""
     for step in plan["steps"]:
-        yield from _step(step, commands)
+        yield from _step(step, width)
     for item in plan["checklist"]:
         how = "by hand" if item["by_hand"] else f"proven by {', '.join(item['proof'])}"
         need = "" if item["required"] else ", not required"
@@ -46,7 +47,8 @@ def _lines(plan: dict[str, Any], commands: bool, notes: Sequence[str]) -> Iterat
     yield f"  next        {plan['next']}"
 
 
-def _step(step: dict[str, Any], commands: bool) -> Iterator[str]:
+def _step(step: dict[str, Any], width: int) -> Iterator[str]:
+    """With a `width` of 0 every line that would be sent stands there whole."""
     marks = [f"in a rollback only: undoes {step['undoes']}"] if step.get("undoes") else []
     marks += [word for word in ("once", "local") if step.get(word)]
     if step.get("become"):
@@ -64,12 +66,10 @@ def _step(step: dict[str, Any], commands: bool) -> Iterator[str]:
     lines = [line for variant in step["commands"] for line in variant["lines"]]
     first = one_line(lines[0]) if lines else one_line(step["title"])
     head = f"  {step['phase']:<11} {step['id']:<14} {step['kind']:<13} "
-    room = max(20, WIDTH - len(head))
-    text = first if commands or len(first) <= room else first[: room - 1] + "…"
-    yield head + text
+    yield head + (cut(first, max(20, width - len(head))) if width else first)
     if marks:
         yield " " * 15 + f"[{one_line('; '.join(marks))}]"
-    if commands:
+    if not width:
         for variant in step["commands"]:
             if len(step["commands"]) > 1:
                 yield f"{'':15}on {', '.join(variant['hosts'])}:"

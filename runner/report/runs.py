@@ -10,11 +10,14 @@ from zoneinfo import ZoneInfo
 
 from runner.hygiene import one_line, visible
 from runner.record.compare import Difference
+from runner.redact import cut
 from runner.report.table import safe
 from runner.report.words import clock_face, local, short
 
 RESUMED = frozenset({"interrupted", "failed", "cancelled", "in doubt"})
 """What came to this can be gone on with, and then its steps prove what is open."""
+LAST = 10
+"""So wide is the last column at least, and one that is cut short."""
 STEPS = "the steps that prove it"
 _SIGNED = {True: "yes", False: "no", None: "-"}
 _COLUMNS = (
@@ -23,11 +26,11 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def runs_table(rows: Sequence[Mapping[str, Any]], zone: ZoneInfo | None, *, zone_name: str) -> str:
-    """Rows of the index, newest first, in columns; at most 80 wide where the names allow it."""
-    head = ("run", f"started ({zone_name})", "playbook", "hosts", "took", "result", "checklist", "signed", "ticket")
-    lines = [head, *(_run_row(row, zone) for row in rows)]
-    return _columns(lines)
+def runs_table(rows: Sequence[Mapping[str, Any]], zone: ZoneInfo | None, *, zone_name: str, width: int = 0) -> str:
+    """Rows of the index, newest first, in columns; not wider than `width` where it is given."""
+    zoned = f"started ({zone_name})"
+    head = ("run", zoned, "playbook", "hosts", "took", "result", "checklist", "signed", "ticket")
+    return _columns([head, *(_run_row(row, zone) for row in rows)], width, spare=(7, 3), long=2)
 
 
 def _run_row(row: Mapping[str, Any], zone: ZoneInfo | None) -> tuple[str, ...]:
@@ -48,8 +51,8 @@ def _run_row(row: Mapping[str, Any], zone: ZoneInfo | None) -> tuple[str, ...]:
     )
 
 
-def open_table(rows: Sequence[Mapping[str, Any]], zone: ZoneInfo | None) -> str:
-    """An item in each line: which run, what, and whom it waits for."""
+def open_table(rows: Sequence[Mapping[str, Any]], zone: ZoneInfo | None, *, width: int = 0) -> str:
+    """An item in each line: which run, what, and whom it waits for; not wider than `width` where it is given."""
     lines = [("run", "playbook", "item", "waits for", "next")]
     for row in rows:
         run = short(str(row["run"]))
@@ -61,7 +64,7 @@ def open_table(rows: Sequence[Mapping[str, Any]], zone: ZoneInfo | None) -> str:
                 (run, one_line(str(row["playbook"])), one_line(item["item"]), one_line(item["waits_for"]) + due,
                  f"rawat resume {run}" if goes_on else f"rawat sign {run} {how}")
             )  # fmt: skip
-    return _columns(lines)
+    return _columns(lines, width, long=3)
 
 
 def runs_csv(rows: Iterable[Mapping[str, Any]]) -> str:
@@ -101,8 +104,25 @@ def _there(text: str) -> str:
     return one_line(text) or "not there"
 
 
-def _columns(lines: Sequence[tuple[str, ...]]) -> str:
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
+def _columns(lines: Sequence[tuple[str, ...]], width: int, *, spare: Sequence[int] = (), long: int) -> str:
+    """
+    Cells in columns. Where those are wider than `width` (0: never), columns of `spare` are left out, and `long` is cut
+    short; what stands in the last one goes below where it does not fit: it is of no use in part.
+    """
+    widths = {column: max(len(line[column]) for line in lines) for column in range(len(lines[0]) - 1)}
+    last = min(LAST, max(len(line[-1]) for line in lines))
+    for column in (*spare, long):
+        over = sum(widths.values()) + 2 * len(widths) + last - width
+        if width and over > 0:
+            if column == long:
+                widths[column] = max(LAST, widths[column] - over)
+            else:
+                del widths[column]
+    return "\n".join(_row(line, widths, width) for line in lines)
+
+
+def _row(line: tuple[str, ...], widths: Mapping[int, int], width: int) -> str:
+    cells = "  ".join(cut(line[column], room).ljust(room) for column, room in widths.items())
+    if width and len(cells) + 2 + len(line[-1]) > width:
+        return f"{cells.rstrip()}\n  {line[-1]}"
+    return f"{cells}  {line[-1]}".rstrip()

@@ -44,3 +44,17 @@ def test_what_waits_for_steps_of_a_run_that_broke_off_is_gone_on_with_and_not_si
     assert "rawat sign 01M86…ZQKT --item told" in next_of["told"]
     done = open_table([row | {"outcome": "ok"}], None)
     assert "rawat sign 01M86…ZQKT --item worked" in done
+
+
+def test_tables_fit_the_terminal_and_what_is_typed_next_stays_whole() -> None:
+    items = (item("worked", "implement", "It was done", "dump"), item("told", "plan", "They know"))
+    row = line(bad_night(items=items)) | {"ticket": "CHG-1042", "playbook": "database-optimization", "signed": None}
+    cut_off = row | {"outcome": "interrupted", "failed": 0}
+    wide = runs_table([row, cut_off], None, zone_name="UTC")
+    assert "hosts" in wide and "signed" in wide and max(map(len, wide.splitlines())) > 100
+    told = runs_table([row, cut_off], None, zone_name="UTC", width=80).splitlines()
+    assert max(map(len, told)) <= 80 and "signed" not in told[0] and "hosts" not in told[0]
+    assert "database-…" in told[1] and told[1].endswith("CHG-1042")
+    assert told[3] == "  CHG-1042  rawat resume 01M86…ZQKT"
+    waits = open_table([row], None, width=80).splitlines()
+    assert max(map(len, waits)) <= 80 and "  rawat sign 01M86…ZQKT --item told" in waits
