@@ -1,4 +1,5 @@
 """Lines for people on a terminal: whole words, under their own text, and commands that can be copied."""
+
 from __future__ import annotations
 
 import pytest
