@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import re
-import shutil
 import sys
-import textwrap
 
 import click
 
-_GAP = re.compile(r"\s{2,}(?=\S)")
 _MARKED = ("☑ ", "☐ ", "☒ ", "- ")
 _APART, _FIRM = "   ", "\0"
 """What stands between parts of a line that are not torn apart, and what stands for their blanks meanwhile."""
@@ -19,7 +15,11 @@ _NARROWEST = 40
 def columns(*, err: bool = False) -> int:
     """How wide the terminal is that stdout (or stderr) goes to; 0 where it goes elsewhere."""
     stream = sys.stderr if err else sys.stdout
-    return max(_NARROWEST, shutil.get_terminal_size().columns) if stream.isatty() else 0
+    if not stream.isatty():
+        return 0
+    import shutil
+
+    return max(_NARROWEST, shutil.get_terminal_size().columns)
 
 
 def say(text: str, *, err: bool = False) -> None:
@@ -36,7 +36,10 @@ def fitted(text: str, width: int) -> str:
 def _wrapped(line: str, width: int) -> list[str]:
     if len(line) <= width:
         return [line]
-    begins = [gap.end() for gap in _GAP.finditer(line) if gap.end() <= width * 0.45]
+    import re  # what runs print elsewhere is never wrapped
+    import textwrap
+
+    begins = [gap.end() for gap in re.finditer(r"\s{2,}(?=\S)", line) if gap.end() <= width * 0.45]
     at = begins[-1] if begins else 0
     if line.startswith("rawat ", at):
         return [line]
