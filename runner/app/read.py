@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from heapq import merge
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +53,8 @@ def runs(
     rows: list[Mapping[str, Any]] = []
     damaged = []
     places = (records, *(records.imported() if imported else ()))
-    everywhere = [(run, place) for place in places for run in place.runs()]
-    for run, place in sorted(everywhere, key=lambda found: found[0], reverse=True):
+    # each in the order of its own ledger; of whole ledgers only the clocks can say which run came first
+    for run, place in merge(*map(_newest_first, places), key=itemgetter(0), reverse=True):
         if len(rows) >= limit:
             break
         try:
@@ -156,6 +158,10 @@ def _indexed(settings: Settings, records: Records) -> Mapping[str, Mapping[str, 
             return {str(row["run"]): row for row in index.runs() if row["outcome"] != "unfinished"}
     except JournalError:
         return {}
+
+
+def _newest_first(place: Records) -> Iterator[tuple[str, Records]]:
+    return ((run, place) for run in place.newest_first())
 
 
 def _row(records: Records, run: str) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from runner.errors import DamagedRecord, InvalidInput, JournalError
 from runner.events import Event, SittingStarted, from_json
 from runner.frozen import frozen, replace
+from runner.journal import ledger
 from runner.journal.append import make_folder, sha256
 
 if TYPE_CHECKING:
@@ -101,10 +102,22 @@ class Records:
             )
 
     def runs(self) -> tuple[str, ...]:
-        """Ids of all runs, oldest first."""
+        """Ids of all runs, sorted: by the moments at which they were begun, as the clock was then."""
         if not self.path.is_dir():
             return ()
         return tuple(sorted(entry.name for entry in self.path.iterdir() if (entry / "1").is_dir()))
+
+    def newest_first(self) -> Iterator[str]:
+        """
+        Ids of all runs, the one that was begun last first: that is in the ledger, and ids are wrong where the clock
+        was set back. Those that it does not tell of come after all others, by their ids.
+        """
+        there = dict.fromkeys(reversed(self.runs()))
+        for run in ledger.opened(self.path):
+            if run in there:
+                del there[run]
+                yield run
+        yield from there
 
     def imported(self) -> tuple[Records, ...]:
         """Records of other machines that were brought in."""
@@ -116,13 +129,13 @@ class Records:
     def find(self, name: str) -> str:
         """
         The run that is meant by an id, a unique beginning or end of it, its short form, or
-        `last`. Raises InvalidInput.
+        `last`: the one that was begun last. Raises InvalidInput.
         """
         runs = self.runs()
         if not runs:
             raise InvalidInput(f"there are no runs in {self.path}", hint="`rawat run` makes one; choose with --records")
         if name == "last":
-            return runs[-1]
+            return next(self.newest_first())
         begin, dots, end = name.upper().replace("...", "…").partition("…")
         if dots:
             found = [run for run in runs if run.startswith(begin) and run.endswith(end)]

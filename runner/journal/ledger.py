@@ -12,7 +12,7 @@ import fcntl
 import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -93,19 +93,40 @@ def _whole(raw: bytes) -> list[bytes]:
 def seal_before(folder: Path, number: int) -> Entry | None:
     """The newest SEAL among the lines before `number`. Reads from the end, no further than it must."""
     path = folder / "ledger.jsonl"
+    for line in _from_the_end(path):
+        data = _parse(line, f"{path} (end)")
+        if data.get("type") == "SEAL" and int(data["n"]) < number:
+            return Entry(number=int(data["n"]), digest=sha256(line), data=data)
+    return None
+
+
+def opened(folder: Path) -> Iterator[str]:
+    """
+    Runs in the order in which they were begun, the newest first, as far back as the ledger can be read: no chain is
+    checked. Reads from the end, no further than is asked for.
+    """
+    path = folder / "ledger.jsonl"
+    with suppress(OSError, DamagedRecord):
+        for line in _from_the_end(path):
+            data = _parse(line, str(path)) if b'"OPEN"' in line else {}
+            if data.get("type") == "OPEN" and data.get("sitting") == 1:
+                yield str(data.get("run"))
+
+
+def _from_the_end(path: Path) -> Iterator[bytes]:
+    """Whole lines, the last one first; somebody may be about to write one more."""
     with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        length = min(size, 65536)
-        while True:
-            file.seek(size - length)
-            lines = _whole(file.read(length))  # somebody may be about to write the last one
-            for line in reversed(lines if length == size else lines[1:]):
-                data = _parse(line, f"{path} (end)")
-                if data.get("type") == "SEAL" and int(data["n"]) < number:
-                    return Entry(number=int(data["n"]), digest=sha256(line), data=data)
-            if length == size:
-                return None
-            length = min(size, length * 8)
+        end, rest, whole = file.seek(0, os.SEEK_END), b"", False
+        while end:
+            start = max(0, end - 65536)
+            data = os.pread(file.fileno(), end - start, start) + rest
+            if not whole:
+                data = data[: data.rfind(b"\n") + 1]
+                whole = bool(data)
+            lines = data.splitlines(keepends=True)
+            rest = lines.pop(0) if start and lines else b""  # it begins further back
+            yield from reversed(lines)
+            end = start
 
 
 def plans_of(entries: Iterable[Entry], runs: Collection[str]) -> frozenset[str]:

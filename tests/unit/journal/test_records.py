@@ -15,6 +15,7 @@ import pytest
 
 from runner.app.cancel import cancel_run
 from runner.app.identity import controller
+from runner.app.read import runs
 from runner.app.request import Context
 from runner.app.seals import signed
 from runner.errors import DamagedRecord, InvalidInput, JournalError, LockBusy
@@ -33,9 +34,9 @@ from tests.crash.points import Fault, Points
 AT = "2026-11-24T00:00:00.000Z"
 
 
-def write_run(folder: Path, *, seal: bool = True, redactor: Redactor | None = None) -> str:
+def write_run(folder: Path, *, run: str = "", seal: bool = True, redactor: Redactor | None = None) -> str:
     """A small run with one host, one output, one script."""
-    run = new_run_id()
+    run = run or new_run_id()
     records = Records(folder)
     records.prepare()
     sitting = Sitting(folder, run, 1, redactor or Redactor())
@@ -207,6 +208,44 @@ def test_runs_are_found_by_their_beginning_end_short_form_and_last(records: Path
         known.find(first[:2])
     with pytest.raises(InvalidInput, match="no run"):
         known.find("ZZZZ")
+
+
+def test_after_a_clock_that_was_set_back_the_last_run_is_the_one_that_was_begun_last(records: Path) -> None:
+    known = Records(records)
+    first, second = known.runs()
+    newest = write_run(records, run=f"{'0' * 25}1")
+    begin(records, first, 2, known.sittings(first)[-1].head)  # gone on with, and no newer for that
+    assert known.find("last") == newest
+    assert list(known.newest_first()) == [newest, second, first]
+    here = Context(folder=records.parent, environment={"RAWAT_RECORDS": str(records)})
+    assert [row["run"] for row in runs(here).rows] == [newest, second, first]
+    with (records / "ledger.jsonl").open("ab") as file:
+        file.write(b'{"n":99,"type":"OPEN","run":')
+    assert known.find("last") == newest, "a last line that was cut short is none"
+    path = records / "ledger.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(lines[0] + b'no "OPEN" line\n' + b"".join(lines[2:]))
+    assert list(known.newest_first()) == [newest, second, first], "as far back as it can be read"
+    path.write_bytes(b'no "OPEN" line\n')
+    assert known.find("last") == second, "by its id"
+    path.unlink()
+    assert list(known.newest_first()) == [second, first, newest]
+
+
+def test_the_ledger_is_read_from_its_end_across_any_number_of_bytes(tmp_path: Path) -> None:
+    """Lines as long as what is read at once, and a line cut short behind them that is longer."""
+    opened = []
+    for number, size in enumerate((1, 65_000, 200, 65_250, 30_000, 40_000, 1), 1):
+        opened.append(f"run {number}")
+        ledger.add(tmp_path, "OPEN", AT, run=opened[-1], sitting=1, more="x" * size)
+        if number == 1:
+            seal = ledger.add(tmp_path, "SEAL", AT, run=opened[-1], sitting=1)
+    for torn in (b"", b"y", b"y" * 70_000):
+        with (tmp_path / "ledger.jsonl").open("ab") as file:
+            file.write(torn)
+        assert list(ledger.opened(tmp_path)) == opened[::-1]
+        assert ledger.seal_before(tmp_path, 100) == seal
+        assert ledger.seal_before(tmp_path, seal.number) is None
 
 
 def test_records_are_for_their_owner_alone(records: Path) -> None:
