@@ -322,6 +322,12 @@ class Exit:
         return cls(**data)
 
 
+def ended_as(outcome: str, exit: Mapping[str, Any] | None) -> str:
+    """How a step ended, in a word for people: its outcome; what a person ended is `cancelled`, and has not failed."""
+    by_hand = outcome == Outcome.FAILED and (exit or {}).get("cancelled_s") is not None
+    return Outcome.CANCELLED if by_hand else outcome
+
+
 @frozen
 class Facts:
     """What a host says of itself in the first answer. Sizes in bytes, times in seconds, `clock` as Unix time."""

@@ -24,7 +24,7 @@ from runner.events import (
     Waited,
 )
 from runner.hygiene import without_answers
-from runner.model import PHASES
+from runner.model import PHASES, Outcome, ended_as
 
 if TYPE_CHECKING:
     from runner.app.signals import Becomes
@@ -116,8 +116,8 @@ class Board:
             case StepFinished():
                 self.rows[event.host].doing = "" if event.last else self.rows[event.host].doing
                 if event.phase in PHASES:
-                    bad = event.last and event.outcome not in ("ok", "skipped")
-                    self.phases[event.phase] = "failed" if bad else self.phases.get(event.phase, "running")
+                    ended = ended_as(event.outcome, event.exit) if event.last else Outcome.OK
+                    self.phases[event.phase] = _worse(self.phases.get(event.phase, "running"), ended)
             case StepSkipped():
                 if event.phase in PHASES:
                     self.phases.setdefault(event.phase, "running")
@@ -136,7 +136,7 @@ class Board:
                 pass
 
     def phase_state(self, phase: str) -> str:
-        """ok, running, failed, or an empty text where it was not reached."""
+        """ok, running, failed, cancelled, or an empty text where it was not reached."""
         state = self.phases.get(phase, "")
         if state != "running":
             return state
@@ -146,3 +146,10 @@ class Board:
             row.state not in ("at work", "connecting", "waiting for its batch") for row in self.rows.values()
         )
         return "ok" if over and not busy else "running"
+
+
+def _worse(state: str, ended: str) -> str:
+    """The state of a phase in which one more step ended."""
+    if Outcome(ended).good or state == "failed":
+        return state
+    return "cancelled" if ended == Outcome.CANCELLED else "failed"

@@ -19,7 +19,13 @@ from runner.seams import Stream
 if TYPE_CHECKING:
     from runner.app.signals import Becomes
 
-MARKS = {"ok": ("✓", "green"), "running": ("▸", "cyan"), "failed": ("✗", "red"), "": ("·", "dim")}
+MARKS = {
+    "ok": ("✓", "green"),
+    "running": ("▸", "cyan"),
+    "failed": ("✗", "red"),
+    "cancelled": ("■", "yellow"),
+    "": ("·", "dim"),
+}
 BAD = frozenset({"failed", "unknown", "unreachable"})
 MOST_ROWS = 12
 AROUND = 9

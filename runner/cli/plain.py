@@ -25,6 +25,7 @@ from runner.events import (
     Waited,
 )
 from runner.hygiene import one_line
+from runner.model import ended_as
 from runner.redact import cut
 from runner.report.words import amount, spoken
 from runner.seams import Stream
@@ -68,7 +69,8 @@ class PlainProgress:
                 said = event.problem if event.outcome != "ok" else event.summary
                 detail = f": {cut(one_line(said), 200)}" if said else ""
                 where = f"{event.phase}/{event.step}"
-                self._say(f"{event.host}  {where}  {event.outcome}{self._took(event)}{again}{detail}")
+                word = ended_as(event.outcome, event.exit)
+                self._say(f"{event.host}  {where}  {word}{self._took(event)}{again}{detail}")
             case RollbackStarted():
                 self._say(f"{event.host}  rolling back: {event.because}")
             case BatchFinished() if event.stopped:

@@ -160,10 +160,13 @@ class _Ran:
                 if len(steps) == 1 and steps[0].outcome == "ok":  # nearly all of them, and there may be thousands
                     done.append(_proof(host, steps[0]))
                     continue
-                ends = {step.outcome for step in steps}
+                ends = {step.ended for step in steps}
                 if Outcome.UNKNOWN in ends:
                     state = "open" if state == "pass" else state
                     proof.append(f"nobody knows how {host}/{name} ended")
+                elif ends - _GOOD - {""} == {Outcome.CANCELLED}:
+                    state = "open" if state == "pass" else state
+                    proof.append(f"{host}/{name} cancelled")
                 elif ends - _GOOD - {""}:
                     state = "fail"
                     proof.append(f"{host}/{name} failed")

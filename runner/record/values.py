@@ -7,7 +7,7 @@ from dataclasses import field
 from typing import Any
 
 from runner.frozen import frozen
-from runner.model import Outcome
+from runner.model import Outcome, ended_as
 
 
 @frozen
@@ -62,6 +62,11 @@ class StepRecord:
     def base(self) -> str:
         """The id in the playbook: an instance of `with` is `<id>.<number>`."""
         return self.id.partition(".")[0]
+
+    @property
+    def ended(self) -> str:
+        """Its outcome in the word that people are told, by runner.model.ended_as."""
+        return ended_as(self.outcome, self.attempts[-1].exit) if self.attempts else self.outcome
 
     @property
     def in_doubt(self) -> bool:
@@ -153,9 +158,18 @@ class HostRecord:
         return {cause: took for cause, took in parts.items() if took or cause != "throttled"}
 
     @property
+    def ended(self) -> str:
+        """Its outcome in the word that people are told: cancelled where a person ended all that did not end well."""
+        stopped = self.outcome == Outcome.FAILED and {step.ended for step in self._bad()} == {Outcome.CANCELLED}
+        return Outcome.CANCELLED if stopped else self.outcome
+
+    def _bad(self) -> list[StepRecord]:
+        return [step for step in self.steps.values() if step.outcome and not Outcome(step.outcome).good]
+
+    @property
     def failed_step(self) -> StepRecord | None:
         """The step that decided how it went for this host."""
-        bad = [step for step in self.steps.values() if step.outcome and not Outcome(step.outcome).good]
+        bad = self._bad()
         return next((step for step in bad if step.outcome == Outcome.UNKNOWN), bad[0] if bad else None)
 
 

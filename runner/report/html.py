@@ -97,5 +97,12 @@ def _page(record: RunRecord, reading: Reading, t: Language) -> dict[str, Any]:
         "answers": html_parts.answers(record, reading, t),
         "machines": html_hosts.machines(record, reading, t),
         "print_all": sum(len(host.steps) for host in record.hosts.values()) <= PRINTED_STEPS,
-        "marks": {"ok": MARKS["pass"], "failed": MARKS["fail"], "unknown": "?", "unreachable": "✗", "skipped": "–"},
+        "marks": {
+            "ok": MARKS["pass"],
+            "failed": MARKS["fail"],
+            "cancelled": "■",
+            "unknown": "?",
+            "unreachable": "✗",
+            "skipped": "–",
+        },
     }

@@ -15,7 +15,7 @@ from runner.report.words import grouped_left_out
 from runner.seams import Reading
 
 _STEP_PROOF = re.compile(
-    r"(?P<host>.+)/(?P<step>[^/\s]+?)(?: sha256 (?P<digest>[0-9a-f]{8,64}))?(?P<bad> failed)?", re.DOTALL
+    r"(?P<host>.+)/(?P<step>[^/\s]+?)(?: sha256 (?P<digest>[0-9a-f]{8,64}))?(?: (?P<bad>failed|cancelled))?", re.DOTALL
 )
 _DOUBT_PROOF = re.compile(r"(?P<bad>nobody knows how )(?P<host>.+)/(?P<step>[^/\s]+) ended", re.DOTALL)
 _WHY_WORDS = ("ticket", "reason")
@@ -299,7 +299,7 @@ def _proof(text: str, record: RunRecord, anchors: Mapping[tuple[str, str], str],
         told = found.groupdict()
         return Proof(
             host=told["host"], step=told["step"], anchor=anchor, digest=told.get("digest") or "",
-            bad=(bad.outcome if bad else Outcome.FAILED) if told.get("bad") else "",
+            bad=(bad.ended if bad else Outcome.FAILED) if told.get("bad") else "",
         )  # fmt: skip
     if text == "record sealed":
         return Proof(text=t.text("the record was sealed"))

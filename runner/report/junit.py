@@ -62,7 +62,7 @@ def _step(host: HostRecord, step: StepRecord) -> Element:
     case.set("time", _seconds(step.took_ms))
     last = step.attempts[-1] if step.attempts else None
     problem = "\n".join(text for text in (last.problem, exit_text(last.exit)) if text) if last else ""
-    match step.outcome:
+    match step.ended:
         case Outcome.OK:
             pass
         case Outcome.SKIPPED:

@@ -74,7 +74,7 @@ def _headline(record: RunRecord, reading: Reading, word: str, t: Language) -> st
         return t.text("Refused: the run was not allowed to go on.")
     if word == "unfinished":
         return t.text("Not finished: the run was cut off before its end.")
-    bad = len(bad_hosts(record))
+    bad = sum(host.ended != Outcome.CANCELLED for host in bad_hosts(record))
     if not bad:
         return t.text("Failed: not everything that was planned was done.")
     return t.count("Failed on {bad} of {n} host.", "Failed on {bad} of {n} hosts.", total, bad=t.number(bad))

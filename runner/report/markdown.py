@@ -140,7 +140,7 @@ def _failure(host: HostRecord, words: Words) -> Iterator[str]:
         yield block(host.because or "-", host.name)
         return
     last = step.attempts[-1]
-    yield f"### {code(host.name)}: {code(f'{step.phase}/{step.id}')} {words.outcome(step.outcome)}"
+    yield f"### {code(host.name)}: {code(f'{step.phase}/{step.id}')} {words.outcome(step.ended)}"
     yield ""
     yield block("\n".join(text for text in (last.problem, last.tail) if text) or "-", host.name)
 

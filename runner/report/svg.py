@@ -94,7 +94,7 @@ def _rows(record: RunRecord, total: int) -> Iterator[Row]:
         return
     groups: dict[tuple[int | None, str], list[HostRecord]] = {}
     for host in hosts:
-        groups.setdefault((host.batch, host.outcome), []).append(host)
+        groups.setdefault((host.batch, host.ended), []).append(host)
     alone = MOST_ROWS // 2
     for (_, outcome), group in groups.items():
         bad = bool(outcome) and not Outcome(outcome).good
@@ -114,7 +114,7 @@ def _row(host: HostRecord, total: int, hosts: tuple[str, ...] = ()) -> Row:
         last = step.attempts[-1]
         fault = _percent(last.started_ms + _shown_ms(host, last), total)
     return Row(
-        name=host.name, outcome=host.outcome, took_ms=host.took_ms, bars=bars, waits=tuple(_waits(host, total)),
+        name=host.name, outcome=host.ended, took_ms=host.took_ms, bars=bars, waits=tuple(_waits(host, total)),
         fault=fault, hosts=hosts,
     )  # fmt: skip
 

@@ -144,7 +144,7 @@ def _failure(record: RunRecord, host: HostRecord, alike: Sequence[HostRecord]) -
     else:
         last = step.attempts[-1]
         tries = f" (attempt {last.number})" if last.number > 1 else ""
-        word = _ENDED.get(step.outcome, "failed")
+        word = _ENDED.get(step.ended, "failed")
         yield f"✗ {name} {word} at {step.phase}/{step.id} after {spoken(last.took_ms or 0)}{tries}"
         yield from _indent(last.problem)
         if last.tail and last.tail.strip() != last.problem.strip():
@@ -310,11 +310,14 @@ def _item(record: RunRecord, item: ItemRecord) -> str:
     ]
     steps = [step for _, step in places]
     unknown = [place for place in places if place[1].outcome == Outcome.UNKNOWN]
+    stopped = [place for place in places if place[1].ended == Outcome.CANCELLED]
     bad = [place for place in places if place[1].outcome and not Outcome(place[1].outcome).good]
     if bad:
-        bad = [place for place in bad if place not in unknown]
-        told = [_steps(bad, " failed")] if bad else []
-        return ", ".join([*told, f"of {_steps(unknown)} nobody knows how it ended"] if unknown else told)
+        failed = [place for place in bad if place not in unknown and place not in stopped]
+        told = [_steps(failed, " failed")] if failed else []
+        told += [_steps(stopped, " cancelled")] if stopped else []
+        told += [f"of {_steps(unknown)} nobody knows how it ended"] if unknown else []
+        return ", ".join(told)
     proof = ", ".join(one_line(proof) for proof in item.proof)
     done = {step.base for step in steps if step.outcome == Outcome.OK}
     if item.state == "na" or not done:

@@ -8,7 +8,16 @@ import pytest
 from rich.console import Console
 
 from runner.cli.live import LiveProgress
-from runner.events import HostConnected, HostFinished, HostStarted, LinkDropped, SittingStarted, StepStarted, Waited
+from runner.events import (
+    HostConnected,
+    HostFinished,
+    HostStarted,
+    LinkDropped,
+    SittingStarted,
+    StepFinished,
+    StepStarted,
+    Waited,
+)
 from runner.frozen import replace
 
 BEGIN = SittingStarted(
@@ -66,6 +75,22 @@ def test_nothing_is_drawn_before_the_first_event_nor_after_the_end(capsys: pytes
     late.close()
     late.hear(BEGIN)
     assert not late._live.is_started, "a watcher may hear of something when the run was given up"
+    capsys.readouterr()
+
+
+def test_a_phase_that_a_person_broke_off_has_not_failed_until_a_step_does(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = LiveProgress()
+    progress.hear(replace(BEGIN, hosts=("a", "b", "c"), batches=(("a", "b", "c"),)))
+    seen = []
+    for host, outcome, exit in (
+        ("a", "failed", {"cancelled_s": 1.0, "killed": "proven"}), ("b", "cancelled", None), ("c", "failed", None),
+    ):  # fmt: skip
+        progress.hear(
+            StepFinished(host=host, step="s", phase="implement", outcome=outcome, took_ms=1, attempt=1, exit=exit)
+        )
+        seen.append(drawn(progress).splitlines()[1].strip())
+    assert seen == ["implement ■", "implement ■", "implement ✗"]
+    progress.close()
     capsys.readouterr()
 
 

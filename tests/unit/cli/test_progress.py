@@ -36,6 +36,17 @@ def test_who_is_not_reached_yet_is_still_out(capsys: pytest.CaptureFixture[str])
     assert "still out: far connecting " in last and "here" not in last
 
 
+def test_a_step_that_a_person_ended_is_told_as_cancelled(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = PlainProgress()
+    progress.hear(SittingStarted(run="r", sitting=1, playbook="p", title="", kind="other", plan="", hosts=("a",)))
+    killed = {"cancelled_s": 2.5, "killed": "proven"}
+    progress.hear(
+        StepFinished(host="a", step="s", phase="test", outcome="failed", took_ms=2500, attempt=1, exit=killed)
+    )
+    progress.close()
+    assert "a  test/s  cancelled in 2.5 s\n" in capsys.readouterr().err
+
+
 def test_lines_are_written_when_there_is_no_more_to_hear_and_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
     progress = PlainProgress()
     progress.hear(SittingStarted(run="r", sitting=1, playbook="p", title="", kind="other", plan="", hosts=("a",)))

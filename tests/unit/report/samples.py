@@ -265,6 +265,21 @@ def resumed_night() -> RunRecord:
     return fold([first.events, second.events])
 
 
+def ended_by_a_person() -> RunRecord:
+    """A step ended on one host, one that was broken off on another, and a failure on a third."""
+    steps = (("implement", "work", "command", "Work", 10), ("test", "watch", "http", "It answers", 10))
+    night = Night(("a", "b", "c", "d"), steps=steps, items=()).begin()
+    killed, cut, bad = {"cancelled_s": 2.5, "killed": "proven"}, None, {"code": 1}
+    ends = (("a", "failed", killed), ("b", "cancelled", cut), ("c", "failed", bad), ("d", "cancelled", cut))
+    for host, outcome, exit in ends:
+        night.connect(host)
+        night.work(
+            host, 1, start=700, until="watch" if host == "d" else "work", outcome=outcome, exit=exit,
+            problem=f"{host}: no", last=True,
+        )  # fmt: skip
+    return night.end(143, stopped_by="SIGTERM")
+
+
 def many(number: int) -> RunRecord:
     """So many hosts, of which two fail."""
     names = tuple(f"web{index:03d}" for index in range(1, number + 1))

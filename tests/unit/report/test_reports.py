@@ -22,7 +22,18 @@ from runner.report.language_verdict import sentences
 from runner.report.markdown import LIMIT, Markdown, code, prose
 from runner.report.svg import MOST_ROWS, timeline, whole
 from runner.report.table import COLUMNS, Csv
-from tests.unit.report.samples import RUN, SUMS, Night, at, bad_night, good_night, many, reading, resumed_night
+from tests.unit.report.samples import (
+    RUN,
+    SUMS,
+    Night,
+    at,
+    bad_night,
+    ended_by_a_person,
+    good_night,
+    many,
+    reading,
+    resumed_night,
+)
 from tests.unit.report.test_hostile import Page
 
 
@@ -201,6 +212,25 @@ def test_an_open_item_is_a_failure_in_junit_as_it_is_in_the_exit_code() -> None:
     found = cases(Junit().write(replace(good_night(), acts=()), reading()))
     failure = found["checklist", "informed"].find("failure")
     assert failure is not None and failure.get("type") == "open"
+
+
+def test_what_a_person_ended_is_called_stopped_and_not_failed() -> None:
+    record = ended_by_a_person()
+    found = cases(Junit().write(record, reading()))
+    for host, step in (("a", "work"), ("b", "work"), ("d", "watch")):
+        error = found[host, step].find("error")
+        assert error is not None and error.get("type") == "cancelled"
+    assert found["c", "work"].find("failure") is not None
+    broken_off = found["checklist", "test"].find("failure")
+    assert broken_off is not None and broken_off.get("type") == "open"
+    written = Markdown().write(record, reading())
+    assert "### `a`: `implement/work` stopped\n" in written and "### `c`: `implement/work` failed\n" in written
+    assert "| ○ | Test | open |" in written
+    page = page_text(record)
+    assert page.count("a at implement/work ■ stopped") == 1 and page.count("c at implement/work ✗ failed") == 1
+    assert "step watch on d stopped" in page and "step work on a stopped" in page and "step work on c failed" in page
+    assert "a ■ stopped 1 step" in page and "c ✗ failed 1 step" in page
+    assert headline(replace(record, exit_code=1, stopped_by="")) == "Failed on 1 of 4 hosts."
 
 
 def test_csv_has_a_row_for_each_attempt_and_numbers_stay_numbers() -> None:

@@ -8,7 +8,7 @@ from runner.events import HostFinished, HostRefused, HostStarted, StepSkipped, S
 from runner.record import RunRecord, fold
 from runner.report.plan import plan_text
 from runner.report.text import summary
-from tests.unit.report.samples import RUN, Night, bad_night, good_night, item
+from tests.unit.report.samples import RUN, Night, bad_night, ended_by_a_person, good_night, item
 
 STEPS = (("identify", "who", "command", "Who", 10), ("implement", "work", "command", "Work", 10))
 
@@ -111,6 +111,13 @@ def test_hosts_that_are_refused_alike_are_told_once() -> None:
     assert "  Alike, but for names and numbers, on 1 more host: b.example.\n" in said
     assert said.count("refused (unreachable)") == 1 and "(tries them again; what is done stays done)" in said
     assert "✗ c refused (host key)" in said and "(tries c again; what is done stays done)" in said
+
+
+def test_a_step_that_a_person_ended_is_counted_as_cancelled() -> None:
+    said = summary(ended_by_a_person())
+    assert "  implement    0.0 s     ☒ 1 step failed, 1 step cancelled on 2 hosts\n" in said
+    assert "  test         0.0 s     ☐ 1 step cancelled\n" in said
+    assert "✗ a was cancelled at implement/work after" in said and "✗ c failed at implement/work after" in said
 
 
 def many_hosts_fail() -> RunRecord:
