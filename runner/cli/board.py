@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from runner.events import (
@@ -50,6 +51,7 @@ class Row:
 
 
 CONNECTING = "connecting"
+DONE_BEFORE = "done in an earlier sitting"
 LINK_LOST = "link lost, connecting again"
 
 
@@ -64,9 +66,13 @@ def stopping(how: str, becomes: Becomes = "end", again: Becomes | None = None) -
 
 
 class Board:
-    """Fed by one thread, drawn by another; `lock` is held by both. `stopping` says what a signal has begun."""
+    """
+    Fed by one thread, drawn by another; `lock` is held by both. `stopping` says what a signal has begun; with hosts
+    that are `done` since an earlier sitting nothing happens any more.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, done: Collection[str] = ()) -> None:
+        self._done = done
         self.lock = threading.RLock()
         self.began = time.monotonic()
         self.run = self.playbook = self.ticket = ""
@@ -87,6 +93,11 @@ class Board:
             with self.lock:
                 self.rows[host].line = lines[-1]
 
+    @property
+    def connecting(self) -> int:
+        """How many hosts are not reached yet, nor refused."""
+        return sum(row.state == CONNECTING for row in self.rows.values())
+
     def outstanding(self) -> list[Row]:
         """Hosts at work or not reached yet, the longest first."""
         with self.lock:
@@ -100,6 +111,8 @@ class Board:
                 self.batches = len(event.batches)
                 self.declared = frozenset(str(step["phase"]) for step in event.steps)
                 self.rows = {host: Row(host, time.monotonic()) for host in event.hosts}
+                for host in self.rows.keys() & self._done:
+                    self.rows[host].state = DONE_BEFORE
             case BatchStarted():
                 self.batch = event.batch
             case HostConnected():

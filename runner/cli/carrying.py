@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -60,7 +60,7 @@ def carry_out_live(
     """Run a prepared plan with the progress that fits the terminal, and tell its end; `given` are carrying_options."""
     from runner.app.run import carry_out
 
-    progress = _progress()
+    progress = _progress([name for name, past in earlier.past.items() if past.finished] if earlier else [])
     try:
         finished = carry_out(
             prepared,
@@ -85,15 +85,15 @@ def carry_out_live(
     return finished.exit_code
 
 
-def _progress() -> LiveProgress | PlainProgress:
-    """Live on a terminal, plain lines without one."""
+def _progress(done: Collection[str]) -> LiveProgress | PlainProgress:
+    """Live on a terminal, plain lines without one; of hosts that are `done` nothing is told."""
     if drawn():
         from runner.cli.live import LiveProgress
 
-        return LiveProgress()
+        return LiveProgress(done)
     from runner.cli.plain import PlainProgress
 
-    return PlainProgress()
+    return PlainProgress(done)
 
 
 def _people(

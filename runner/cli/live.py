@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
@@ -39,8 +40,8 @@ class LiveProgress:
     It begins with the first event: until then questions may be asked, and errors told, on the same terminal.
     """
 
-    def __init__(self) -> None:
-        self._board = Board()
+    def __init__(self, done: Collection[str] = ()) -> None:
+        self._board = Board(done)
         self._console = Console(stderr=True, highlight=False)
         self._live = Live(
             console=self._console,

@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from runner.events import (
     FAILURE_LIMIT,
     BatchFinished,
     Event,
+    HostConnected,
     HostPutLast,
     HostRefused,
     LinkDropped,
@@ -39,8 +41,9 @@ HEARTBEAT_S = 30.0
 class PlainProgress:
     """A runner.seams.Watcher that writes to stderr."""
 
-    def __init__(self, *, heartbeat_s: float = HEARTBEAT_S) -> None:
-        self._board = Board()
+    def __init__(self, done: Collection[str] = (), *, heartbeat_s: float = HEARTBEAT_S) -> None:
+        self._board = Board(done)
+        self._asked, self._refused = 0, 0
         self._done = threading.Event()
         self._heartbeat_s = heartbeat_s
         self._spoke = time.monotonic()
@@ -53,8 +56,15 @@ class PlainProgress:
         match event:
             case SittingStarted():
                 self._say(f"run {event.run}  {event.playbook} on {amount(len(event.hosts), 'host')}")
+                self._asked = self._board.connecting
+                if self._asked:
+                    self._say(f"connecting to {amount(self._asked, 'host')}")
+            case HostConnected():
+                self._connected(event)
             case HostRefused():
+                self._refused += 1
                 self._say(f"{event.host}  refused ({event.reason}): {event.message}")
+                self._connected(event)
             case HostPutLast():
                 self._say(f"{event.host}  comes last: {event.why}")
             case LinkDropped():
@@ -82,6 +92,14 @@ class PlainProgress:
                 self._say(stopping(event.how))
             case _:
                 pass
+
+    def _connected(self, event: Event) -> None:
+        """All were asked: steps begin. A host that is let go and connected to again at its turn is old news."""
+        if self._asked and not self._board.connecting:
+            there, asked = self._asked - self._refused, amount(self._asked, "host")
+            of = asked if not self._refused else f"{there or 'none'} of {asked}"
+            self._say(f"connected to {of} in {spoken(event.mono_ms)}")
+            self._asked = 0
 
     def _took(self, event: StepFinished) -> str:
         """Of an attempt that an earlier sitting began the host knows how long it took, or nobody."""

@@ -78,6 +78,16 @@ def test_nothing_is_drawn_before_the_first_event_nor_after_the_end(capsys: pytes
     capsys.readouterr()
 
 
+def test_a_host_that_is_done_since_an_earlier_sitting_is_not_connected_to(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = LiveProgress(["a"])
+    progress.hear(replace(BEGIN, sitting=2, hosts=("a", "b"), batches=(("a", "b"),)))
+    assert [line.strip() for line in drawn(progress).splitlines()[3:5]] == [
+        "a  done in an earlier sitting", "b  connecting"
+    ]  # fmt: skip
+    progress.close()
+    capsys.readouterr()
+
+
 def test_a_phase_that_a_person_broke_off_has_not_failed_until_a_step_does(capsys: pytest.CaptureFixture[str]) -> None:
     progress = LiveProgress()
     progress.hear(replace(BEGIN, hosts=("a", "b", "c"), batches=(("a", "b", "c"),)))

@@ -7,7 +7,16 @@ import time
 import pytest
 
 from runner.cli.plain import PlainProgress
-from runner.events import HostConnected, LinkDropped, SittingStarted, StepFinished, StepRecalled, StepStarted, Waited
+from runner.events import (
+    HostConnected,
+    HostRefused,
+    LinkDropped,
+    SittingStarted,
+    StepFinished,
+    StepRecalled,
+    StepStarted,
+    Waited,
+)
 
 
 def test_who_is_still_out_is_named_again_and_again_though_others_talk(capsys: pytest.CaptureFixture[str]) -> None:
@@ -47,6 +56,31 @@ def test_a_step_that_a_person_ended_is_told_as_cancelled(capsys: pytest.CaptureF
     assert "a  test/s  cancelled in 2.5 s\n" in capsys.readouterr().err
 
 
+def test_that_hosts_are_connected_to_and_when_all_have_answered_is_told_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def told(refused: int, done: tuple[str, ...] = ()) -> list[str]:
+        progress = PlainProgress(done, heartbeat_s=0.05)
+        hosts = ("a", "b", "c")
+        progress.hear(SittingStarted(run="r", sitting=2, playbook="p", title="", kind="other", plan="", hosts=hosts))
+        for number, host in enumerate(host for host in hosts if host not in done):
+            if number < refused:
+                progress.hear(HostRefused(host=host, reason="unreachable", message="no", mono_ms=900))
+            else:
+                progress.hear(HostConnected(host=host, took_ms=1, peer={}, facts={}, mono_ms=2500))
+        time.sleep(0.12)
+        progress.hear(HostConnected(host="c", took_ms=1, peer={}, facts={}, mono_ms=9000))  # again, at its turn
+        progress.close()
+        lines = [line.split("  ", 1)[1] for line in capsys.readouterr().err.splitlines()]
+        return [line for line in lines if "connect" in line]
+
+    assert told(0) == ["connecting to 3 hosts", "connected to 3 hosts in 2.5 s"]
+    assert told(1) == ["connecting to 3 hosts", "connected to 2 of 3 hosts in 2.5 s"]
+    assert told(3) == ["connecting to 3 hosts", "connected to none of 3 hosts in 0.9 s"]
+    assert told(0, ("a", "b")) == ["connecting to 1 host", "connected to 1 host in 2.5 s"], "nor are those still out"
+    assert told(0, ("a", "b", "c")) == []
+
+
 def test_lines_are_written_when_there_is_no_more_to_hear_and_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
     progress = PlainProgress()
     progress.hear(SittingStarted(run="r", sitting=1, playbook="p", title="", kind="other", plan="", hosts=("a",)))
@@ -54,7 +88,8 @@ def test_lines_are_written_when_there_is_no_more_to_hear_and_at_the_end(capsys: 
         progress.hear(StepFinished(host="a", step=step, phase="test", outcome="ok", took_ms=1, attempt=1))
     progress.rest()
     progress.rest()
-    assert [line.split()[2] for line in capsys.readouterr().err.splitlines()] == ["r", "test/one", "test/two"]
+    told = [line.split()[2] for line in capsys.readouterr().err.splitlines()]
+    assert told == ["r", "to", "test/one", "test/two"]
     progress.hear(StepFinished(host="a", step="three", phase="test", outcome="ok", took_ms=1, attempt=1))
     progress.close()
     assert capsys.readouterr().err.count("test/three") == 1
@@ -71,8 +106,8 @@ def test_a_lost_link_is_told_and_that_it_is_there_again(capsys: pytest.CaptureFi
     progress.hear(Waited(host="b", step="dump", cause="link", took_ms=90000, detail="b: no route"))
     progress.close()
     said = [line.partition("  ")[2] for line in capsys.readouterr().err.splitlines()]
-    assert said[1] == "a: the link was lost: silent; connecting again, what runs there runs on"
-    assert said[3].startswith("still out: a implement/dump 0.") and "s (link lost, connecting again), b" in said[3]
+    assert said[2] == "a: the link was lost: silent; connecting again, what runs there runs on"
+    assert said[4].startswith("still out: a implement/dump 0.") and "s (link lost, connecting again), b" in said[4]
     assert said[-2:] == ["a  reached again after 2.0 s", "b: no route; given up after 1 min 30 s"]
 
 
@@ -86,4 +121,4 @@ def test_a_step_that_an_earlier_sitting_began_took_what_its_host_says(capsys: py
         )
     progress.close()
     said = [line.split("  ", 1)[1] for line in capsys.readouterr().err.splitlines()]
-    assert said[1:] == ["a  implement/dump  ok in 6.0 s", "a  implement/told  ok"]
+    assert said[2:] == ["a  implement/dump  ok in 6.0 s", "a  implement/told  ok"]
