@@ -26,6 +26,7 @@ from runner.report.language_words import CAUSE_WORDS, MARKS, Words
 from runner.seams import Reading
 
 HERE = Path(__file__).parent
+SHOWN_FAILURES = 20
 PRINTED_STEPS = 120
 """Up to this many steps a printed page shows all that is folded."""
 
@@ -74,6 +75,7 @@ def _head() -> dict[str, Any]:
 def _page(record: RunRecord, reading: Reading, t: Language) -> dict[str, Any]:
     done, required = completion(checklist(record))
     parts = html_parts.times(record, t)
+    failures = html_hosts.failures(record, t)
     return {
         "t": t,
         "_": t.text,
@@ -86,7 +88,8 @@ def _page(record: RunRecord, reading: Reading, t: Language) -> dict[str, Any]:
         "required": required,
         "glance": html_parts.glance(record, reading, t),
         "sittings": html_parts.sittings(record, reading, t),
-        "failures": html_hosts.failures(record),
+        "failures": failures[:SHOWN_FAILURES],
+        "more_failed": sum(1 + len(failure.others) for failure in failures[SHOWN_FAILURES:]),
         "items": html_parts.items(record, reading, t),
         "timeline": svg.timeline(record),
         "times": parts,

@@ -8,9 +8,10 @@ from typing import Any
 from runner.frozen import frozen
 from runner.model import Outcome
 from runner.record import Attempt, HostRecord, RunRecord, StepRecord
+from runner.report.alike import alike
 from runner.report.html_parts import Line, step_anchors
 from runner.report.language import Language
-from runner.report.language_verdict import bad_hosts
+from runner.report.language_verdict import bad_hosts, others_word
 from runner.report.language_words import Words
 from runner.report.table import exit_text
 from runner.seams import Reading
@@ -66,7 +67,10 @@ class Machine:
 
 @frozen
 class Failure:
-    """Where a host stopped, why, and what was done and not done on it."""
+    """
+    Where a host stopped, why, and what was done and not done on it; `others` failed alike, each a name with its place
+    on the page, and `others_word` leads them.
+    """
 
     host: str
     step: str
@@ -76,6 +80,8 @@ class Failure:
     tail: str
     done: tuple[str, ...]
     missing: tuple[str, ...]
+    others_word: str
+    others: tuple[tuple[str, str], ...]
 
 
 def machines(record: RunRecord, reading: Reading, t: Language) -> tuple[Machine, ...]:
@@ -98,11 +104,13 @@ def machines(record: RunRecord, reading: Reading, t: Language) -> tuple[Machine,
     )
 
 
-def failures(record: RunRecord) -> tuple[Failure, ...]:
+def failures(record: RunRecord, t: Language) -> tuple[Failure, ...]:
     """In doubt first; what comes after the failing step in the playbook and never began is `missing`."""
     anchors = step_anchors(record)
+    places = {name: f"h{number}" for number, name in enumerate(record.hosts, 1)}
     found = []
-    for host in bad_hosts(record):
+    for hosts in alike(bad_hosts(record)):
+        host = hosts[0]
         step = host.failed_step
         last = step.attempts[-1] if step and step.attempts else None
         begun = {other.base for other in host.steps.values()}
@@ -116,6 +124,8 @@ def failures(record: RunRecord) -> tuple[Failure, ...]:
                 tail=last.tail if last and last.tail.strip() != last.problem.strip() else "",
                 done=tuple(f"{o.phase}/{o.id}" for o in host.steps.values() if o.outcome == Outcome.OK),
                 missing=tuple(_missing(record, begun)),
+                others_word=others_word(hosts, t),
+                others=tuple((other.name, places[other.name]) for other in hosts[1:]),
             )
         )
     return tuple(found)

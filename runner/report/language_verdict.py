@@ -8,6 +8,7 @@ from runner.frozen import frozen
 from runner.hygiene import one_line
 from runner.model import Outcome
 from runner.record import HostRecord, ItemRecord, RunRecord, checklist, completion, open_items, outcome
+from runner.report.alike import alike, word_for_word
 from runner.report.language import Language
 from runner.report.language_words import Words
 from runner.seams import Reading
@@ -38,6 +39,18 @@ def bad_hosts(record: RunRecord) -> list[HostRecord]:
     """Hosts that ended badly, in doubt first."""
     bad = [host for host in record.hosts.values() if host.outcome and not Outcome(host.outcome).good]
     return sorted(bad, key=lambda host: host.outcome != Outcome.UNKNOWN)
+
+
+def others_word(hosts: Sequence[HostRecord], t: Language) -> str:
+    """What leads the names of all but the first of hosts that failed alike."""
+    others = len(hosts) - 1
+    if word_for_word(hosts):
+        return t.count("The same on {n} more host:", "The same on {n} more hosts:", others)
+    return t.count(
+        "Alike, but for names and numbers, on {n} more host:",
+        "Alike, but for names and numbers, on {n} more hosts:",
+        others,
+    )
 
 
 def good_hosts(record: RunRecord) -> int:
@@ -110,17 +123,19 @@ def _hosts_with(record: RunRecord, kind: str) -> set[str]:
 
 
 def _stopped_at(record: RunRecord, t: Language) -> Iterator[str]:
-    bad = bad_hosts(record)
-    for host in bad[:3]:
+    failed = alike(bad_hosts(record))
+    for host, *others in failed[:3]:
         step = host.failed_step
         name = one_line(host.name)
+        if others:
+            name += " " + t.count("and {n} more host", "and {n} more hosts", len(others))
         if step is None:
             yield t.text("{host} was not worked on: {why}", host=name, why=_first_line(host.because) or host.outcome)
         else:
             problem = _first_line(step.attempts[-1].problem) if step.attempts else ""
             yield t.text("{host} stopped at “{step}”: {why}", host=name, step=step.title or step.id, why=problem or "-")
-    if len(bad) > 3:
-        yield t.count("And {n} more host.", "And {n} more hosts.", len(bad) - 3)
+    if more := sum(map(len, failed[3:])):
+        yield t.count("And {n} more host.", "And {n} more hosts.", more)
 
 
 def _checklist(items: Sequence[ItemRecord], t: Language) -> str:

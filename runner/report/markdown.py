@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from runner.hygiene import one_line, visible
 from runner.record import HostRecord, RunRecord, SittingRecord, checklist, outcome
+from runner.report.alike import alike
 from runner.report.language import Language, language
-from runner.report.language_verdict import bad_hosts, sentences
+from runner.report.language_verdict import bad_hosts, others_word, sentences
 from runner.report.language_words import CAUSE_WORDS, MARKS, Words
 from runner.seams import Reading
 
 SHOWN_FAILURES = 10
+SHOWN_NAMES = 20
 TAIL_LINES = 12
 LINE_LIMIT = 300
 LIMIT = 60_000
@@ -75,12 +77,12 @@ def _parts(record: RunRecord, reading: Reading, t: Language) -> Iterator[str]:
     yield f"**{escaped(said.headline)}**"
     yield ""
     yield from _facts(record, reading, t)
-    bad = sorted(bad_hosts(record), key=lambda host: host.ended_ms or 0, reverse=True)
-    for host in bad[:SHOWN_FAILURES]:
-        yield from _failure(host, words)
-    if len(bad) > SHOWN_FAILURES:
+    failed = sorted(alike(bad_hosts(record)), key=_newest_ms, reverse=True)
+    for hosts in failed[:SHOWN_FAILURES]:
+        yield from _failure(hosts, t, words)
+    if more := sum(map(len, failed[SHOWN_FAILURES:])):
         yield ""
-        yield t.count("And {n} more host failed.", "And {n} more hosts failed.", len(bad) - SHOWN_FAILURES)
+        yield t.count("And {n} more host failed.", "And {n} more hosts failed.", more)
     yield from _checklist(record, t, words)
     yield ""
     yield f"### {t.text('Where the time went')}"
@@ -131,18 +133,29 @@ def _facts(record: RunRecord, reading: Reading, t: Language) -> Iterator[str]:
         yield f"| {label} | {value} |"
 
 
-def _failure(host: HostRecord, words: Words) -> Iterator[str]:
+def _newest_ms(hosts: Sequence[HostRecord]) -> int:
+    return max(host.ended_ms or 0 for host in hosts)
+
+
+def _failure(hosts: Sequence[HostRecord], t: Language, words: Words) -> Iterator[str]:
+    """Of the first of hosts that failed alike, with the names of the others."""
+    host, *others = hosts
     step = host.failed_step
     yield ""
     if step is None or not step.attempts:
         yield f"### {code(host.name)}: {words.outcome(host.outcome)}"
         yield ""
         yield block(host.because or "-", host.name)
-        return
-    last = step.attempts[-1]
-    yield f"### {code(host.name)}: {code(f'{step.phase}/{step.id}')} {words.outcome(step.ended)}"
-    yield ""
-    yield block("\n".join(text for text in (last.problem, last.tail) if text) or "-", host.name)
+    else:
+        last = step.attempts[-1]
+        yield f"### {code(host.name)}: {code(f'{step.phase}/{step.id}')} {words.outcome(step.ended)}"
+        yield ""
+        yield block("\n".join(text for text in (last.problem, last.tail) if text) or "-", host.name)
+    if others:
+        names = ", ".join(code(other.name) for other in others[:SHOWN_NAMES])
+        more = len(others) - SHOWN_NAMES
+        yield ""
+        yield f"{others_word(hosts, t)} {names}" + (f" {t.count('and {n} more', 'and {n} more', more)}" * (more > 0))
 
 
 def _checklist(record: RunRecord, t: Language, words: Words) -> Iterator[str]:

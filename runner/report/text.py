@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from runner.hygiene import no_command, one_line, visible
@@ -25,6 +24,7 @@ from runner.record import (
     review,
 )
 from runner.redact import cut
+from runner.report.alike import alike, word_for_word
 from runner.report.words import amount, clock_face, grouped_left_out, signed_word, spoken
 
 MARKS = {"pass": "☑", "waived": "☑", "na": "-", "open": "☐", "fail": "☒", "not used": "-"}
@@ -45,8 +45,6 @@ CAUSES = {
 SHOWN_FAILURES = 5
 SHOWN_CHARS = 800
 """Of one line of what a host printed."""
-_NUMBERED = re.compile(r"\b[^\W\d]*\d\w*")
-"""From the beginning of a word only, or a long word would be looked through once for each of its letters."""
 _ENDED = {"unknown": "is unknown", "cancelled": "was cancelled"}
 _FAILED = (Outcome.FAILED, Outcome.UNKNOWN, Outcome.UNREACHABLE)
 
@@ -59,7 +57,7 @@ def summary(
 
     `seals` are those of runner.seams.Reading.
     """
-    failed = _alike(_failed(record))
+    failed = alike(_failed(record))
     parts = [failure(record, *hosts) for hosts in failed[:SHOWN_FAILURES]]
     if more := [host.name for hosts in failed[SHOWN_FAILURES:] for host in hosts]:
         parts.append(f"✗ {amount(len(more), 'more host')}: {_names(more)}\n")
@@ -69,12 +67,12 @@ def summary(
     return "\n".join(parts)
 
 
-def failure(record: RunRecord, host: HostRecord, *alike: HostRecord) -> str:
+def failure(record: RunRecord, host: HostRecord, *others: HostRecord) -> str:
     """
     One host's failure: host, step, cause, last lines of output, what was done before, and what to type next; and the
     names of others that failed alike.
     """
-    return _lines(_failure(record, host, alike)) + "\n"
+    return _lines(_failure(record, host, others)) + "\n"
 
 
 def _lines(said: Iterable[str]) -> str:
@@ -94,43 +92,13 @@ def _failed(record: RunRecord) -> list[HostRecord]:
     return [host for host in record.hosts.values() if host.outcome and not Outcome(host.outcome).good]
 
 
-def _alike(hosts: Iterable[HostRecord]) -> list[list[HostRecord]]:
-    """What went wrong on many hosts is told once, or it would hide what went wrong on one."""
-    found: dict[Hashable, list[HostRecord]] = {}
-    for host in hosts:
-        found.setdefault(_kind_of_failure(host), []).append(host)
-    return list(found.values())
+def _others(host: HostRecord, others: Sequence[HostRecord]) -> Iterator[str]:
+    if others:
+        how = "The same" if word_for_word((host, *others)) else "Alike, but for names and numbers,"
+        yield f"  {how} on {amount(len(others), 'more host')}: {_names(one_line(other.name) for other in others)}."
 
 
-def _kind_of_failure(host: HostRecord) -> Hashable:
-    """The same for hosts of which the same would be told, but for their names, numbers (addresses, pids) and times."""
-    step = host.failed_step
-    steps = tuple((other.phase, other.id, other.outcome) for other in host.steps.values())
-    if step is None or not step.attempts:
-        return host.refused, host.outcome, _unnamed(host, host.because), steps
-    last = step.attempts[-1]
-    return step.phase, step.id, str(last.exit), _unnamed(host, last.problem), _unnamed(host, last.tail), steps
-
-
-def _unnamed(host: HostRecord, text: str) -> str:
-    return _NUMBERED.sub("#", text.replace(host.name, "#"))
-
-
-def _others(host: HostRecord, alike: Sequence[HostRecord]) -> Iterator[str]:
-    if alike:
-        same = len({_words(other) for other in (host, *alike)}) == 1
-        how = "The same" if same else "Alike, but for names and numbers,"
-        yield f"  {how} on {amount(len(alike), 'more host')}: {_names(one_line(other.name) for other in alike)}."
-
-
-def _words(host: HostRecord) -> tuple[str, str]:
-    """What is told of its failure, word for word."""
-    step = host.failed_step
-    last = step.attempts[-1] if step and step.attempts else None
-    return (last.problem, last.tail) if last else (host.because, "")
-
-
-def _failure(record: RunRecord, host: HostRecord, alike: Sequence[HostRecord]) -> Iterator[str]:
+def _failure(record: RunRecord, host: HostRecord, others: Sequence[HostRecord]) -> Iterator[str]:
     step = host.failed_step
     name = one_line(host.name)
     well = [other for other in host.steps.values() if other.outcome == Outcome.OK]
@@ -140,7 +108,7 @@ def _failure(record: RunRecord, host: HostRecord, alike: Sequence[HostRecord]) -
         yield f"✗ {name} {what}{f' ({host.refused})' if host.refused else ''}"
         yield from _indent(host.because)
         yield f"  Done on it: {done}." if done else "  Nothing was done on it."
-        yield from _others(host, alike)
+        yield from _others(host, others)
     else:
         last = step.attempts[-1]
         tries = f" (attempt {last.number})" if last.number > 1 else ""
@@ -155,11 +123,11 @@ def _failure(record: RunRecord, host: HostRecord, alike: Sequence[HostRecord]) -
         if back := ", ".join(other.id for other in well if other.phase == UNDO):
             yield f"  Taken back by: {back}."
         yield from (f"  Failed too: {line}" for line in _failed_too(host, step))
-        yield from _others(host, alike)
+        yield from _others(host, others)
         if last.output:
             yield f"  Full output   rawat logs {record.run} {name} {step.id}"
     yield f"  Go on         rawat resume {record.run}"
-    yield from f"                ({_go_on(host, step, alike)})".split("\n")
+    yield from f"                ({_go_on(host, step, others)})".split("\n")
 
 
 def _failed_too(host: HostRecord, told: StepRecord) -> Iterator[str]:
@@ -169,10 +137,10 @@ def _failed_too(host: HostRecord, told: StepRecord) -> Iterator[str]:
             yield f"{step.phase}/{step.id}: {cut(one_line(step.attempts[-1].problem), 200)}"
 
 
-def _go_on(host: HostRecord, step: StepRecord | None, alike: Sequence[HostRecord]) -> str:
+def _go_on(host: HostRecord, step: StepRecord | None, others: Sequence[HostRecord]) -> str:
     """What resuming does, or what it needs."""
     if step is None or not step.attempts:
-        return f"tries {'them' if alike else one_line(host.name)} again; what is done stays done"
+        return f"tries {'them' if others else one_line(host.name)} again; what is done stays done"
     if step.outcome == Outcome.UNKNOWN:
         return f"asks the host how {step.id} ended; or, by your own word:\n{'':17}--settle {step.id}=done --reason ..."
     back = any(other.phase == UNDO and other.outcome == Outcome.OK for other in host.steps.values())

@@ -280,6 +280,17 @@ def ended_by_a_person() -> RunRecord:
     return night.end(143, stopped_by="SIGTERM")
 
 
+def alike_night(number: int) -> RunRecord:
+    """So many hosts: two fail by one word, the last by another, the others by one but for a number in it."""
+    names = tuple(f"h{index}" for index in range(1, number + 1))
+    night = Night(names, items=()).begin()
+    for index, host in enumerate(names, 1):
+        night.connect(host)
+        problem = "no room" if index < 3 else "gone" if index == number else f"{host}: pid {index * 11} holds it"
+        night.work(host, 1, start=700 + index, until="dump", outcome="failed", problem=problem)
+    return night.end(1)
+
+
 def many(number: int) -> RunRecord:
     """So many hosts, of which two fail."""
     names = tuple(f"web{index:03d}" for index in range(1, number + 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from xml.etree import ElementTree
@@ -22,10 +23,12 @@ from runner.report.language_verdict import sentences
 from runner.report.markdown import LIMIT, Markdown, code, prose
 from runner.report.svg import MOST_ROWS, timeline, whole
 from runner.report.table import COLUMNS, Csv
+from runner.report.text import summary
 from tests.unit.report.samples import (
     RUN,
     SUMS,
     Night,
+    alike_night,
     at,
     bad_night,
     ended_by_a_person,
@@ -88,6 +91,31 @@ def test_the_page_tells_who_what_why_when_with_proofs() -> None:
         "debian 12", "kernel 6.1.0-28-amd64", "pg_dump --format=custom",
     ):  # fmt: skip
         assert said in text, said
+
+
+def test_what_failed_alike_on_many_hosts_is_told_once_with_their_names() -> None:
+    """In each report by the same rule: the first host at length, the others by name, and another failure not hidden."""
+    record = alike_night(40)
+    assert summary(record).count("failed at") == 3
+    written = Markdown().write(record, reading())
+    assert re.findall(r"^### `(\w+)`", written, re.MULTILINE) == ["h40", "h3", "h1"]
+    assert (
+        "\nAlike, but for names and numbers, on 36 more hosts: `h4`, `h5`, " in written
+        and "`h23` and 16 more\n" in written
+    )
+    assert "\nThe same on 1 more host: `h2`\n" in written
+    html = Html().write(record, reading())
+    assert html.count('<article class="failure') == 3
+    page = page_text(record)
+    assert "Alike, but for names and numbers, on 36 more hosts: h4 , h5 , " in page and "h23 and 16 more" in page
+    assert "The same on 1 more host: h2 " in page and '<a href="#h2">h2</a>' in html
+    assert "h3 and 36 more hosts stopped at “Back up”: h3: pid 33 holds it" in page
+    assert "Serupa, kecuali nama dan angka, di 36 host lain: h4 " in page_text(record, "id")
+    night = Night(("a", "b"), items=()).begin()
+    for host, took in (("a", 2.5), ("b", 2.75)):
+        killed, problem = {"cancelled_s": took, "killed": "proven"}, f"cancelled after {took} s, killed: proven"
+        night.work(host, 1, start=700, until="dump", outcome="failed", problem=problem, exit=killed)
+    assert Markdown().write(night.end(130, stopped_by="SIGINT"), reading()).count("### `") == 1
 
 
 def test_the_page_tells_what_went_wrong_and_what_was_left_out() -> None:
