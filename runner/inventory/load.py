@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from runner.document.paths import expanded, in_home
 from runner.errors import InvalidInput, Problem
 from runner.inventory.connect import Connections, Made
-from runner.inventory.draft import Draft
+from runner.inventory.draft import Draft, HostEntry
 from runner.inventory.groups import Membership, Sourced, check_groups
 from runner.inventory.inventory import Inventory, Selected
+from runner.inventory.names import look, scripts
 from runner.inventory.read import read
 from runner.inventory.ssh_config import SshConfig
 
@@ -30,6 +31,7 @@ def load(paths: Sequence[Path], *, ssh_config: Path | None = SSH_CONFIG, known_h
     """
     draft, ansible = _united(paths)
     _stop([*draft.problems, *check_groups(draft)])
+    draft.notes += _lookalikes(draft.hosts)
     connections = Connections(draft.hosts, SshConfig(*_ssh_configs(ssh_config)), known_hosts)
     membership = Membership(draft)
     problems: list[Problem] = []
@@ -68,6 +70,20 @@ def _united(paths: Sequence[Path]) -> tuple[Draft, bool]:
 
         read_folders(draft, folder)
     return draft, bool(folders)
+
+
+def _lookalikes(hosts: Mapping[str, HostEntry]) -> Iterator[str]:
+    """Names that are easily mistaken for one another, each with the first of its kind."""
+    seen: dict[str, HostEntry] = {}
+    for name, entry in hosts.items():
+        first = seen.setdefault(look(name), entry)
+        if first is entry:
+            continue
+        if name.lower() == first.name.lower():
+            why = "only case tells them apart"
+        else:
+            why = f"it has {scripts(name)} letters, that one {scripts(first.name)}"
+        yield f"{entry.mark}: host '{name}' looks like '{first.name}' at {first.mark}; {why}"
 
 
 def _ssh_configs(path: Path | None) -> tuple[Path, ...]:

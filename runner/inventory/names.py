@@ -15,6 +15,11 @@ _WRITTEN_TOGETHER = (
     frozenset({"LATIN", "CJK", "BOPOMOFO"}),
 )
 _LONGEST = 253
+_SHAPES = str.maketrans(
+    "авеѕіјкмнорстухһԁԛԝАВЕЅІЈКМНОРСТУХԚԜ" + "αινορυγΑΒΕΖΗΙΚΜΝΟΡΤΥΧ",
+    "abesijkmhopctyxhdqwABESIJKMHOPCTYXQW" + "aivopuyABEZHIKMNOPTYX",
+)
+"""Letters of Cyrillic and Greek to those of Latin that look like them: of Unicode's confusables (UTS 39) the plain."""
 
 
 def normal(name: str) -> str:
@@ -40,6 +45,16 @@ def wrong_name(name: str) -> str:
         if len(scripts) > 1 and not any(scripts <= together for together in _WRITTEN_TOGETHER):
             return f"'{label}' mixes {' and '.join(sorted(scripts)).lower()} letters, which look alike"
     return ""
+
+
+def look(name: str) -> str:
+    """The same for names that a reader takes for one another: that differ by case, width, or letters of one shape."""
+    return name.lower() if name.isascii() else unicodedata.normalize("NFKC", name.translate(_SHAPES)).casefold()
+
+
+def scripts(name: str) -> str:
+    """`latin`, `cyrillic and latin`: of the letters of a name."""
+    return " and ".join(sorted({_script(char).lower() for char in name if unicodedata.category(char)[0] == "L"}))
 
 
 def port_of(text: str) -> int | None:

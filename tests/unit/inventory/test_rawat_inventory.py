@@ -258,6 +258,19 @@ def test_names(tmp_path: Path, name: str, wanted: str) -> None:
         assert read(tmp_path, text).hosts[0].name == name
 
 
+def test_names_that_only_look_alike_are_named_with_both_places(tmp_path: Path) -> None:
+    names = ("coc.example", "db1", "сос.example", "DB1", "сос.EXAMPLE", "ｃｏｃ.example", "pa", "ΡΑ", "東京", "пример")
+    found = read(tmp_path, "rawat: 1\nhosts:\n" + "".join(f"  {name}: {{}}\n" for name in names))
+    assert len(found.hosts) == len(names)
+    assert [note.replace(f"{tmp_path}/inventory.yml:", "") for note in found.notes] == [
+        "5: host 'сос.example' looks like 'coc.example' at 3; it has cyrillic and latin letters, that one latin",
+        "6: host 'DB1' looks like 'db1' at 4; only case tells them apart",
+        "7: host 'сос.EXAMPLE' looks like 'coc.example' at 3; it has cyrillic and latin letters, that one latin",
+        "8: host 'ｃｏｃ.example' looks like 'coc.example' at 3; it has fullwidth and latin letters, that one latin",
+        "10: host 'ΡΑ' looks like 'pa' at 9; it has greek letters, that one latin",
+    ]
+
+
 def test_names_have_one_spelling(tmp_path: Path) -> None:
     text = 'rawat: 1\nhosts: {"b\\u00fccher": {}}\ngroups: {de: {hosts: ["bu\\u0308cher"]}}'
     inventory = read(tmp_path, text)
