@@ -75,6 +75,7 @@ class Run:
         self._room = room(len(self._hosts_left))
         self._lock = threading.Lock()
         self._failed: list[str] = []
+        self._limited = False
         self._begun: set[str] = set()
         self._leaving: deque[Link] = deque()
         self._folding: Folding | None = None
@@ -178,7 +179,7 @@ class Run:
             hosts, work, at_once=parallel, stop=self.around.stop, heard=self._heard, take=limits.take, give=limits.give
         )  # fmt: skip
         failed = tuple(self._failed[before:])
-        stopped = self._limit_words() if self._over_limit() else self.around.late
+        stopped = self._limit_words() if self._limited else self.around.late
         bus.emit(BatchFinished(batch=number, failed=failed, stopped=stopped), later=True)
 
     def _host(self, batch: int, host: Host) -> None:
@@ -232,11 +233,15 @@ class Run:
             self.around.bus.emit(StopAsked(how=self.around.stop.how))
 
     def _fail(self, *hosts: str) -> None:
-        """These hosts count against the failure limit; that it is reached is told once, with what reached it."""
+        """
+        These hosts count against the failure limit; that it is reached is told once, with what reached it. Where a
+        person stops the run and ends what runs on many hosts, it was not the limit.
+        """
         with self._lock:
-            before = self._over_limit()
             self._failed += hosts
-            words = self._limit_words() if hosts and self._over_limit() and not before else ""
+            reached = bool(hosts) and not self._limited and not self.around.stop.asked and self._over_limit()
+            self._limited = self._limited or reached
+            words = self._limit_words() if reached else ""
         if words:
             self.around.bus.emit(StopAsked(how=FAILURE_LIMIT, detail=words))
 

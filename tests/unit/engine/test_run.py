@@ -913,6 +913,7 @@ phases:
     assert fake.texts == sent
     assert ended.steps()["one"] == outcome
     assert (ended.outcomes(), ended.code) == ({"a": outcome}, 130)
+    assert ended.record.stopped[1] == "", "it was the person who stopped it, and not the failure limit"
 
 
 def test_what_runs_is_ended_though_its_link_was_lost_when_that_was_asked(tmp_path: Path) -> None:
