@@ -8,7 +8,7 @@ from typing import Any
 
 from runner.record import HostRecord
 
-_NUMBERED = re.compile(r"\b[^\W\d]*\d\w*")
+_NUMBERED = re.compile(r"\b[^\W\d]*\d\w*(?:[.,]\d\w*)*")
 """From the beginning of a word only, or a long word would be looked through once for each of its letters."""
 
 

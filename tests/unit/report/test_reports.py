@@ -112,7 +112,7 @@ def test_what_failed_alike_on_many_hosts_is_told_once_with_their_names() -> None
     assert "h3 and 36 more hosts stopped at “Back up”: h3: pid 33 holds it" in page
     assert "Serupa, kecuali nama dan angka, di 36 host lain: h4 " in page_text(record, "id")
     night = Night(("a", "b"), items=()).begin()
-    for host, took in (("a", 2.5), ("b", 2.75)):
+    for host, took in (("a", 2.5), ("b", 3)):
         killed, problem = {"cancelled_s": took, "killed": "proven"}, f"cancelled after {took} s, killed: proven"
         night.work(host, 1, start=700, until="dump", outcome="failed", problem=problem, exit=killed)
     assert Markdown().write(night.end(130, stopped_by="SIGINT"), reading()).count("### `") == 1
