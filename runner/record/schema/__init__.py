@@ -59,52 +59,18 @@ def _run() -> Schema:
         executors=texts("names and keys of everybody who ran a sitting of it"),
         controller=begun(controller("the machine that it was begun on")), why=begun(why()), tool=begun(tool()),
         source=source(),
-        declared=array(
-            closed(
-                "one step of the playbook", id=text("its id"), title=text("its title"), phase=text("its phase"),
-                kind=text("its kind"), steps=texts("ids of the steps inside a group"),
-            ),
-            "all steps of the playbook, in order",
-        ),
-        items=array(
-            closed(
-                "one own item of the checklist", id=text("its id"), phase=text("its phase"), text=text("its text"),
-                proof=texts("ids of the steps that prove it"), by_hand=flag("whether a person has to say it"),
-                required=flag("whether it counts"),
-            ),
-            "the items that the playbook asks for",
-        ),
+        declared=_declared(),
+        items=_items(),
         all_phases=flag("whether all seven phases are required"),
         left_out=_left_out(),
         hosts=mapping(host(), "the hosts, by name"),
-        batches=array(
-            closed(
-                "one batch", sitting=whole("in which sitting"), number=whole("from 1 in each sitting"),
-                hosts=texts("its hosts"), started_ms=ms("since the beginning"),
-                ended_ms=maybe(ms("since the beginning")), failed=texts("hosts that failed"),
-                stopped=text("why no batch came after it; empty where nothing stopped it"),
-            ),
-            "the batches that were begun",
-        ),
+        batches=_batches(),
         deviations=_deviations(),
         gates=array(gate(), "gates that said no"), opened=array(gate(), "gates that an earlier run opened"),
-        people=array(
-            closed(
-                "one answer", host=text("for which host"), step=text("to which step"), answer=text("yes or no"),
-                by=text("name"), how=text("terminal, command, or --yes"),
-            ),
-            "what people answered while it ran",
-        ),
+        people=_answers(),
         troubles=texts("what a reader should know: clocks that are wrong, an index that could not be written"),
         acts=array(act(), "words of people after or beside it, in order"),
-        approvals=array(
-            closed(
-                "one signed approval of the plan's digest",
-                decision=text("approve or reject"), by=text("name"), at=text("when", **MOMENT), note=text("grounds"),
-                fingerprint=text("of the key"), file=text("copy in the sitting"), sha256=text("its digest", **SHA256),
-            ),
-            "the approvals that it rests on",
-        ),
+        approvals=_approvals(),
         policy=begun(policy()),
         not_started=texts("hosts that were never begun"),
         phases_ms=mapping(
@@ -116,40 +82,12 @@ def _run() -> Schema:
             "description": "along the chain of what the run waited for: the host that ended last, the one that "
             "freed its place, and so on; adds up to took_ms",
         },
-        review=closed(
-            "the review by somebody else",
-            state=word("where it stands", "pass", "fail", "open", "not required"),
-            due=text("asked for by", **MOMENT), by=text("name"), at=text("when", **MOMENT), note=text("remarks"),
-        ),
-        delays=array(
-            closed(
-                "one reason, as a person typed it", cause=text("one of five"), minutes=whole("as felt"),
-                note=text("words"), by=text("name"), at=text("when", **MOMENT),
-            ),
-            "what delayed it, as people see it",
-        ),
-        checklist=array(
-            closed(
-                "a phase or an own item", id=text("its id"), phase=text("its phase"), text=text("its text"),
-                required=flag("whether it counts"),
-                state=word("where it stands", "pass", "fail", "open", "waived", "na", "not used"),
-                proof=texts("by what: host/step, or what is missing"),
-                by=text("a person's name where a person said so"),
-                note=text("that person's words"),
-            ),
-            "the seven phases and the own items",
-        ),
+        review=_review(),
+        delays=_delays(),
+        checklist=_checklist(),
         checklist_done=whole("required items that are done"), checklist_required=whole("required items"),
         in_doubt=array(texts("host and step"), "steps of which nobody knows whether they took effect"),
-        seals=array(
-            closed(
-                "what closes a sitting", sitting=whole("its number"), sealed_at=text("when", **MOMENT),
-                sums_sha256=text("digest of SHA256SUMS", **SHA256), signed=flag("whether it has a signature"),
-                key=KEY, signer=text("name fit for a command line"),
-                sources=mapping({"type": "string"}, "digests of playbook and includes, by path"),
-            ),
-            "the sealed sittings",
-        ),
+        seals=_seals(),
     )  # fmt: skip
 
 
@@ -189,4 +127,102 @@ def _deviations() -> Schema:
             at=text("when", **MOMENT),
         ),
         "every skip, override, settling by hand, emergency",
+    )  # fmt: skip
+
+
+def _declared() -> Schema:
+    return array(
+        closed(
+            "one step of the playbook", id=text("its id"), title=text("its title"), phase=text("its phase"),
+            kind=text("its kind"), steps=texts("ids of the steps inside a group"),
+        ),
+        "all steps of the playbook, in order",
+    )  # fmt: skip
+
+
+def _items() -> Schema:
+    return array(
+        closed(
+            "one own item of the checklist", id=text("its id"), phase=text("its phase"), text=text("its text"),
+            proof=texts("ids of the steps that prove it"), by_hand=flag("whether a person has to say it"),
+            required=flag("whether it counts"),
+        ),
+        "the items that the playbook asks for",
+    )  # fmt: skip
+
+
+def _batches() -> Schema:
+    return array(
+        closed(
+            "one batch", sitting=whole("in which sitting"), number=whole("from 1 in each sitting"),
+            hosts=texts("its hosts"), started_ms=ms("since the beginning"),
+            ended_ms=maybe(ms("since the beginning")), failed=texts("hosts that failed"),
+            stopped=text("why no batch came after it; empty where nothing stopped it"),
+        ),
+        "the batches that were begun",
+    )  # fmt: skip
+
+
+def _answers() -> Schema:
+    return array(
+        closed(
+            "one answer", host=text("for which host"), step=text("to which step"), answer=text("yes or no"),
+            by=text("name"), how=text("terminal, command, or --yes"),
+        ),
+        "what people answered while it ran",
+    )  # fmt: skip
+
+
+def _approvals() -> Schema:
+    return array(
+        closed(
+            "one signed approval of the plan's digest",
+            decision=text("approve or reject"), by=text("name"), at=text("when", **MOMENT), note=text("grounds"),
+            fingerprint=text("of the key"), file=text("copy in the sitting"), sha256=text("its digest", **SHA256),
+        ),
+        "the approvals that it rests on",
+    )  # fmt: skip
+
+
+def _review() -> Schema:
+    return closed(
+        "the review by somebody else",
+        state=word("where it stands", "pass", "fail", "open", "not required"),
+        due=text("asked for by", **MOMENT), by=text("name"), at=text("when", **MOMENT), note=text("remarks"),
+    )  # fmt: skip
+
+
+def _delays() -> Schema:
+    return array(
+        closed(
+            "one reason, as a person typed it", cause=text("one of five"), minutes=whole("as felt"),
+            note=text("words"), by=text("name"), at=text("when", **MOMENT),
+        ),
+        "what delayed it, as people see it",
+    )  # fmt: skip
+
+
+def _checklist() -> Schema:
+    return array(
+        closed(
+            "a phase or an own item", id=text("its id"), phase=text("its phase"), text=text("its text"),
+            required=flag("whether it counts"),
+            state=word("where it stands", "pass", "fail", "open", "waived", "na", "not used"),
+            proof=texts("by what: host/step, or what is missing"),
+            by=text("a person's name where a person said so"),
+            note=text("that person's words"),
+        ),
+        "the seven phases and the own items",
+    )  # fmt: skip
+
+
+def _seals() -> Schema:
+    return array(
+        closed(
+            "what closes a sitting", sitting=whole("its number"), sealed_at=text("when", **MOMENT),
+            sums_sha256=text("digest of SHA256SUMS", **SHA256), signed=flag("whether it has a signature"),
+            key=KEY, signer=text("name fit for a command line"),
+            sources=mapping({"type": "string"}, "digests of playbook and includes, by path"),
+        ),
+        "the sealed sittings",
     )  # fmt: skip
