@@ -82,24 +82,34 @@ class Sitting:
         try:
             self._follows(after)
             self._leads()
-            write_new(self.folder / "plan.json", self._redacted(plan))
-            write_new(self.folder / "inventory.json", self._redacted(inventory))
-            for name, text in sources.items():
-                path = self.folder / "playbook" / name
-                make_folder(path.parent)
-                write_new(path, text.encode())
-            for name, data in (approvals or {}).items():
-                make_folder(self.folder / "approvals")
-                write_new(self.folder / "approvals" / name, data)
-            sync_folders(self.folder)
-            for folder in (self.folder.parent, self.records):
-                sync_folder(folder)
+            self._lay_down(plan, inventory, sources, approvals or {})
             self._opened = ledger.add(self.records, "OPEN", at, run=self.run, sitting=self.number, **summary)
         except BaseException:
             self._remove()
             raise
+        self._open(self._opened.digest)
+
+    def _lay_down(
+        self, plan: bytes, inventory: bytes, sources: Mapping[str, str], approvals: Mapping[str, bytes]
+    ) -> None:
+        """What is going to be done, with the names of its files and folders on disk."""
+        write_new(self.folder / "plan.json", self._redacted(plan))
+        write_new(self.folder / "inventory.json", self._redacted(inventory))
+        for name, text in sources.items():
+            path = self.folder / "playbook" / name
+            make_folder(path.parent)
+            write_new(path, text.encode())
+        for name, data in approvals.items():
+            make_folder(self.folder / "approvals")
+            write_new(self.folder / "approvals" / name, data)
+        sync_folders(self.folder)
+        for folder in (self.folder.parent, self.records):
+            sync_folder(folder)
+
+    def _open(self, head: str) -> None:
+        """The events, which the ledger's line leads, and the lock on them. Raises LockBusy."""
         events = self.folder / EVENTS
-        self._events = AppendFile(events, head=self._opened.digest)
+        self._events = AppendFile(events, head=head)
         self._lock = os.open(events, os.O_RDONLY | os.O_CLOEXEC)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         # who read this sitting when it was only a folder took it for one that was killed; from here on he sees the
