@@ -22,7 +22,7 @@ def project(tmp_path: Path, loopback_sshd: LoopbackSshd) -> Project:
     return Project(tmp_path / "project", loopback_sshd)
 
 
-def slow(project: Project, seconds: float) -> str:
+def slow(project: Project, seconds: float | str) -> str:
     begun, ended, after = (project.folder / name for name in ("begun", "ended", "after"))
     return project.playbook(SLOW % (begun, seconds, ended, after))
 
@@ -88,11 +88,13 @@ def test_a_named_resource_is_shared_by_runs_and_free_when_its_holder_is_killed(t
 
 
 def test_cancel_from_elsewhere_lets_the_step_end_and_seals(project: Project) -> None:
-    process = project.start("run", slow(project, 2))
+    told = project.folder / "told"
+    process = project.start("run", slow(project, f"0; until test -e {told}; do sleep 0.05; done"))
     wait_for(project.folder / "begun", process)
     for _ in range(3):  # whoever says it again leaves nothing alone that runs
         said = project.rawat("cancel")
         assert said.code == 0 and "begins nothing new" in said.out
+    told.touch()
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err.count("stopped by rawat cancel: nothing new is begun, what runs may end") == 1, err
