@@ -94,9 +94,9 @@ class Board:
                 self.rows[host].line = lines[-1]
 
     @property
-    def connecting(self) -> int:
-        """How many hosts are not reached yet, nor refused."""
-        return sum(row.state == CONNECTING for row in self.rows.values())
+    def connecting(self) -> set[str]:
+        """Hosts that are not reached yet, nor refused."""
+        return {row.host for row in self.rows.values() if row.state == CONNECTING}
 
     def outstanding(self) -> list[Row]:
         """Hosts at work or not reached yet, the longest first."""

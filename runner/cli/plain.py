@@ -43,7 +43,8 @@ class PlainProgress:
 
     def __init__(self, done: Collection[str] = (), *, heartbeat_s: float = HEARTBEAT_S) -> None:
         self._board = Board(done)
-        self._asked, self._refused = 0, 0
+        self._connecting: set[str] = set()
+        self._asked = self._refused = 0
         self._done = threading.Event()
         self._heartbeat_s = heartbeat_s
         self._spoke = time.monotonic()
@@ -56,15 +57,16 @@ class PlainProgress:
         match event:
             case SittingStarted():
                 self._say(f"run {event.run}  {event.playbook} on {amount(len(event.hosts), 'host')}")
-                self._asked = self._board.connecting
+                self._connecting = self._board.connecting
+                self._asked = len(self._connecting)
                 if self._asked:
                     self._say(f"connecting to {amount(self._asked, 'host')}")
             case HostConnected():
-                self._connected(event)
+                self._answered(event.host, event.mono_ms)
             case HostRefused():
                 self._refused += 1
                 self._say(f"{event.host}  refused ({event.reason}): {event.message}")
-                self._connected(event)
+                self._answered(event.host, event.mono_ms)
             case HostPutLast():
                 self._say(f"{event.host}  comes last: {event.why}")
             case LinkDropped():
@@ -93,13 +95,15 @@ class PlainProgress:
             case _:
                 pass
 
-    def _connected(self, event: Event) -> None:
-        """All were asked: steps begin. A host that is let go and connected to again at its turn is old news."""
-        if self._asked and not self._board.connecting:
+    def _answered(self, host: str, mono_ms: int) -> None:
+        """After the last, steps begin. That a host is let go and connected to again at its turn is no news."""
+        if host not in self._connecting:
+            return
+        self._connecting.discard(host)
+        if not self._connecting:
             there, asked = self._asked - self._refused, amount(self._asked, "host")
             of = asked if not self._refused else f"{there or 'none'} of {asked}"
-            self._say(f"connected to {of} in {spoken(event.mono_ms)}")
-            self._asked = 0
+            self._say(f"connected to {of} in {spoken(mono_ms)}")
 
     def _took(self, event: StepFinished) -> str:
         """Of an attempt that an earlier sitting began the host knows how long it took, or nobody."""
