@@ -41,13 +41,15 @@ class Carrier:
         self.doubts = doubts
         self.timed = True
         """Whether the time of the run holds for it; what cleans up has all of its own."""
+        self.stoppable = True
+        """Whether a run that was asked to stop begins no more of it; a rollback comes to its end."""
         self._link = link
         self._around = around
         self._signed = signed
 
     def may_begin(self, name: str) -> None:
         """Raises Halt where the run was asked to stop, or its time is over."""
-        if self._around.stop.asked:
+        if self.stoppable and self._around.stop.asked:
             raise Halt(f"stopped before {name}", Outcome.CANCELLED)
         if self.timed and self._around.late:
             raise Halt(f"{self._around.late}; not begun: {name}", Outcome.FAILED)

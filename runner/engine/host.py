@@ -73,8 +73,9 @@ class HostRun:
             outcome, because = halt.outcome, halt.because
             if halt.rollback:
                 self._roll_back(halt.because)
-        if outcome is not Outcome.UNKNOWN:
-            self._finally()
+        if self._progress.worsen(outcome) is not Outcome.UNKNOWN:
+            stopped = self._side(self._around.playbook.finally_, {}, "", stoppable=True)
+            because = because or stopped
         outcome = self._progress.worsen(outcome)
         self._once.gone(self.host.name)
         # waited for: the host forgets the run after this, and with it how its last step ended
@@ -118,7 +119,7 @@ class HostRun:
             raise Halt(because, Outcome.UNKNOWN) from error
         self._roll_back(rollback.because)
         progress.names, progress.past, progress.undo, progress.touched = names, past, [], 0
-        self._carrier.timed = True
+        self._carrier.timed = self._carrier.stoppable = True
         bad = [name for name, outcome in progress.outcomes.items() if not outcome.good]
         if progress.worst is Outcome.UNKNOWN:
             name = next((name for name in bad if progress.outcomes[name] is Outcome.UNKNOWN), "STEP")
@@ -142,25 +143,29 @@ class HostRun:
             return
         self._around.bus.emit(RollbackStarted(host=self.host.name, because=because))
         for undo in reversed(self._progress.undo):
-            self._side(undo.steps, undo.item, undo.suffix)
+            self._side(undo.steps, undo.item, undo.suffix, stoppable=False)
 
-    def _finally(self) -> None:
-        if not self._around.stop.asked:
-            self._side(self._around.playbook.finally_, {}, "")
+    def _side(self, steps: Sequence[Step], item: Mapping[str, Any], suffix: str, *, stoppable: bool) -> str:
+        """
+        Steps of a rollback or of `finally`: each runs where it can, whatever became of the one before.
 
-    def _side(self, steps: Sequence[Step], item: Mapping[str, Any], suffix: str) -> None:
-        """Steps of a rollback or of `finally`: each runs where it can, whatever became of the one before."""
-        self._carrier.timed = False
+        Where the run was asked to stop, what is `stoppable` ends before its next step; why, else empty.
+        """
+        self._carrier.timed, self._carrier.stoppable = False, stoppable
         names = self._progress.names
         for step in steps:
-            self._link.spare()
             names |= item
             try:
+                self._carrier.may_begin(f"{step.id}{suffix}")
+                self._link.spare()
                 self._walk.step(step, suffix)
             except Halt as halt:
                 self._progress.worsen(halt.outcome)
+                if stoppable and self._around.stop.asked:
+                    return halt.because
             finally:
                 names.pop("item", None)
+        return ""
 
 
 def _plain(facts: Facts) -> dict[str, Any]:

@@ -411,6 +411,68 @@ phases:
     assert (ended.steps(), ended.outcomes(), ended.code) == ({"one": "failed", "u": "ok"}, {"a": "failed"}, 130)
 
 
+def stopping_at(step: str, *, bad: str = "") -> tuple[FakeHost, Stop]:
+    """A host on which a person asks the run to stop while `step` runs; `bad` fails there."""
+    stop = Stop()
+
+    def answer(launch: Launch) -> Completed:
+        if launch.step == step:
+            stop.ask("SIGINT")
+        return done(code=int(launch.step == bad))
+
+    return FakeHost(answers=answer), stop
+
+
+def test_a_host_whose_finally_was_kept_from_it_by_a_stop_is_not_done(tmp_path: Path) -> None:
+    """It was ok: `rawat resume` found nothing to do, and what cleans up never ran."""
+    text = """
+phases: {implement: [{id: one, command: one}]}
+finally: [{id: clean, command: clean}, {id: more, command: "more {{ item }}", with: [x, y]}]
+"""
+    for at, began in (("one", ["one"]), ("clean", ["one", "clean"]), ("more.1", ["one", "clean", "more.1"])):
+        fake, stop = stopping_at(at)
+        ended = run(tmp_path, text, {"a": fake}, stop=stop)
+        assert (ended.code, ended.outcomes(), list(ended.steps())) == (130, {"a": "cancelled"}, began)
+        assert ended.record.hosts["a"].because.startswith("stopped before ")
+    fake, stop = stopping_at("one")
+    ended = run(tmp_path, "phases: {implement: [{id: one, command: one}]}\n", {"a": fake}, stop=stop)
+    assert (ended.code, ended.outcomes()) == (130, {"a": "ok"})
+
+
+def test_a_rollback_comes_to_its_end_though_the_run_was_asked_to_stop(tmp_path: Path) -> None:
+    """Lists and groups were not begun, the rollback counted as over, and what it left was done once more."""
+    text = """
+phases:
+  implement:
+    - {id: one, command: one, undo: [{id: each, command: "each {{ item }}", with: [x, y]}]}
+    - {id: two, command: two, undo: [{id: some, steps: [{id: inner, command: inner}]}]}
+    - {id: bad, command: bad, on_failure: rollback}
+finally: [{id: clean, command: clean}]
+"""
+    for at in ("bad", "inner"):
+        fake, stop = stopping_at(at, bad="bad")
+        ended = run(tmp_path, text, {"a": fake}, stop=stop)
+        assert list(ended.steps()) == ["one", "two", "bad", "inner", "each.1", "each.2"]
+        assert (ended.code, ended.outcomes()) == (130, {"a": "failed"})
+
+
+def test_nothing_cleans_up_beside_what_takes_back_and_nobody_knows_the_end_of(tmp_path: Path) -> None:
+    text = """
+phases:
+  implement:
+    - {id: one, command: one, undo: [{id: back, command: back}]}
+    - {id: bad, command: bad, on_failure: rollback}
+finally: [{id: clean, command: clean}]
+"""
+
+    def answer(launch: Launch) -> Completed:
+        unknown = Completed(exit=Exit(unknown="gone"))
+        return unknown if launch.step == "back" else done(code=int(launch.step == "bad"))
+
+    ended = run(tmp_path, text, {"a": FakeHost(answers=answer)})
+    assert (ended.code, ended.steps()) == (5, {"one": "ok", "bad": "failed", "back": "unknown"})
+
+
 @pytest.mark.parametrize("stopped", [True, False])
 def test_a_watch_that_was_cut_short_proves_nothing(tmp_path: Path, stopped: bool) -> None:
     """After a Ctrl-C "asked 3 times in 3600 s, good every time" was on record, and the checklist ticked."""
