@@ -260,9 +260,12 @@ class Deviated(Event):
 
 @frozen
 class HostFinished(Event):
+    """`rolled_back`: a rollback of it came to its end in this sitting, and every step of that ended well."""
+
     host: str
     outcome: str
     because: str = ""
+    rolled_back: bool = False
 
 
 @frozen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
 from runner.app.assemble import Earlier
@@ -16,7 +16,11 @@ from runner.errors import GateClosed, InvalidInput, LockBusy
 from runner.events import Deviated, Event, SittingStarted
 from runner.frozen import frozen, replace
 from runner.journal.folder import Records
+from runner.model import UNDO, Outcome
 from runner.record import RunRecord, fold
+
+Words = Mapping[tuple[str, str], Word]
+"""What a person says, by host and step."""
 
 
 @frozen
@@ -47,17 +51,18 @@ def find_resumable(context: Context, name: str, *, settle: tuple[str, ...], reas
     unfinished(record)
     prepared = prepare(Selection.from_json(first.request), context)
     deviations = _deviations(record, prepared, reason, changed=changed)
-    words = _words(record, settle, reason)
+    every = tuple(chain.from_iterable(events))
+    words = _words(record, rollbacks(every), settle, reason)
     deviations += [
-        Deviated(what="step settled by a person", detail=f"{step}={word}", reason=reason)
-        for step, word in words.items()
+        Deviated(what="step settled by a person", detail=f"{step}={word} on {', '.join(hosts)}", reason=reason)
+        for (step, word), hosts in _by_word(words).items()
     ]
     earlier = Earlier(
         run=run,
         sitting=folders[-1].number + 1,
         head=sittings[-1].head,
         events=events,
-        past=_past(record, tuple(chain.from_iterable(events)), words),
+        past=_past(record, every, words),
         deviations=tuple(deviations),
         reason=reason,
     )
@@ -65,13 +70,13 @@ def find_resumable(context: Context, name: str, *, settle: tuple[str, ...], reas
     return Resumable(prepared=prepared, earlier=earlier, reason=replace(why, reason=reason or why.reason))
 
 
-def _past(record: RunRecord, events: Sequence[Event], words: Mapping[str, Word]) -> Mapping[str, Past]:
+def _past(record: RunRecord, events: Sequence[Event], words: Words) -> Mapping[str, Past]:
     """What the earlier sittings left on each host; every event is looked at once for all hosts."""
     seen, booted, reading, rolled = first_seen(events), boots(events), readers(events), rollbacks(events)
     return {
         host.name: past_of(
             host,
-            words,
+            {step: word for (name, step), word in words.items() if name == host.name},
             seen=seen.get(host.name, NEVER_SEEN),
             booted=booted,
             reading=reading,
@@ -104,20 +109,42 @@ def _deviations(record: RunRecord, prepared: Prepared, reason: str, *, changed: 
     return [Deviated(what="resumed with another plan", detail=detail, reason=reason)]
 
 
-def _words(record: RunRecord, settle: tuple[str, ...], reason: str) -> Mapping[str, Word]:
-    """A person's word on steps in doubt. Raises InvalidInput for a step that is not."""
-    doubtful = {step for _, step in record.in_doubt}
-    words: dict[str, Word] = {}
+def _words(record: RunRecord, rolled: Mapping[str, Rolled], settle: tuple[str, ...], reason: str) -> Words:
+    """A person's word on steps in doubt, and on what failed to take back. Raises InvalidInput for other steps."""
+    open_ = (*record.in_doubt, *_not_taken_back(record, rolled))
+    names = {step for _, step in open_} | {f"{host}:{step}" for host, step in open_}
+    words: dict[tuple[str, str], Word] = {}
     for given in settle:
-        step, _, word = given.partition("=")
-        if word not in ("done", "not-done"):
-            raise InvalidInput(f"--settle {given}: expected STEP=done or STEP=not-done")
-        if step not in doubtful:
-            raise InvalidInput(f"--settle {given}: '{step}' is not in doubt{likely(step, doubtful)}")
-        words[step] = "done" if word == "done" else "not-done"
+        name, _, said = given.partition("=")
+        host, _, step = name.rpartition(":")
+        if said not in ("done", "not-done"):
+            raise InvalidInput(f"--settle {given}: expected STEP=done or STEP=not-done, or HOST:STEP= for one host")
+        word: Word = "done" if said == "done" else "not-done"
+        places = [place for place in open_ if place[1] == step and host in ("", place[0])]
+        if not places:
+            raise InvalidInput(f"--settle {given}: '{name}' is not in doubt{likely(name, names)}")
+        for place in places:
+            if words.setdefault(place, word) != word:
+                raise InvalidInput(f"--settle {given}: of {place[1]} on {place[0]} the other was said, too")
     if words and not reason:
         raise InvalidInput("--settle needs a --reason; it goes into the record")
     return words
+
+
+def _not_taken_back(record: RunRecord, rolled: Mapping[str, Rolled]) -> Iterator[tuple[str, str]]:
+    """Hosts and undo steps that failed in a rollback which did not come to its end."""
+    for host in record.hosts.values():
+        for step in host.steps.values() if rolled.get(host.name, Rolled()).because else ():
+            if step.phase == UNDO and step.attempts and not step.in_doubt and not Outcome(step.outcome).good:
+                yield host.name, step.id
+
+
+def _by_word(words: Words) -> Mapping[tuple[str, Word], Sequence[str]]:
+    """What was said of a step, and the hosts of which it was."""
+    found: dict[tuple[str, Word], list[str]] = {}
+    for (host, step), word in words.items():
+        found.setdefault((step, word), []).append(host)
+    return found
 
 
 def _by(records: Records, run: str) -> str:

@@ -44,7 +44,7 @@ def run(playbook: str | None, plan: str | None, **given: Any) -> int:
 @run_argument(default="last")
 @setting_options
 @click.option("--known-hosts", multiple=True, metavar="FILE", help="known_hosts files to trust.")
-@click.option("--settle", multiple=True, metavar="STEP=done|not-done", help="Your word on a step in doubt.")
+@click.option("--settle", multiple=True, metavar="[HOST:]STEP=done|not-done", help="Your word on a step in doubt.")
 @click.option("--reason", default="", help="Why: for --settle and --changed, and for the record.")
 @click.option("--changed", is_flag=True, help="Go on though playbook, inventory or variables are not what they were.")
 @carrying_options

@@ -43,6 +43,7 @@ class HostRun:
         self._once = once
         self._past = past
         self._progress = Progress(names, past)
+        self._rolled_back = False
         self._doubts = Doubts(around, link, self._progress)
         self._carrier = Carrier(host, link, around, self._progress, self._doubts, signed=signed)
         self._walk = Walk(around, self._carrier, once, skip)
@@ -79,7 +80,9 @@ class HostRun:
         outcome = self._progress.worsen(outcome)
         self._once.gone(self.host.name)
         # waited for: the host forgets the run after this, and with it how its last step ended
-        self._around.bus.emit(HostFinished(host=self.host.name, outcome=str(outcome), because=because))
+        self._around.bus.emit(
+            HostFinished(host=self.host.name, outcome=str(outcome), because=because, rolled_back=self._rolled_back)
+        )
         return outcome
 
     def _connect(self) -> None:
@@ -101,6 +104,7 @@ class HostRun:
         self._doubts.settle(name for name in doubted if base(name) not in known)
         self._doubts.settle((name for name in doubted if base(name) in last), aside)
         if self._past.rollback is not None:
+            self._carrier.may_begin("the rollback")
             self._finish(self._past.rollback)
         left = [name for name in doubted if base(name) in aside and name not in self._progress.outcomes]
         self._doubts.settle(left, aside)
@@ -120,14 +124,16 @@ class HostRun:
         self._roll_back(rollback.because)
         progress.names, progress.past, progress.undo, progress.touched = names, past, [], 0
         self._carrier.timed = self._carrier.stoppable = True
-        bad = [name for name, outcome in progress.outcomes.items() if not outcome.good]
+        own = {step.id for step in self._around.playbook.walk() if step.phase == UNDO}
+        bad = [name for name, end in progress.outcomes.items() if base(name) in own and not end.good]
         if progress.worst is Outcome.UNKNOWN:
             name = next((name for name in bad if progress.outcomes[name] is Outcome.UNKNOWN), "STEP")
             because = f"the rollback of an earlier sitting is not through: {name} is in doubt; "
             raise Halt(f"{because}say how it ended: --settle {name}=done, or not-done", Outcome.UNKNOWN)
-        if not progress.worst.good:
-            because = f"the rollback of an earlier sitting did not go well: {', '.join(bad)}; "
-            raise Halt(f"{because}put the host right, then `rawat resume` does its steps anew", progress.worst)
+        if not self._rolled_back:
+            because = f"the rollback of an earlier sitting did not go well: {', '.join(bad) or 'not all of it began'}"
+            settle = f", or, where you put the host right: --settle {bad[0]}=done" if bad else ""
+            raise Halt(f"{because}; `rawat resume` tries it again{settle}", progress.worst)
 
     def _attempts(self, aside: Mapping[str, Step]) -> dict[str, int]:
         """How many attempts were made at instances of undo and `finally` steps, in all sittings."""
@@ -139,11 +145,13 @@ class HostRun:
 
     def _roll_back(self, because: str) -> None:
         """What was done is taken back, last first; what fails on the way does not keep the rest from it."""
+        bad, self._rolled_back = self._progress.bad, True
         if not self._progress.undo:
             return
         self._around.bus.emit(RollbackStarted(host=self.host.name, because=because))
         for undo in reversed(self._progress.undo):
             self._side(undo.steps, undo.item, undo.suffix, stoppable=False)
+        self._rolled_back = self._progress.bad == bad
 
     def _side(self, steps: Sequence[Step], item: Mapping[str, Any], suffix: str, *, stoppable: bool) -> str:
         """
@@ -161,6 +169,7 @@ class HostRun:
                 self._walk.step(step, suffix)
             except Halt as halt:
                 self._progress.worsen(halt.outcome)
+                self._progress.bad += 1
                 if stoppable and self._around.stop.asked:
                     return halt.because
             finally:

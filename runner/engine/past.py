@@ -121,15 +121,16 @@ def past_of(
     rolled: Rolled,
 ) -> Past:
     """
-    From the record of a host; `words` maps steps in doubt, by instance or id, to what a person says of them; `seen`
-    is what `first_seen` has of it, `booted` what `boots`, `reading` what `readers`, `rolled` what `rollbacks` gives.
+    From the record of a host; `words` maps steps in doubt, and such as failed to take back, to what a person says of
+    them; `seen` is what `first_seen` has of it, `booted` what `boots`, `reading` what `readers`, `rolled` what
+    `rollbacks` gives.
 
     What a rollback took back is to be done again; undo and `finally` belong to a sitting and start anew. A host is not
     finished while one of its steps is in doubt.
     """
 
     def known(step: StepRecord, *, stands: bool) -> Before:
-        before = _before(step, words.get(step.id) or words.get(step.base), stands=stands)
+        before = _before(step, words.get(step.id), stands=stands)
         return replace(
             before,
             boot_ids=(booted or {}).get((host.name, step.id), before.boot_ids),
@@ -161,8 +162,8 @@ def _before(step: StepRecord, word: Word | None, *, stands: bool) -> Before:
     if not step.attempts:
         return NOTHING
     last = step.attempts[-1]
-    if last.outcome == Outcome.UNKNOWN or not last.outcome:
-        sent = bool(last.command_sha256) or last.outcome == Outcome.UNKNOWN
+    if word is not None or last.outcome == Outcome.UNKNOWN or not last.outcome:
+        sent = bool(last.command_sha256) or bool(last.outcome)
         return Before(state="doubt" if sent else "again", attempts=attempts, word=word)
     if step.outcome == Outcome.OK and stands:
         return Before(

@@ -42,6 +42,8 @@ class Progress:
         self.ran: set[str] = set()
         self.undo: list[Undo] = []
         self.touched = 0
+        self.bad = 0
+        """How many steps did not end well."""
         self._doubts = past.in_doubt
 
     @property
@@ -63,6 +65,7 @@ class Progress:
         """Raises Halt where nothing may come after a step that ended so."""
         if result.outcome.good:
             return
+        self.bad += 1
         self.worsen(result.outcome)
         because = f"{step.phase}/{instance}: {result.problem}"
         if result.outcome is Outcome.UNKNOWN:

@@ -142,7 +142,13 @@ def _go_on(host: HostRecord, step: StepRecord | None, others: Sequence[HostRecor
     if step is None or not step.attempts:
         return f"tries {'them' if others else one_line(host.name)} again; what is done stays done"
     if step.outcome == Outcome.UNKNOWN:
-        return f"asks the host how {step.id} ended; or, by your own word:\n{'':17}--settle {step.id}=done --reason ..."
+        said = f"--settle {step.id}=done --reason ..."
+        one = f"\n{'':17}(for one host: --settle {one_line(host.name)}:{step.id}=done)" if alike else ""
+        return f"asks the host how {step.id} ended; or, by your own word:\n{'':17}{said}{one}"
+    if left := [other.id for other in host.steps.values() if other.phase == UNDO and other.outcome in _FAILED]:
+        said = f"--settle {left[0]}=done --reason ..."
+        then = "the steps that are taken back" if step.phase == UNDO else f"{step.phase}/{step.id}"
+        return f"tries {', '.join(left)} again, and only then {then};\n{'':17}or, where you put the host right: {said}"
     back = any(other.phase == UNDO and other.outcome == Outcome.OK for other in host.steps.values())
     rest = "what was taken back is done again" if back else "what is done stays done"
     return f"tries {step.phase}/{step.id} again; {rest}"

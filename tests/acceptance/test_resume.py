@@ -160,7 +160,7 @@ def test_an_end_nobody_saw_stays_unknown_until_a_person_speaks(tmp_path: Path) -
     said = project.rawat("resume", "--settle", "two=done", "--reason", "looked at the host: it is there")
     assert said.code == 0, said
     assert count(project) == "123"
-    assert any(deviation["detail"] == "two=done" for deviation in project.record()["deviations"])
+    assert any(deviation["detail"] == "two=done on h1" for deviation in project.record()["deviations"])
 
 
 def test_a_changed_playbook_is_refused_unless_that_is_said(project: Project) -> None:
@@ -269,3 +269,34 @@ def test_a_rollback_that_was_broken_off_is_carried_to_its_end_before_anything_el
     steps = {step["id"]: step["attempts"] for step in project.record()["hosts"]["h1"]["steps"]}
     assert {name: len(tried) for name, tried in steps.items()} == {"a": 2, "b": 2, "back": 1 if repaired else 2}
     assert project.record()["in_doubt"] == []
+
+
+FAILING_BACK = """
+vars: {folder: {required: true, type: string}}
+phases:
+  implement:
+    - id: a
+      script: "cd {{ folder }} && printf a >>count.{{ host.name }}"
+      undo: [{id: back, script: "cd {{ folder }} && printf A >>count.{{ host.name }} && test -e right.{{ host.name }}"}]
+    - {id: b, script: "cd {{ folder }} && printf b >>count.{{ host.name }} && test -e repaired", on_failure: rollback}
+"""
+
+
+def test_what_could_not_be_taken_back_is_not_done_once_more(tmp_path: Path) -> None:
+    """The rollback counted as over, and step `a` was done again upon what it had left."""
+    project = Project(tmp_path / "project", hosts=3)
+    rollout = "rollout: {stop_when_failed: 100%}\n"
+    said = project.rawat("run", project.playbook(rollout + FAILING_BACK), "-e", f"folder={project.folder}")
+    assert (said.code, "tries back again, and only then implement/b" in said.out) == (1, True), said
+    for name in ("repaired", "right.h1"):
+        (project.folder / name).touch()
+    refused = project.rawat("resume", "--settle", "h3:a=done", "--reason", "it is")
+    assert (refused.code, "'h3:a' is not in doubt; did you mean 'h3:back'?" in refused.err) == (2, True), refused
+    refused = project.rawat("resume", "--settle", "h3:back=done", "--settle", "back=not-done", "--reason", "it is")
+    assert (refused.code, "of back on h3 the other was said, too" in refused.err) == (2, True), refused
+    # the first can be taken back now, the second still not, and the third was by hand
+    said = project.rawat("resume", "--settle", "h3:back=done", "--reason", "by hand")
+    assert (said.code, "--settle back=done" in said.out) == (1, True), said
+    counts = {name: (project.folder / f"count.{name}").read_text() for name in ("h1", "h2", "h3")}
+    assert counts == {"h1": "abAAab", "h2": "abAA", "h3": "abAab"}
+    assert project.record()["deviations"][-1]["detail"] == "back=done on h3"

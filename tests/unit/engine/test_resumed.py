@@ -434,7 +434,7 @@ def test_nothing_is_done_on_a_host_whose_rollback_is_not_through(tmp_path: Path)
     bad = FakeHost(answers=lambda launch: done(code=int(launch.step == "back_a")), settled=Settled(state="none"))
     ended = run(tmp_path, BACK, {"a": bad}, past={"a": broken_off()})
     assert launched(bad) == [("back_c.2", 2), ("back_c.1", 1), ("back_a", 1), ("clean", 1)]
-    assert (ended.code, "put the host right" in ended.record.hosts["a"].because) == (1, True)
+    assert (ended.code, "--settle back_a=done" in ended.record.hosts["a"].because) == (1, True)
 
 
 @pytest.mark.parametrize("name", ["clean", "back_a"])
@@ -508,10 +508,17 @@ def test_what_a_rollback_left_of_the_steps_of_a_host_is_read_from_its_events() -
     # So it does where there was nothing left to take back.
     assert states(past_after(first, sitting(2, *step("a", attempt=2)), sitting(3)))["a"] == "done"
     # Come to its end in its own sitting.
-    assert past_after([*first, failed]).rollback is None
-    assert states(past_after([*first, failed])) == {"a": "again", "b": "again", "one": "again"}
+    whole = HostFinished(host="h", outcome="failed", rolled_back=True)
+    assert past_after([*first, whole]).rollback is None
+    assert states(past_after([*first, whole])) == {"a": "again", "b": "again", "one": "again"}
     again = sitting(2, *step("a", attempt=2), *step("b", "", attempt=2))
-    assert states(past_after([*first, failed], again)) == {"a": "done", "b": "doubt", "one": "again"}
+    assert states(past_after([*first, whole], again)) == {"a": "done", "b": "doubt", "one": "again"}
+    # Not all of it went well: what failed is tried again, the rest is not.
+    some = past_after([*first, *step("two", "failed", phase="undo"), failed]).rollback
+    assert some is not None
+    assert (some.steps["one"].state, some.steps["two"].state, some.steps["two"].attempts) == ("done", "again", 1)
+    # Where there was nothing to take back, what was done stands.
+    assert states(past_after(sitting(1, *step("a"), *step("b", "failed"), whole)))["a"] == "done"
 
 
 def test_a_host_is_not_finished_while_a_step_on_it_is_in_doubt() -> None:
