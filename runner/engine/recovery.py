@@ -151,7 +151,12 @@ def _settle(
     """How a launch stands that was cut off; `begin` starts it where that is in order."""
     if launch.read_only:
         return begin(session)
-    settled = session.settle(launch, received.add, offsets=received.go_on())
+    try:
+        settled = session.settle(launch, received.add, offsets=received.go_on())
+    except LinkLost:
+        raise
+    except TransportError as error:  # the host is there, and lets us not work as that user any more, say
+        return Completed(exit=Exit(unknown=f"the host cannot be asked how it stands: {error.message}"))
     rebooted = session.facts.boot_id != boot
     match settled.state:
         case "ended" if settled.completed is not None:

@@ -12,11 +12,11 @@ import pytest
 from runner.app import signals
 from runner.engine.recovery import FIRST_PAUSE_S, LONGEST_PAUSE_S
 from runner.engine.surroundings import Stop
-from runner.errors import LinkLost, Unreachable
+from runner.errors import BecomeRefused, LinkLost, Unreachable
 from runner.events import LinkDropped, Waited
 from runner.frozen import replace
 from runner.model import Host
-from runner.seams import Completed, Launch, Passwords
+from runner.seams import Completed, Launch, OnOutput, Passwords, Settled
 from runner.testing import FACTS, FakeHost, FakeSession, FakeTransport, done
 from tests.unit.engine.support import Outcome, run
 
@@ -46,6 +46,24 @@ def test_a_link_that_is_lost_again_while_it_is_made_is_tried_again(tmp_path: Pat
     assert (len(fake.launches), fake.connects) == (1, 4)
     assert ended.record.hosts["a"].links_lost == 1
     assert len(pauses(ended)) == 2
+
+
+def test_a_step_that_was_begun_and_cannot_be_asked_for_any_more_is_unknown(tmp_path: Path) -> None:
+    """As when sudo says no over the new link: it was unreachable, and `rawat resume` began it once more."""
+    fake = FakeHost(drop_at=1)
+
+    class Refusing(FakeSession):
+        def settle(self, launch: Launch, on_output: OnOutput, *, offsets: tuple[int, int] = (0, 0)) -> Settled:
+            raise BecomeRefused("a: sudo says no", host="a")
+
+    class Second(FakeTransport):
+        def connect(self, host: Host, *, run_id: str, passwords: Passwords) -> FakeSession:
+            first = super().connect(host, run_id=run_id, passwords=passwords)
+            return Refusing(fake, first._clock, name="a") if fake.connects > 1 else first
+
+    ended = run(tmp_path, ONE, {"a": fake}, transport=Second)
+    assert (ended.code, ended.steps()) == (5, {"one": "unknown"})
+    assert "sudo says no" in ended.record.hosts["a"].because
 
 
 def pauses(ended: Outcome) -> list[float]:
