@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -244,16 +245,24 @@ class Supervisor:
             message = f"{self._host}: its shell ended before it answered: {words or 'without a word'}"
             raise NoSupervisor(message, said=words, host=self._host) from error
 
-    def _items(self, until: float, late: str = "no answer") -> Iterator[Header | Content]:
-        """What comes, up to a moment of the monotonic clock. Raises ProtocolError then, LinkLost at the end."""
+    def _items(self, until: float, late: str = "") -> Iterator[Header | Content]:
+        """
+        What comes, up to a moment of the monotonic clock. Raises LinkLost then, as at the end: a supervisor that does
+        not answer is none. With `late`, of a shell that is not known to be one, ProtocolError.
+        """
         while True:
             try:
                 chunk = self._channel.recv(max(0.001, until - time.monotonic()))
             except TimeoutError as error:
-                raise ProtocolError(f"{self._host}: {late}", host=self._host) from error
+                if late:
+                    raise ProtocolError(f"{self._host}: {late}", host=self._host) from error
+                raise self._dumb() from error
             if not chunk:
                 raise self._ended()
             yield from self._parser.feed(chunk)
+
+    def _dumb(self) -> LinkLost:
+        return LinkLost(f"{self._host}: the supervisor on the host does not answer", host=self._host)
 
     def _ended(self) -> LinkLost:
         why = self._channel.why()
@@ -314,16 +323,21 @@ class Supervisor:
     def _until_end(self, number: int, launch: Launch, sink: Sink, *, followed: bool = False) -> tuple[str, ...]:
         """Hands output on until the host says how it ended: END, start and end by its uptime."""
         name = "-" if launch.read_only else request.entry(launch.step, launch.attempt)
-        overdue = time.monotonic() + launch.deadline_s + OVERDUE_S
         began, wait_s = time.monotonic(), self._patience_s()
+        overdue = began + launch.deadline_s + OVERDUE_S
+        answered = began + ANSWER_S if followed else math.inf
+        """When a follower, which says at once that it is there, counts as not there."""
         current = ""
         while True:
             try:
-                chunk = self._channel.recv(5.0 if followed else wait_s)
+                chunk = self._channel.recv(min(5.0, ANSWER_S) if followed else wait_s)
             except TimeoutError:
                 if not followed:
                     followed = True
                     self._send(b"{ f %d %s 0 0; }\n" % (number, name.encode()))
+                    answered = time.monotonic() + ANSWER_S
+                elif time.monotonic() > answered:
+                    raise self._dumb() from None
                 elif time.monotonic() > overdue:
                     raise LinkLost(f"{self._host}: the host does not say how it ended", host=self._host) from None
                 continue
@@ -333,6 +347,7 @@ class Supervisor:
                 match item:
                     case Header(kind=kind, words=words):
                         current = words[0] if words else ""
+                        answered = math.inf if current == str(number) else answered
                         if current == str(number) and kind == "x":
                             self._answered_in_s = time.monotonic() - began
                             return words[1:]

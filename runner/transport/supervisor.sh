@@ -410,6 +410,8 @@ r_follow() {
     r_take "$r_d.em.$r_ses" e || { r_state; [ "$r_claim" != "$r_ses" ] && [ ! -e "$r_d.em.$r_ses" ]; } || exit 0
     # on a full disk this may fail: then nobody can poke us, and we look by ourselves
     command printf '%s\n' "$r_me" 2>/dev/null >"$r_d.em.$r_ses"
+    # who asked hears at once that somebody is here
+    printf '%s n %s\n' "$r_mark" "$r_id"
     r_o=$1 r_eo=$2 r_i=0 r_oc= r_ec= r_lost=
     while :; do
         r_state

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from runner.errors import LinkLost, ProtocolError
+from runner.errors import LinkLost
 from runner.model import Host
 from runner.seams import Launch, Script, Session
 from runner.testing import NoPasswords
@@ -82,7 +82,8 @@ def stopped(session: Session) -> Iterator[Callable[[], None]]:
     """Stops the supervisor: it is there and says nothing any more."""
     shell = int((Path(session.facts.spool) / "lock.host").read_text().split()[-1])
     yield lambda: os.kill(shell, signal.SIGSTOP)
-    os.kill(shell, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(shell, signal.SIGKILL)
 
 
 def launch(text: str, deadline_s: float) -> Launch:
@@ -96,9 +97,23 @@ def test_a_question_that_is_not_answered_is_not_waited_for_for_ever(
     monkeypatch.setattr("runner.transport.supervisor.ANSWER_S", 0.3)
     stopped()
     began = time.monotonic()
-    with pytest.raises(ProtocolError, match="no answer"):
+    with pytest.raises(LinkLost, match="does not answer"):
         session.lock("me", name="other")
     assert 0.3 <= time.monotonic() - began < 5
+
+
+@pytest.mark.timeout(20)
+def test_a_supervisor_that_takes_no_launch_is_not_waited_for_as_long_as_the_step_may_take(
+    session: Session, stopped: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An hour, by default, in which nothing was begun; what runs long and says nothing is waited for as before."""
+    monkeypatch.setattr("runner.transport.supervisor.ANSWER_S", 0.5)
+    assert session.run(launch("sleep 1.5", 60), lambda *_: None).exit.ok
+    stopped()
+    began = time.monotonic()
+    with pytest.raises(LinkLost, match="does not answer"):
+        session.run(launch("true", 60), lambda *_: None)
+    assert 0.5 <= time.monotonic() - began < 5
 
 
 @pytest.mark.timeout(20)
