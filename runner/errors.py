@@ -142,6 +142,16 @@ class LinkLost(TransportError):
     silent_s = 0.0
 
 
+class LaunchRefused(TransportError):
+    """The host is there, and nothing of this launch was begun."""
+
+    reason = "launch"
+
+
+class StartedBefore(LaunchRefused):
+    """Nor could it be: this attempt was begun already, by another request."""
+
+
 class OtherMachine(TransportError):
     reason = "machine"
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 from runner.engine.link import Link
 from runner.engine.shutdown import doubted, went_down
 from runner.engine.surroundings import Surroundings
-from runner.errors import LinkLost, LockBusy, TransportError
+from runner.errors import LinkLost, LockBusy, StartedBefore, TransportError
 from runner.events import Deviated, LinkDropped, Waited
 from runner.frozen import replace
 from runner.model import Exit
@@ -59,7 +59,10 @@ def launch_through(
         return session.run(launch, received.add)
 
     def ask(session: Session, cuts: int) -> Completed:
-        done = _settle(session, launch, received, boot, reboots, begin) if cuts else begin(session)
+        try:
+            done = _settle(session, launch, received, boot, reboots, begin) if cuts else begin(session)
+        except StartedBefore:  # by what was sent over a link that was lost, and came late
+            done = _settle(session, launch, received, boot, reboots, begin)
         down = None if reboots else went_down(session, launch, done)
         if down is not None:
             link.drop(local=local)

@@ -16,7 +16,7 @@ from runner.engine.recovery import FORGOTTEN, NeverStarted, settle_through
 from runner.engine.result import StepResult, ended_otherwise, hushed, judged, of_all
 from runner.engine.shutdown import doubted
 from runner.engine.surroundings import Surroundings
-from runner.errors import InvalidInput, JournalError, TransportError
+from runner.errors import InvalidInput, JournalError, LaunchRefused, TransportError
 from runner.events import StepFinished, StepStarted, Waited
 from runner.frozen import replace
 from runner.model import Exit, Host, Outcome, Step
@@ -105,6 +105,10 @@ class Trial:
         except NeverStarted as error:
             outcome = Outcome.CANCELLED if self.link.cancelled else Outcome.UNREACHABLE
             return StepResult(outcome=outcome, problem=error.message, free=True)
+        except LaunchRefused as error:
+            self.errand.start()
+            outcome = Outcome.CANCELLED if self.link.cancelled else Outcome.FAILED
+            return StepResult(outcome=outcome, problem=error.message)
         except TransportError as error:
             self.errand.start()
             return StepResult(outcome=Outcome.UNREACHABLE, problem=error.message)

@@ -7,16 +7,6 @@ from shlex import quote
 from runner.errors import LinkLost, ProtocolError, TransportError
 
 
-class LaunchRefused(TransportError):
-    """The host started nothing: `why` is started-before or spool."""
-
-    reason = "launch"
-
-    def __init__(self, message: str, *, why: str, host: str) -> None:
-        super().__init__(message, host=host)
-        self.why = why
-
-
 class ShellEnded(LinkLost):
     """The stream ended though the link did not: somebody ended the supervisor."""
 

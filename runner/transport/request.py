@@ -10,7 +10,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 
-from runner.errors import TransportError
+from runner.errors import LaunchRefused
 from runner.redact import Secret
 from runner.seams import Launch
 
@@ -30,10 +30,8 @@ SPOOL_DAYS = 14
 """How long a run's folder is kept on a host when nothing happens in it."""
 
 
-class NotSendable(TransportError):
+class NotSendable(LaunchRefused):
     """A launch that cannot be sent as it stands; nothing was started."""
-
-    reason = "launch"
 
 
 def word(value: bytes) -> bytes:

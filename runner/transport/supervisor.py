@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from runner.errors import LinkLost, LockBusy, ProtocolError, TransportError
+from runner.errors import LaunchRefused, LinkLost, LockBusy, ProtocolError, StartedBefore, TransportError
 from runner.model import Facts
 from runner.seams import Completed, Launch, OnOutput, Settled, Stream
 from runner.transport import request
@@ -19,7 +19,7 @@ from runner.transport.channel import Channel
 from runner.transport.ending import completed
 from runner.transport.frames import Content, Header, Parser, drawn
 from runner.transport.hello import Hello, check_spool, parse
-from runner.transport.refusals import LaunchRefused, NoSupervisor, ShellEnded
+from runner.transport.refusals import NoSupervisor, ShellEnded
 from runner.transport.sink import Sink
 from runner.transport.spools import Spool
 
@@ -314,7 +314,8 @@ class Supervisor:
 
     def _refused(self, header: Header) -> LaunchRefused:
         why = header.words[1] if len(header.words) > 1 else ""
-        return LaunchRefused(f"{self._host}: {_REFUSED.get(why, why)}", why=why, host=self._host)
+        kind = StartedBefore if why == "started-before" else LaunchRefused
+        return kind(f"{self._host}: {_REFUSED.get(why, why)}", host=self._host)
 
     def _patience_s(self) -> float:
         shared_s = FOR_EACH_AT_WORK_S * (len(self.at_work) - 1)

@@ -12,7 +12,7 @@ import pytest
 from runner.app import signals
 from runner.engine.recovery import FIRST_PAUSE_S, LONGEST_PAUSE_S
 from runner.engine.surroundings import Stop
-from runner.errors import BecomeRefused, LinkLost, Unreachable
+from runner.errors import BecomeRefused, LaunchRefused, LinkLost, StartedBefore, Unreachable
 from runner.events import LinkDropped, Waited
 from runner.frozen import replace
 from runner.model import Host
@@ -64,6 +64,36 @@ def test_a_step_that_was_begun_and_cannot_be_asked_for_any_more_is_unknown(tmp_p
     ended = run(tmp_path, ONE, {"a": fake}, transport=Second)
     assert (ended.code, ended.steps()) == (5, {"one": "unknown"})
     assert "sudo says no" in ended.record.hosts["a"].because
+
+
+def test_an_attempt_that_was_begun_by_what_came_late_is_followed(tmp_path: Path) -> None:
+    """It was not there yet when it was asked for, and there when it was sent again."""
+    fake = FakeHost(drop_at=1)
+
+    class Late(FakeSession):
+        def settle(self, launch: Launch, on_output: OnOutput, *, offsets: tuple[int, int] = (0, 0)) -> Settled:
+            asked.append(launch)
+            return Settled(state="none") if len(asked) == 1 else super().settle(launch, on_output, offsets=offsets)
+
+        def run(self, launch: Launch, on_output: OnOutput) -> Completed:
+            raise StartedBefore("a: it is not started twice", host="a")
+
+    class Second(FakeTransport):
+        def connect(self, host: Host, *, run_id: str, passwords: Passwords) -> FakeSession:
+            first = super().connect(host, run_id=run_id, passwords=passwords)
+            return Late(fake, first._clock, name="a") if fake.connects > 1 else first
+
+    asked: list[Launch] = []
+    ended = run(tmp_path, ONE, {"a": fake}, transport=Second)
+    assert (ended.code, ended.steps(), len(fake.launches)) == (0, {"one": "ok"}, 1)
+
+
+def test_a_host_that_has_no_room_for_a_step_is_not_unreachable(tmp_path: Path) -> None:
+    def answer(launch: Launch) -> Completed:
+        raise LaunchRefused("a: no space left; nothing was started", host="a")
+
+    ended = run(tmp_path, ONE, {"a": FakeHost(answers=answer)})
+    assert (ended.code, ended.steps(), ended.outcomes()) == (1, {"one": "failed"}, {"a": "failed"})
 
 
 def pauses(ended: Outcome) -> list[float]:
