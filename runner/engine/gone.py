@@ -3,22 +3,27 @@ A step in doubt that this sitting cannot go on with: its host is asked once more
 
 Either the playbook does not have it any more. Then only an end that the host wrote down settles it; that nothing is
 there does not: whether the step ran there or on the controller was said by a playbook that is not here. Or it is an
-undo or `finally` step, which belonged to its own sitting. Or its words cannot be made out again, since a secret in them
-is lost. What it printed is not kept: that may have been forbidden.
+undo or `finally` step, which belonged to its own sitting; a look may tell of that, too. Or its words cannot be made out
+again, since a secret in them is lost. What it printed is not kept: that may have been forbidden.
 """
 
 from __future__ import annotations
 
-from runner.engine.errand import DEFAULT_TIMEOUT_S
+from collections.abc import Mapping
+from typing import Any
+
+from runner.engine import looking
+from runner.engine.errand import DEFAULT_TIMEOUT_S, Errand, Task
 from runner.engine.link import Link
 from runner.engine.past import Before
 from runner.engine.recovery import settle_through
 from runner.engine.result import StepResult, ended_otherwise, host_ms
 from runner.engine.shutdown import doubted
 from runner.engine.surroundings import Surroundings
-from runner.errors import TransportError
+from runner.errors import InvalidInput, TransportError
 from runner.events import StepFinished, StepRecalled
 from runner.model import Outcome, Step
+from runner.playbook.template import TemplateFailed
 from runner.seams import Completed, Launch, Script, unheard
 
 GONE = "the playbook does not have it any more"
@@ -26,16 +31,24 @@ PAST = "it belonged to an earlier sitting"
 
 
 def settle_gone(
-    around: Surroundings, link: Link, instance: str, before: Before, step: Step | None = None
+    around: Surroundings,
+    link: Link,
+    instance: str,
+    before: Before,
+    step: Step | None = None,
+    *,
+    names: Mapping[str, Any],
 ) -> StepResult:
     """
     How it ended, put on record as the end of its last attempt; unknown where neither a person nor the host knows.
-    `step` is what the playbook has of it, if it does.
+    `step` is what the playbook has of it, if it does, `names` what its templates may use.
     """
     host, attempt = link.host.name, before.attempts
     around.bus.emit(StepRecalled(host=host, step=instance, phase=before.phase, attempt=attempt))
     began = around.clock.monotonic()
     result = _by_word(before, why_gone(step)) or by_host(around, link, instance, before, step, why=why_gone(step))
+    if result.outcome is Outcome.UNKNOWN and step is not None:
+        result = _by_look(around, Task(host=link.host, link=link, step=step, instance=instance, names=names), result)
     around.bus.emit(
         StepFinished(
             host=host,
@@ -81,16 +94,27 @@ def by_host(
         boot_id = link.session(local=local).facts.boot_id
     except TransportError as error:
         problem = f"the host cannot be asked: {error.message}"
-        return StepResult(outcome=Outcome.UNKNOWN, problem=problem, repeatable=False)
+        return StepResult(outcome=Outcome.UNKNOWN, problem=problem, repeatable=False, gone=False)
     rebooted = bool(before.boot_ids[local]) and before.boot_ids[local] != boot_id
     if settled.completed is not None:
         return _judged(doubted(settled.completed) if rebooted else settled.completed, why)
     if step is not None and settled.state in ("none", "torn") and not rebooted:
         return StepResult(outcome=Outcome.UNREACHABLE, problem=f"it never arrived; {why}", free=True)
-    if step is not None and (settled.state == "free" or rebooted) and _repeatable(around, step):
+    gone = settled.state == "free" or rebooted
+    if step is not None and gone and _repeatable(around, step):
         problem = f"nobody wrote down how it ended, and it may be repeated; {why}"
         return StepResult(outcome=Outcome.UNREACHABLE, problem=problem, free=True)
-    return StepResult(outcome=Outcome.UNKNOWN, problem="nobody wrote down how it ended", repeatable=False)
+    return StepResult(outcome=Outcome.UNKNOWN, problem="nobody wrote down how it ended", repeatable=False, gone=gone)
+
+
+def _by_look(around: Surroundings, task: Task, unknown: StepResult) -> StepResult:
+    """By its `check`, or the look of its kind; unknown as before where that cannot be made out now, or cannot tell."""
+    errand = Errand(around, task, number=0)
+    try:
+        wish = errand.wish(task.link.session(local=task.step.local).facts)
+        return looking.settle(errand, wish, unknown)
+    except (TemplateFailed, InvalidInput, TransportError):
+        return unknown
 
 
 def _repeatable(around: Surroundings, step: Step) -> bool:

@@ -467,6 +467,29 @@ finally: [{id: clean, command: clean, idempotent: true}]
         assert (ended.code, bool(fake.launches)) == (code, not code)
 
 
+def test_a_step_of_the_end_in_doubt_is_settled_by_its_check(tmp_path: Path) -> None:
+    """It stayed in doubt until a person spoke, though the host could say. What may still run may still do it."""
+    text = """
+phases: {implement: [{id: one, command: one, register: r}]}
+finally: [{id: clean, command: clean, check: "look%s"}]
+"""
+    for state, found, more, code in (
+        ("free", 0, "", 0), ("free", 1, "", 0), ("free", 2, "", 5), ("unsure", 0, "", 0), ("unsure", 1, "", 5),
+        ("free", 0, " {{ r.stdout }}", 5),
+    ):  # fmt: skip
+        answers = iter([done(code=found), done(code=1)])  # and then its own attempt of this sitting
+        fake = FakeHost(
+            settled=Settled(state=state),
+            answers=lambda launch: next(answers, done()) if launch.script.text == "look" else done(),  # noqa: B023
+        )
+        past = Past(steps={"clean": Before(state="doubt", attempts=1)})
+        ended = run(tmp_path, text % more, {"a": fake}, past={"a": past})
+        tries = ended.record.hosts["a"].steps["clean"].attempts
+        assert (ended.code, [tried.number for tried in tries]) == (code, [1] if code else [1, 2]), (state, found)
+        first = {0: "ok", 1: "failed"}[found] if not code else "unknown"
+        assert tries[0].outcome == first
+
+
 def sitting(number: int, *events: Event) -> list[Event]:
     first = SittingStarted(run="r", sitting=number, playbook="p", title="p", kind="other", plan="d", hosts=("h",))
     return [first, *events]
