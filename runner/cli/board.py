@@ -121,8 +121,8 @@ class Board:
                 self.rows[event.host].state = f"refused ({event.reason})"
             case HostStarted():
                 self.rows[event.host].state = "at work"
-            case StepStarted() | StepRecalled():
-                row = self.rows[event.host]
+            case StepStarted() | StepRecalled():  # also of a host that is not in the inventory any more
+                row = self.rows.setdefault(event.host, Row(event.host, time.monotonic()))
                 row.phase, row.doing, row.since, row.line = event.phase, event.step, time.monotonic(), ""
                 if event.phase in PHASES:
                     self.phases.setdefault(event.phase, "running")

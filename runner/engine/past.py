@@ -70,6 +70,16 @@ class Past:
     def step(self, instance: str) -> Before:
         return self.steps.get(instance, NOTHING)
 
+    def at_word(self) -> Past:
+        """As it stands when a person is taken at his word, where nobody else can be asked."""
+        states: Mapping[Word | None, Literal["done", "again"]] = {"done": "done", "not-done": "again"}
+        said = {
+            name: replace(before, state=states[before.word])
+            for name, before in self.steps.items()
+            if before.state == "doubt" and before.word is not None
+        }
+        return replace(self, steps={**self.steps, **said})
+
 
 def base(instance: str) -> str:
     """The id that a step has in the playbook."""

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from runner.engine.crowd import room
+from runner.engine.gone import settle_absent
 from runner.engine.here import first, turns
 from runner.engine.limits import Limits
 from runner.engine.link import Link
@@ -68,6 +69,8 @@ class Run:
         self._meanwhile = meanwhile
         self._earlier = earlier
         self._past = past or {}
+        self._absent = {name: before for name, before in self._past.items() if name not in self._links}
+        self._past = {**self._past, **{name: before.at_word() for name, before in self._absent.items()}}
         for name, link_of in self._links.items():
             link_of.machine = self._past.get(name, Past()).machine
         self._once = once_before(plan.playbook, self._past)
@@ -139,6 +142,8 @@ class Run:
             link.close()
 
     def _hosts(self) -> None:
+        for name, before in self._absent.items():
+            settle_absent(self.around, name, before)
         refused, facts = preflight(
             self.around,
             self._hosts_left,

@@ -15,6 +15,7 @@ from runner.events import (
     LinkDropped,
     SittingStarted,
     StepFinished,
+    StepRecalled,
     StepStarted,
     Waited,
 )
@@ -38,9 +39,12 @@ def test_of_many_hosts_as_many_are_drawn_as_fit_and_the_rest_is_counted(
     progress.hear(HostFinished(host="h7", outcome="failed"))
     progress.hear(HostFinished(host="h8", outcome="ok"))
     progress.hear(HostFinished(host="h9", outcome="ok"))
+    # a person's word on a step of a host that was taken out of the inventory
+    progress.hear(StepRecalled(host="gone", step="s", phase="implement", attempt=1))
+    progress.hear(HostFinished(host="gone", outcome="cancelled"))
     progress.stopping("SIGINT", "end", "leave")
     said = drawn(progress)
-    assert said.count("implement  s") == 5 and "  and 35 more, in implement/s; 1 failed; 2 ok\n" in said
+    assert said.count("implement  s") == 5 and "  and 36 more, in implement/s; 1 failed; 2 ok\n" in said
     assert len(said.splitlines()) <= 14
     progress.close()
     capsys.readouterr()

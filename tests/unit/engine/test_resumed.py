@@ -490,6 +490,28 @@ finally: [{id: clean, command: clean, check: "look%s"}]
         assert tries[0].outcome == first
 
 
+def test_a_word_on_a_step_of_a_host_that_was_taken_out_of_the_inventory_is_heard(tmp_path: Path) -> None:
+    """It was a deviation on record, and the step stayed in doubt for ever."""
+    text = "phases: {implement: [{id: one, command: one, once: true}, {id: two, command: two}]}\n"
+    cases: list[tuple[Word | None, Word | None, str, list[str]]] = [
+        ("done", None, "unknown", ["two"]),
+        ("not-done", "done", "cancelled", ["one", "two"]),
+        ("done", "not-done", "cancelled", ["two"]),
+        (None, None, "", []),
+    ]
+    for one, two, outcome, began in cases:
+        said = {"one": one, "two": two}
+        doubts = {name: Before(state="doubt", attempts=1, phase="implement", word=word) for name, word in said.items()}
+        fake = FakeHost()
+        ended = run(tmp_path, text, {"a": fake}, past={"gone": Past(steps=doubts)})
+        assert [name for name, _ in launched(fake)] == began
+        gone = [event for event in ended.watcher.events if getattr(event, "host", "") == "gone"]
+        ends = {event.step: event.outcome for event in gone if isinstance(event, StepFinished)}
+        word = {"done": "ok", "not-done": "unreachable"}
+        assert ends == {name: word[word_] for name, word_ in said.items() if word_}
+        assert [event.outcome for event in gone if isinstance(event, HostFinished)] == ([outcome] if outcome else [])
+
+
 def sitting(number: int, *events: Event) -> list[Event]:
     first = SittingStarted(run="r", sitting=number, playbook="p", title="p", kind="other", plan="d", hosts=("h",))
     return [first, *events]
