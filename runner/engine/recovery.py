@@ -137,7 +137,7 @@ def _over_cuts(
         silent_s = min(lost.silent_s, now - asked)
         again, why = _reconnect(around, link, instance, until=until, local=local, silent_s=silent_s)
         if again is None:
-            said = f"{lost.message}; not reached again in {max(0.0, until - now):g} s"
+            said = f"{lost.message}; not reached again in {clock.monotonic() - now:.0f} s"
             raise _NotReached(said + (f" ({why})" if why else ""))
         session = again
     raise _NotReached(f"the link was lost {CUTS} times")

@@ -294,7 +294,8 @@ def _item(record: RunRecord, item: ItemRecord) -> str:
         return ", ".join(told)
     proof = ", ".join(one_line(proof) for proof in item.proof)
     done = {step.base for step in steps if step.outcome == Outcome.OK}
-    if item.state == "na" or not done:
+    begun = any(step.attempts for step in steps)
+    if item.state == "na" or not (done or begun):
         return proof or "not reached"
     skipped = {step.base for step in steps} - done
     told = [amount(len(done), "step")] if done else []

@@ -121,6 +121,7 @@ def test_a_host_that_is_away_is_tried_less_and_less_often_but_not_too_rarely(tmp
         assert 0.75 * about <= pause <= 1.25 * about, waited
     assert waited[-1] <= 1.25 * LONGEST_PAUSE_S
     assert sum(waited) == pytest.approx(300), "the time limit, to the end and no further"
+    assert "not reached again in 300 s" in ended.record.hosts["a"].because
     assert 20 < len(waited) < 40
     assert sum(event.took_ms for event in ended.watcher.of(Waited) if event.cause == "link") == pytest.approx(300_000)
 

@@ -100,6 +100,14 @@ def test_a_step_in_doubt_is_not_skipped_because_its_condition_does_not_hold_any_
     assert run(tmp_path, f"phases: {{implement: [{steps}]}}\n", {"a": fake}, past={"a": said}).code == 0
 
 
+def test_what_never_happened_is_begun_without_the_pause_between_tries(tmp_path: Path) -> None:
+    text = "phases: {implement: [{id: two, command: two}]}\n"
+    for word, fake in (("not-done", FakeHost()), (None, FakeHost(settled=Settled(state="none")))):
+        before = Before(state="doubt", attempts=1, word=word)  # type: ignore[arg-type]
+        ended = run(tmp_path, text, {"a": fake}, past={"a": Past(steps={"two": before})})
+        assert (ended.code, launched(fake), [wait for wait in ended.clock.waits if wait]) == (0, [("two", 2)], [])
+
+
 def test_an_item_in_doubt_is_not_skipped_because_its_condition_does_not_hold_any_more(tmp_path: Path) -> None:
     fake = FakeHost()
     text = "phases: {implement: [{id: two, command: two, with: [1, 2, 3], when: item != 2}]}\n"

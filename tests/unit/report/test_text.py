@@ -140,6 +140,7 @@ def test_what_was_left_running_is_named_with_the_next_command() -> None:
         f"  Go on         rawat resume {RUN}\n                (asks how it ended; then goes on)\n"
     )
     assert "not waited for" not in summary(alone, running=True)
+    assert "☐ not to its end on b\n" in summary(alone), "it was reached"
 
 
 def test_only_what_waits_for_a_person_is_called_so() -> None:
