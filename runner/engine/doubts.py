@@ -42,7 +42,7 @@ class Doubts:
         past = self._progress.past
         for name in past.in_doubt:
             own = base(name) in inside if instance == step.id else name == instance
-            if own and past.step(name).word is None:
+            if own:
                 raise _stays(name, f"{name} is in doubt, and its `when` does not hold any more ({step.when})")
 
 

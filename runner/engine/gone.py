@@ -15,20 +15,19 @@ from typing import Any
 from runner.engine import looking
 from runner.engine.errand import DEFAULT_TIMEOUT_S, Errand, Task
 from runner.engine.link import Link
-from runner.engine.past import Before, Past
+from runner.engine.past import Before
 from runner.engine.recovery import settle_through
 from runner.engine.result import StepResult, ended_otherwise, host_ms
 from runner.engine.shutdown import doubted
 from runner.engine.surroundings import Surroundings
 from runner.errors import InvalidInput, TransportError
-from runner.events import HostFinished, StepFinished, StepRecalled
+from runner.events import StepFinished, StepRecalled
 from runner.model import Outcome, Step
 from runner.playbook.template import TemplateFailed
 from runner.seams import Completed, Launch, Script, unheard
 
 GONE = "the playbook does not have it any more"
 PAST = "it belonged to an earlier sitting"
-ABSENT = "the host was taken out of the inventory"
 
 
 def settle_gone(
@@ -41,61 +40,39 @@ def settle_gone(
     names: Mapping[str, Any],
 ) -> StepResult:
     """
-    How it ended, put on record as the end of its last attempt; unknown where neither a person nor the host knows.
+    How it ended, put on record as the end of its last attempt; unknown where the host does not know.
     `step` is what the playbook has of it, if it does, `names` what its templates may use.
     """
     host = link.host.name
     around.bus.emit(StepRecalled(host=host, step=instance, phase=before.phase, attempt=before.attempts))
     began = around.clock.monotonic()
-    result = _by_word(before, why_gone(step)) or by_host(around, link, instance, before, step, why=why_gone(step))
+    if before.reads_only:
+        problem = f"its end was not seen; it only reads; {why_gone(step)}"
+        result = StepResult(outcome=Outcome.UNREACHABLE, problem=problem)
+    else:
+        result = by_host(around, link, instance, before, step, why=why_gone(step))
     if result.outcome is Outcome.UNKNOWN and step is not None:
         result = _by_look(around, Task(host=link.host, link=link, step=step, instance=instance, names=names), result)
-    took_ms = int((around.clock.monotonic() - began) * 1000)
-    around.bus.emit(_finished(host, instance, before, result, took_ms=took_ms))
-    return result
-
-
-def settle_absent(around: Surroundings, host: str, past: Past) -> None:
-    """What a person says of steps in doubt on a host that is not in the inventory any more, put on record."""
-    said = {name: before for name, before in past.steps.items() if before.state == "doubt" and before.word is not None}
-    for name, before in said.items():
-        result = _by_word(before, ABSENT)
-        assert result is not None
-        around.bus.emit(StepRecalled(host=host, step=name, phase=before.phase, attempt=before.attempts))
-        around.bus.emit(_finished(host, name, before, result))
-    if said:
-        left = len(past.in_doubt) > len(said)
-        outcome = str(Outcome.UNKNOWN if left else Outcome.CANCELLED)
-        around.bus.emit(HostFinished(host=host, outcome=outcome, because=ABSENT))
-
-
-def _finished(host: str, instance: str, before: Before, result: StepResult, *, took_ms: int = 0) -> StepFinished:
-    return StepFinished(
-        host=host,
-        step=instance,
-        phase=before.phase,
-        attempt=before.attempts,
-        outcome=str(result.outcome),
-        took_ms=took_ms,
-        host_ms=result.host_ms,
-        exit=None if result.exit is None else result.exit.to_json(),
-        problem=result.problem,
-        summary=result.summary,
+    around.bus.emit(
+        StepFinished(
+            host=host,
+            step=instance,
+            phase=before.phase,
+            attempt=before.attempts,
+            outcome=str(result.outcome),
+            took_ms=int((around.clock.monotonic() - began) * 1000),
+            host_ms=result.host_ms,
+            exit=None if result.exit is None else result.exit.to_json(),
+            problem=result.problem,
+            summary=result.summary,
+        )
     )
+    return result
 
 
 def why_gone(step: Step | None) -> str:
     """Why nobody goes on with it."""
     return GONE if step is None else PAST
-
-
-def _by_word(before: Before, gone: str) -> StepResult | None:
-    if before.word == "done":
-        return StepResult(outcome=Outcome.OK, summary=f"done, by a person's word; {gone}")
-    if before.word == "not-done" or before.reads_only:
-        why = "not done, by a person's word" if before.word else "its end was not seen; it only reads"
-        return StepResult(outcome=Outcome.UNREACHABLE, problem=f"{why}; {gone}")
-    return None
 
 
 def by_host(

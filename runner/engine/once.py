@@ -103,8 +103,8 @@ def once_before(playbook: Playbook, hosts: Mapping[str, Past]) -> Once:
     for step in playbook.walk():
         for name, past in hosts.items() if step.once else ():
             instances = _instances(step, past)
-            known = [before.state == "done" or before.word == "done" for before in instances]
-            doubted = {base(other) for other in past.in_doubt if past.step(other).word is None}
+            known = [before.state == "done" for before in instances]
+            doubted = set(map(base, past.in_doubt))
             if step.id in doubted:  # also where it had a list then and has none now
                 once.begun(step.id, name, in_doubt(name))
             elif any(known) and not _whole(step, past, order, every=all(known)):

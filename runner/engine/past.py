@@ -9,7 +9,7 @@ from typing import Any, Literal
 from runner.engine.rolled import Rolled
 from runner.events import Event, HostConnected, SittingStarted, StepStarted
 from runner.frozen import frozen, replace
-from runner.model import Outcome
+from runner.model import FINALLY, UNDO, Outcome
 from runner.record import HostRecord, StepRecord
 
 Word = Literal["done", "not-done"]
@@ -70,15 +70,26 @@ class Past:
     def step(self, instance: str) -> Before:
         return self.steps.get(instance, NOTHING)
 
+    @property
+    def said(self) -> Mapping[str, Before]:
+        """Steps in doubt of which a person said how they ended."""
+        return {name: before for name, before in self.steps.items() if before.state == "doubt" and before.word}
+
     def at_word(self) -> Past:
-        """As it stands when a person is taken at his word, where nobody else can be asked."""
-        states: Mapping[Word | None, Literal["done", "again"]] = {"done": "done", "not-done": "again"}
-        said = {
-            name: replace(before, state=states[before.word])
-            for name, before in self.steps.items()
-            if before.state == "doubt" and before.word is not None
-        }
-        return replace(self, steps={**self.steps, **said})
+        """As it stands when that is taken for true."""
+        steps = {name: _taken(before, anew=before.phase in (UNDO, FINALLY)) for name, before in self.steps.items()}
+        rollback = self.rollback
+        if rollback is not None:
+            then = {name: _taken(before, anew=False) for name, before in rollback.steps.items()}
+            rollback = replace(rollback, steps=then)
+        return replace(self, steps=steps, rollback=rollback)
+
+
+def _taken(before: Before, *, anew: bool) -> Before:
+    """A step at a person's word; `anew` is what belonged to its own sitting, and starts anew whatever came of it."""
+    if before.state != "doubt" or before.word is None:
+        return before
+    return replace(before, state="done" if before.word == "done" and not anew else "again")
 
 
 def base(instance: str) -> str:

@@ -9,7 +9,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from runner.engine.crowd import room
-from runner.engine.gone import settle_absent
 from runner.engine.here import first, turns
 from runner.engine.limits import Limits
 from runner.engine.link import Link
@@ -21,6 +20,7 @@ from runner.engine.plan import Plan
 from runner.engine.pool import Abandoned, for_each
 from runner.engine.preflight import look, preflight, users_of
 from runner.engine.surroundings import Surroundings
+from runner.engine.words import hear
 from runner.events import FAILURE_LIMIT, BatchFinished, BatchStarted, Event, HostStarted, SittingEnded, StopAsked
 from runner.frozen import replace
 from runner.model import Host, Outcome
@@ -68,9 +68,8 @@ class Run:
         self._same_machine = same_machine
         self._meanwhile = meanwhile
         self._earlier = earlier
-        self._past = past or {}
-        self._absent = {name: before for name, before in self._past.items() if name not in self._links}
-        self._past = {**self._past, **{name: before.at_word() for name, before in self._absent.items()}}
+        self._before = past or {}
+        self._past = {name: before.at_word() for name, before in self._before.items()}
         for name, link_of in self._links.items():
             link_of.machine = self._past.get(name, Past()).machine
         self._once = once_before(plan.playbook, self._past)
@@ -142,8 +141,8 @@ class Run:
             link.close()
 
     def _hosts(self) -> None:
-        for name, before in self._absent.items():
-            settle_absent(self.around, name, before)
+        for name, before in self._before.items():
+            hear(self.around, name, before, absent=name not in self._links)
         refused, facts = preflight(
             self.around,
             self._hosts_left,

@@ -44,15 +44,12 @@ class Trial:
         """
         How this attempt ended, which an earlier sitting began and did not see the end of.
 
-        First match wins: a person's word; the host knows the end, or still runs it; it never arrived; a look tells;
-        it may be repeated. Otherwise it stays unknown.
+        First match wins: the host knows the end, or still runs it; it never arrived; a look tells; it may be repeated.
+        Otherwise it stays unknown.
         """
         self.errand.recalled()
-        if before.word == "done":
-            return StepResult(outcome=Outcome.OK, summary="done, by a person's word")
-        if before.word == "not-done" or self.kind.reads_only(self.step.params):
-            why = "not done, by a person's word" if before.word else "its end was not seen; it only reads"
-            return StepResult(outcome=Outcome.UNREACHABLE, problem=why, free=True)
+        if self.kind.reads_only(self.step.params):
+            return StepResult(outcome=Outcome.UNREACHABLE, problem="its end was not seen; it only reads", free=True)
         result = self._guarded(lambda: self._found(before))
         if result.outcome is Outcome.UNREACHABLE and not result.free:
             problem = f"its end was not seen, and the host cannot be asked: {result.problem}"

@@ -107,7 +107,11 @@ def _failure(record: RunRecord, host: HostRecord, others: Sequence[HostRecord]) 
         what = "refused" if host.refused else host.outcome
         yield f"✗ {name} {what}{f' ({host.refused})' if host.refused else ''}"
         yield from _indent(host.because)
-        yield f"  Done on it: {done}." if done else "  Nothing was done on it."
+        doubts = ", ".join(f"{other.phase}/{other.id}" for other in host.steps.values() if other.in_doubt)
+        if done or not doubts:
+            yield f"  Done on it: {done}." if done else "  Nothing was done on it."
+        if doubts:
+            yield f"  In doubt on it: {doubts}."
         yield from _others(host, others)
     else:
         last = step.attempts[-1]
@@ -139,9 +143,12 @@ def _failed_too(host: HostRecord, told: StepRecord) -> Iterator[str]:
 
 def _go_on(host: HostRecord, step: StepRecord | None, others: Sequence[HostRecord]) -> str:
     """What resuming does, or what it needs."""
+    doubt = next((other for other in host.steps.values() if other.in_doubt), None)
+    if step is None and doubt is not None:
+        step = doubt
     if step is None or not step.attempts:
         return f"tries {'them' if others else one_line(host.name)} again; what is done stays done"
-    if step.outcome == Outcome.UNKNOWN:
+    if step is doubt or step.outcome == Outcome.UNKNOWN:
         said = f"--settle {step.id}=done --reason ..."
         one = f"\n{'':17}(for one host: --settle {one_line(host.name)}:{step.id}=done)" if alike else ""
         return f"asks the host how {step.id} ended; or, by your own word:\n{'':17}{said}{one}"

@@ -498,6 +498,15 @@ finally: [{id: clean, command: clean, check: "look%s"}]
         assert tries[0].outcome == first
 
 
+def test_a_word_is_heard_though_its_host_cannot_be_reached(tmp_path: Path) -> None:
+    """It was a deviation on record, and the step stayed in doubt."""
+    for word, outcome in (("done", "ok"), ("not-done", "unreachable")):
+        before = Before(state="doubt", attempts=1, phase="implement", word=word)  # type: ignore[arg-type]
+        fake = FakeHost(refuse=Unreachable("no route", host="a"))
+        ended = run(tmp_path, ONE, {"a": fake}, past={"a": Past(steps={"one": before})})
+        assert (ended.code, ended.steps(), ended.outcomes()) == (4, {"one": outcome}, {"a": "unreachable"})
+
+
 def test_a_word_on_a_step_of_a_host_that_was_taken_out_of_the_inventory_is_heard(tmp_path: Path) -> None:
     """It was a deviation on record, and the step stayed in doubt for ever."""
     text = "phases: {implement: [{id: one, command: one, once: true}, {id: two, command: two}]}\n"

@@ -141,6 +141,9 @@ def test_what_was_left_running_is_named_with_the_next_command() -> None:
     )
     assert "not waited for" not in summary(alone, running=True)
     assert "☐ not to its end on b\n" in summary(alone), "it was reached"
+    away = replace(record.hosts["b"], outcome="unreachable", refused="unreachable", because="b: no route")
+    said = summary(replace(record, hosts={"b": away}))
+    assert "  In doubt on it: implement/work.\n" in said and "--settle work=done" in said, said
 
 
 def test_only_what_waits_for_a_person_is_called_so() -> None:
