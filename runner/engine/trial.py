@@ -10,7 +10,7 @@ from runner.engine.errand import Errand, Task
 from runner.engine.gone import by_host
 from runner.engine.here import WHY, is_here
 from runner.engine.past import Before
-from runner.engine.people import RecordingPeople
+from runner.engine.people import STOPPED, RecordingPeople, Stopped
 from runner.engine.reboot import booted
 from runner.engine.recovery import FORGOTTEN, NeverStarted, settle_through
 from runner.engine.result import StepResult, ended_otherwise, hushed, judged, of_all
@@ -142,7 +142,10 @@ class Trial:
         wish = self.errand.wish(None)
         self.errand.start("\n".join(self.kind.preview(wish)))
         people = RecordingPeople(self.around, wish.host.name, wish.step)
-        verdict = self.kind.decide(wish, people, self.around.stop.event)
+        try:
+            verdict = self.kind.decide(wish, people, self.around.stop.event)
+        except Stopped:
+            return StepResult(outcome=Outcome.CANCELLED, problem=STOPPED, changed=False, repeatable=False)
         return judged(self.step, wish.names, verdict, Completed(exit=Exit(code=0)))
 
     def _settled(self, wish: Wish, result: StepResult) -> StepResult:

@@ -31,7 +31,7 @@ from runner.model import Exit, Host
 from runner.record.checklist import checklist
 from runner.redact import Redactor, Secret
 from runner.report.text import summary
-from runner.seams import Completed, Launch, OnOutput, Passwords, Script, Settled
+from runner.seams import Answer, Completed, Launch, OnOutput, Passwords, Question, Script, Settled
 from runner.testing import FACTS, FakeClock, FakeHost, FakeSession, FakeTransport, NoPasswords, RecordingWatcher, done
 from runner.units import text_of_duration
 from tests.unit.engine.support import HEAD, Answers, MemoryJournal, Outcome, run
@@ -454,6 +454,22 @@ finally: [{id: clean, command: clean}]
         ended = run(tmp_path, text, {"a": fake}, stop=stop)
         assert list(ended.steps()) == ["one", "two", "bad", "inner", "each.1", "each.2"]
         assert (ended.code, ended.outcomes()) == (130, {"a": "failed"})
+
+
+def test_a_question_that_a_stop_cut_short_is_not_answered_by_its_default(tmp_path: Path) -> None:
+    """After a Ctrl-C "yes, says the default" was on record, and `rawat resume` asked nobody."""
+
+    class Leaving(Answers):
+        def ask(self, question: Question, asked: threading.Event) -> Answer:
+            stop.ask("SIGINT")
+            return Answer(yes=question.default == "yes", how="nobody answered in time")
+
+    for default in ("yes", "no"):
+        stop = Stop()
+        text = f"phases: {{implement: [{{id: sure, confirm: {{question: Sure?, default: '{default}'}}}}]}}\n"
+        ended = run(tmp_path, text, stop=stop, people=Leaving())
+        assert (ended.code, ended.steps(), ended.outcomes()) == (130, {"sure": "cancelled"}, {"a": "cancelled"})
+        assert "before anybody answered" in ended.record.hosts["a"].because
 
 
 def test_nothing_cleans_up_beside_what_takes_back_and_nobody_knows_the_end_of(tmp_path: Path) -> None:
