@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from runner.engine.doubts import Doubts
+from runner.engine.doubts import Doubts, stays
 from runner.engine.errand import Task
 from runner.engine.gate import closed
 from runner.engine.link import Link
@@ -83,6 +83,7 @@ class Carrier:
             try:
                 result = self._run(step, instance, {**self.progress.names, **item}, before)
             except LockBusy as error:
+                self.may_begin(instance)
                 return self.fail(step, instance, error.message)
         self.progress.ended(step, instance, result, item)
         if not item:
@@ -118,9 +119,14 @@ class Carrier:
                 self._around.bus.emit(StepSkipped(host=self.host.name, step=instance, phase=step.phase, why=why))
 
     def fail(self, step: Step, instance: str, problem: str) -> StepResult:
-        """A step that could not even be begun."""
+        """A step that could not even be begun. One that was, and that nobody saw the end of, stays in doubt."""
+        past = self.progress.past
+        for name in past.in_doubt:
+            if instance in (name, name.rpartition(".")[0]):
+                raise stays(name, f"{name} is in doubt, and {problem}")
         result = StepResult(outcome=Outcome.FAILED, problem=problem, repeatable=False)
         self.progress.outcomes[instance] = result.outcome
-        refuse(self._around, self.host, step, instance, problem)
+        attempt = past.step(instance).attempts + 1
+        refuse(self._around, self.host, step, instance, problem, attempt=attempt)
         self.progress.judge(step, instance, result)
         return result

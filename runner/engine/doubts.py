@@ -28,7 +28,7 @@ class Doubts:
             result = settle_gone(self._around, self._link, name, before, step, names=names)
             self._progress.outcomes[name] = result.outcome
             if result.outcome is Outcome.UNKNOWN:
-                raise _stays(name, f"{name} is in doubt, and {why_gone(step)} ({result.problem})")
+                raise stays(name, f"{name} is in doubt, and {why_gone(step)} ({result.problem})")
 
     def settle_others(self, step: Step, suffix: str, instances: Sequence[str]) -> None:
         """Items in doubt that its list does not have now, or that were one step without a list, or the other way."""
@@ -43,10 +43,11 @@ class Doubts:
         for name in past.in_doubt:
             own = base(name) in inside if instance == step.id else name == instance
             if own:
-                raise _stays(name, f"{name} is in doubt, and its `when` does not hold any more ({step.when})")
+                raise stays(name, f"{name} is in doubt, and its `when` does not hold any more ({step.when})")
 
 
-def _stays(name: str, because: str) -> Halt:
+def stays(name: str, because: str) -> Halt:
+    """What ends the host's work where a step stays in doubt."""
     return Halt(f"{because}; say how it ended: --settle {name}=done, or not-done", Outcome.UNKNOWN)
 
 

@@ -22,7 +22,8 @@ class StepResult:
     `values` is what `register` gives to later steps.
 
     `repeatable`: `retries` may try it again. `free`: it may be tried again without being asked for, because nothing of
-    it happened, or because it may be repeated whatever happened. `gone`: nothing of it runs any more.
+    it happened, or because it may be repeated whatever happened. `gone`: nothing of it runs any more. `begun`: whether
+    anything of it may have happened.
     """
 
     outcome: Outcome
@@ -35,6 +36,7 @@ class StepResult:
     repeatable: bool = True
     free: bool = False
     gone: bool = True
+    begun: bool = True
 
 
 def judged(step: Step, names: Mapping[str, Any], verdict: Verdict, done: Completed) -> StepResult:

@@ -69,6 +69,6 @@ def _told(result: StepResult) -> StepResult:
 
 def _still_unknown(unknown: StepResult | None, result: StepResult) -> StepResult:
     """An attempt whose end nobody knows stays so, where the next one could not even begin."""
-    if unknown is None or result.outcome is not Outcome.UNREACHABLE:
+    if unknown is None or (result.begun and result.outcome is not Outcome.UNREACHABLE):
         return result
     return replace(result, outcome=Outcome.UNKNOWN, problem=f"{unknown.problem}; and then: {result.problem}")

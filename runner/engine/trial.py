@@ -101,11 +101,11 @@ class Trial:
             return StepResult(outcome=Outcome.FAILED, problem=error.message, repeatable=False)
         except NeverStarted as error:
             outcome = Outcome.CANCELLED if self.link.cancelled else Outcome.UNREACHABLE
-            return StepResult(outcome=outcome, problem=error.message, free=True)
+            return StepResult(outcome=outcome, problem=error.message, free=True, begun=False)
         except LaunchRefused as error:
             self.errand.start()
             outcome = Outcome.CANCELLED if self.link.cancelled else Outcome.FAILED
-            return StepResult(outcome=outcome, problem=error.message)
+            return StepResult(outcome=outcome, problem=error.message, begun=False)
         except TransportError as error:
             self.errand.start()
             return StepResult(outcome=Outcome.UNREACHABLE, problem=error.message)
@@ -210,17 +210,25 @@ def _seconds(value: float | str, names: Mapping[str, Any]) -> float:
     return duration_s(render(value, names)) if isinstance(value, str) else value
 
 
-def refuse(around: Surroundings, host: Host, step: Step, instance: str, problem: str) -> None:
+def refuse(around: Surroundings, host: Host, step: Step, instance: str, problem: str, *, attempt: int) -> None:
     """The record of a step that could not be begun at all."""
     around.bus.emit(
-        StepStarted(host=host.name, step=instance, phase=step.phase, kind=step.kind, title=step.title, read_only=True)
+        StepStarted(
+            host=host.name,
+            step=instance,
+            phase=step.phase,
+            kind=step.kind,
+            title=step.title,
+            attempt=attempt,
+            read_only=True,
+        )
     )
     around.bus.emit(
         StepFinished(
             host=host.name,
             step=instance,
             phase=step.phase,
-            attempt=1,
+            attempt=attempt,
             outcome=str(Outcome.FAILED),
             took_ms=0,
             problem=problem,

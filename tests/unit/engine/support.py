@@ -75,6 +75,20 @@ class Answers:
         return Answer(yes=self.yes, by="tester", how="test")
 
 
+class Stopping(FakeClock):
+    """Asks a run to stop in its n-th wait."""
+
+    def __init__(self, stop: Stop, at: int = 1) -> None:
+        super().__init__()
+        self._stop, self._at = stop, at
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        self._at -= 1
+        if not self._at:
+            self._stop.ask("SIGINT")
+        return super().wait(event, seconds)
+
+
 @dataclass
 class Outcome:
     code: int

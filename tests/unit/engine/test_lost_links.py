@@ -96,6 +96,19 @@ def test_a_host_that_has_no_room_for_a_step_is_not_unreachable(tmp_path: Path) -
     assert (ended.code, ended.steps(), ended.outcomes()) == (1, {"one": "failed"}, {"a": "failed"})
 
 
+def test_an_end_that_nobody_knows_stays_so_where_the_next_attempt_cannot_begin(tmp_path: Path) -> None:
+    fake = FakeHost(drop_at=1, settled=Settled(state="free"))
+
+    def answer(launch: Launch) -> Completed:
+        if launch.attempt > 1:
+            raise LaunchRefused("a: no space left; nothing was started", host="a")
+        return done()
+
+    fake.answers = answer
+    ended = run(tmp_path, ONE.replace("command: one", "command: one, idempotent: true"), {"a": fake})
+    assert (ended.code, ended.steps()) == (5, {"one": "unknown"})
+
+
 def pauses(ended: Outcome) -> list[float]:
     """Seconds between two attempts to make a link again; nothing else in these runs waits."""
     return ended.clock.waits

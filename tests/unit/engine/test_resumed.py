@@ -23,11 +23,12 @@ from runner.events import (
     StepStarted,
 )
 from runner.frozen import replace
+from runner.journal.resource import Resources
 from runner.model import Exit
 from runner.record import fold
 from runner.seams import Completed, Launch, Settled
 from runner.testing import FACTS, FakeHost, done
-from tests.unit.engine.support import Outcome, run
+from tests.unit.engine.support import Outcome, Stopping, run
 
 ONE = "phases: {implement: [{id: one, command: one}]}\n"
 LOGS = "phases: {implement: [{id: one, logs: {journal: true, none: x}}]}\n"
@@ -106,6 +107,29 @@ def test_what_never_happened_is_begun_without_the_pause_between_tries(tmp_path: 
         before = Before(state="doubt", attempts=1, word=word)  # type: ignore[arg-type]
         ended = run(tmp_path, text, {"a": fake}, past={"a": Past(steps={"two": before})})
         assert (ended.code, launched(fake), [wait for wait in ended.clock.waits if wait]) == (0, [("two", 2)], [])
+
+
+def test_a_step_in_doubt_that_cannot_be_begun_now_is_in_doubt_as_before(tmp_path: Path) -> None:
+    """By a condition that cannot be made out, or a lock that is taken, it had failed, and was begun once more."""
+    text = "phases: {implement: [{id: one, command: one, register: r}, {id: two, command: two, %s}]}\n"
+    lost = Before(state="done", attempts=1, values={"stdout": "[redacted:pw]"})
+    doubt, again = (Past(steps={"one": lost, "two": Before(state=how, attempts=2)}) for how in ("doubt", "again"))  # type: ignore[arg-type]
+    held, fake, stop = Resources(tmp_path / "locks"), FakeHost(), Stop()
+    with held.hold("shared", "run 01OTHER"):
+        for key, words in (("when: r.stdout == 'x'", "held a secret"), ("lock: shared, timeout: 30s", "run 01OTHER")):
+            ended = run(tmp_path, text % key, {"a": fake}, past={"a": doubt}, resources=held)
+            assert (ended.outcomes(), ended.watcher.of(StepFinished), fake.forgotten) == ({"a": "unknown"}, [], False)
+            because = ended.record.hosts["a"].because
+            assert words in because and "--settle two=done" in because
+        # One that is not in doubt is the next attempt, and none after a stop.
+        ended = run(tmp_path, text % "lock: shared, timeout: 30s", {"a": fake}, past={"a": again}, resources=held)
+        assert [(event.attempt, event.outcome) for event in ended.watcher.of(StepFinished)] == [(3, "failed")]
+        ended = run(
+            tmp_path, text % "lock: shared", {"a": fake}, past={"a": again}, resources=held, stop=stop,
+            clock=Stopping(stop),
+        )  # fmt: skip
+        assert (ended.code, ended.outcomes(), ended.watcher.of(StepFinished)) == (130, {"a": "cancelled"}, [])
+    assert not fake.launches
 
 
 def test_an_item_in_doubt_is_not_skipped_because_its_condition_does_not_hold_any_more(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ from runner.report.text import summary
 from runner.seams import Answer, Completed, Launch, OnOutput, Passwords, Question, Script, Settled
 from runner.testing import FACTS, FakeClock, FakeHost, FakeSession, FakeTransport, NoPasswords, RecordingWatcher, done
 from runner.units import text_of_duration
-from tests.unit.engine.support import HEAD, Answers, MemoryJournal, Outcome, run
+from tests.unit.engine.support import HEAD, Answers, MemoryJournal, Outcome, Stopping, run
 
 DISK = "rawat:kilobytes=1000\t500\nrawat:mount=/\n"
 """What a probe that went well prints."""
@@ -381,20 +381,6 @@ def test_retries_wait_and_are_recorded_one_by_one(tmp_path: Path) -> None:
     assert [launch.attempt for launch in fake.launches if "one" in launch.script.text] == [1, 2, 3]
     assert ended.clock.waits == [2.0, 4.0]
     assert ended.record.hosts["a"].waits == {"retry": 6000}
-
-
-class Stopping(FakeClock):
-    """Asks a run to stop in its n-th wait."""
-
-    def __init__(self, stop: Stop, at: int = 1) -> None:
-        super().__init__()
-        self._stop, self._at = stop, at
-
-    def wait(self, event: threading.Event, seconds: float) -> bool:
-        self._at -= 1
-        if not self._at:
-            self._stop.ask("SIGINT")
-        return super().wait(event, seconds)
 
 
 def test_a_run_that_is_asked_to_stop_while_it_waits_to_retry_tries_nothing_again(tmp_path: Path) -> None:
