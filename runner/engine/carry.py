@@ -80,6 +80,8 @@ class Carrier:
             result = StepResult(outcome=before.outcome, changed=before.changed, values=before.values)
         else:
             self._gate(step, instance)
+            if before.state != "doubt":
+                self.doubts.outlive()
             try:
                 result = self._run(step, instance, {**self.progress.names, **item}, before)
             except LockBusy as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from runner.engine.gone import settle_gone, why_gone
+from runner.engine.gone import outlive, settle_gone, why_gone
 from runner.engine.link import Link
 from runner.engine.past import base
 from runner.engine.progress import Halt, Progress
@@ -19,6 +19,19 @@ class Doubts:
         self._around = around
         self._link = link
         self._progress = progress
+        self._alone = False
+
+    def outlive(self) -> None:
+        """Before anything else is begun on the host: nothing may run that an earlier sitting began."""
+        past, known = self._progress.past, {step.id: step for step in self._around.playbook.walk()}
+        for name in past.in_doubt if not self._alone else ():
+            before = past.step(name)
+            if name in self._progress.outcomes or before.reads_only:
+                continue
+            why = outlive(self._around, self._link, name, before, known.get(base(name)))
+            if why:
+                raise stays(name, f"{name} is in doubt, and nothing is begun beside it ({why})")
+        self._alone = True
 
     def settle(self, names: Iterable[str], known: Mapping[str, Step] | None = None) -> None:
         """Have the host tell how these ended; `known` has those that are in the playbook now, by id."""

@@ -24,7 +24,7 @@ from runner.errors import InvalidInput, TransportError
 from runner.events import StepFinished, StepRecalled
 from runner.model import Outcome, Step
 from runner.playbook.template import TemplateFailed
-from runner.seams import Completed, Launch, Script, unheard
+from runner.seams import Completed, Launch, Script, Settled, unheard
 
 GONE = "the playbook does not have it any more"
 PAST = "it belonged to an earlier sitting"
@@ -79,18 +79,11 @@ def by_host(
     around: Surroundings, link: Link, instance: str, before: Before, step: Step | None, *, why: str
 ) -> StepResult:
     """What the host knows of its end, judged by the exit code alone; `why` says for what reason."""
-    local = step is not None and step.local
-    launch = Launch(
-        run_id=around.run_id, step=instance, attempt=before.attempts, script=Script(text=""), user=before.user,
-        deadline_s=(step and step.timeout_s) or DEFAULT_TIMEOUT_S,
-    )  # fmt: skip
     try:
-        settled = settle_through(around, link, launch, unheard, instance=instance, local=local)
-        boot_id = link.session(local=local).facts.boot_id
+        settled, rebooted = _asked(around, link, instance, before, step)
     except TransportError as error:
         problem = f"the host cannot be asked: {error.message}"
         return StepResult(outcome=Outcome.UNKNOWN, problem=problem, repeatable=False, gone=False)
-    rebooted = bool(before.boot_ids[local]) and before.boot_ids[local] != boot_id
     if settled.completed is not None:
         return _judged(doubted(settled.completed) if rebooted else settled.completed, why)
     if step is not None and settled.state in ("none", "torn") and not rebooted:
@@ -100,6 +93,36 @@ def by_host(
         problem = f"nobody wrote down how it ended, and it may be repeated; {why}"
         return StepResult(outcome=Outcome.UNREACHABLE, problem=problem, free=True)
     return StepResult(outcome=Outcome.UNKNOWN, problem="nobody wrote down how it ended", repeatable=False, gone=gone)
+
+
+def outlive(around: Surroundings, link: Link, instance: str, before: Before, step: Step | None) -> str:
+    """
+    Wait until nothing of it runs; why that cannot be known, else empty. Its end stays for whoever settles it: over a
+    new link, since what was told in a session is not told in it again.
+    """
+    try:
+        settled, rebooted = _asked(around, link, instance, before, step)
+    except TransportError as error:
+        return f"the host cannot be asked: {error.message}"
+    finally:
+        link.drop(local=step is not None and step.local)
+    if rebooted or settled.state in ("none", "torn", "free"):
+        return ""
+    if settled.completed is not None and settled.completed.exit.killed != "not known":
+        return ""
+    return "nobody can tell whether it still runs"
+
+
+def _asked(around: Surroundings, link: Link, instance: str, before: Before, step: Step | None) -> tuple[Settled, bool]:
+    """How it stands, followed to its end where it runs; and whether its machine was booted since it began."""
+    local = step is not None and step.local
+    launch = Launch(
+        run_id=around.run_id, step=instance, attempt=before.attempts, script=Script(text=""), user=before.user,
+        deadline_s=(step and step.timeout_s) or DEFAULT_TIMEOUT_S,
+    )  # fmt: skip
+    settled = settle_through(around, link, launch, unheard, instance=instance, local=local)
+    boot_id = link.session(local=local).facts.boot_id
+    return settled, bool(before.boot_ids[local]) and before.boot_ids[local] != boot_id
 
 
 def _by_look(around: Surroundings, task: Task, unknown: StepResult) -> StepResult:

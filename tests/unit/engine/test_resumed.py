@@ -24,10 +24,10 @@ from runner.events import (
 )
 from runner.frozen import replace
 from runner.journal.resource import Resources
-from runner.model import Exit
+from runner.model import Exit, Host
 from runner.record import fold
-from runner.seams import Completed, Launch, Settled
-from runner.testing import FACTS, FakeHost, done
+from runner.seams import Completed, Launch, OnOutput, Passwords, Settled
+from runner.testing import FACTS, FakeHost, FakeSession, FakeTransport, done
 from tests.unit.engine.support import Outcome, Stopping, run
 
 ONE = "phases: {implement: [{id: one, command: one}]}\n"
@@ -107,6 +107,41 @@ def test_what_never_happened_is_begun_without_the_pause_between_tries(tmp_path: 
         before = Before(state="doubt", attempts=1, word=word)  # type: ignore[arg-type]
         ended = run(tmp_path, text, {"a": fake}, past={"a": Past(steps={"two": before})})
         assert (ended.code, launched(fake), [wait for wait in ended.clock.waits if wait]) == (0, [("two", 2)], [])
+
+
+def test_nothing_is_begun_beside_a_step_that_may_still_run(tmp_path: Path) -> None:
+    """A step before it that had failed, and `finally` where that fails again, ran while it did."""
+    text = """
+phases: {implement: [{id: one, command: one, on_failure: %s}, {id: two, command: two}]}
+finally: [{id: clean, command: clean}]
+"""
+    past = Past(steps={"one": Before(state="again", attempts=1), "two": Before(state="doubt", attempts=1)})
+    ended = Settled(state="ended", completed=done())
+    for how, settled, code, sent in (
+        ("continue", ended, 1, ["one", "clean"]),
+        ("stop", ended, 5, ["one", "clean"]),  # it was not come to
+        ("continue", Settled(state="free"), 5, ["one"]),
+        ("continue", Settled(state="unsure"), 5, []),
+        ("continue", Settled(state="forgotten"), 5, []),
+    ):
+        fake = FakeHost(settled=settled, answers=lambda launch: done(code=int(launch.step == "one")))
+
+        class Asked(FakeTransport):
+            def connect(self, host: Host, *, run_id: str, passwords: Passwords) -> FakeSession:
+                session = super().connect(host, run_id=run_id, passwords=passwords)
+                settle = session.settle
+
+                def noted(launch: Launch, on_output: OnOutput, *, offsets: tuple[int, int] = (0, 0)) -> Settled:
+                    begun.append(len(fake.launches))  # noqa: B023
+                    return settle(launch, on_output, offsets=offsets)
+
+                session.settle = noted  # type: ignore[method-assign]
+                return session
+
+        begun: list[int] = []
+        said = run(tmp_path, text % how, {"a": fake}, past={"a": past}, transport=Asked)
+        assert (said.code, [name for name, _ in launched(fake)], begun[0]) == (code, sent, 0), (how, settled)
+        assert fake.connects == (2 if sent else 1), "an end that was told is told again in a new session"
 
 
 def test_a_step_in_doubt_that_cannot_be_begun_now_is_in_doubt_as_before(tmp_path: Path) -> None:
@@ -222,8 +257,9 @@ def test_a_step_on_the_controller_goes_by_the_boot_of_the_controller(tmp_path: P
 
 def test_a_step_of_which_the_host_has_forgotten_all_is_not_done_again(tmp_path: Path) -> None:
     fake = FakeHost(settled=Settled(state="forgotten"))
-    ended = run(tmp_path, TWO, {"a": fake}, past={"a": DOUBT})
-    assert (ended.code, [launch.step for launch in fake.launches]) == (5, ["one"])
+    past = Past(steps={"one": Before(state="done", attempts=1), **DOUBT.steps})
+    ended = run(tmp_path, TWO, {"a": fake}, past={"a": past})
+    assert (ended.code, fake.launches) == (5, [])
     assert "what the host kept of this run is gone" in ended.record.hosts["a"].steps["two"].attempts[0].problem
 
 
