@@ -15,6 +15,7 @@ from runner.frozen import frozen, names
 
 VERSION = 1
 FAILURE_LIMIT = "failure-limit"
+CANCEL = "rawat cancel"
 
 
 @frozen
@@ -284,8 +285,8 @@ class ClockJumped(Event):
 @frozen
 class StopAsked(Event):
     """
-    Nothing new is begun: `how` is SIGINT, SIGTERM, SIGHUP, as a person or a command asked, or failure-limit: as many
-    hosts failed as the rollout allows, which `detail` tells.
+    Nothing new is begun: `how` is SIGINT, SIGTERM or SIGHUP, rawat cancel, or failure-limit: as many hosts failed as
+    the rollout allows, which `detail` tells.
     """
 
     how: str

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Literal
 
 from runner.engine.surroundings import Stop
+from runner.events import CANCEL
 
 OnCancel = Literal["leave", "kill"]
 Becomes = Literal["end", "kill", "leave"]
@@ -88,8 +89,8 @@ class _Handlers:
 
     def cancel(self, number: int, frame: object) -> None:
         kills = number == signal.SIGUSR1 or self._killing
-        self._heard("rawat cancel", "kill" if kills else "end", "leave")
-        self._stop.ask("SIGINT")
+        self._heard(CANCEL, "kill" if kills else "end", "leave")
+        self._stop.ask(CANCEL)
         if kills:
             self._kill_soon()
 

@@ -211,7 +211,7 @@ def _apply(record: RunRecord, event: Event, sitting: int) -> RunRecord:
         case StopAsked():
             if event.how == FAILURE_LIMIT:
                 return replace(record, limit_reached=event.detail)
-            return replace(record, stopped_by=event.how if event.how.startswith("SIG") else record.stopped_by)
+            return replace(record, stopped_by=event.how)
         case SittingEnded():
             return replace(
                 record, sealed=True, exit_code=event.exit_code, stopped_by=event.stopped_by,

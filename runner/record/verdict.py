@@ -22,7 +22,7 @@ def exit_code(record: RunRecord, *, stopped_by: str | None = None, items: Sequen
     if unknown or (record.in_doubt and not stopped):
         return 5
     if stopped:
-        return 130 if stopped == "SIGINT" else 143
+        return 143 if stopped in ("SIGTERM", "SIGHUP") else 130
     reviewed = review(record).state
     items = checklist(record) if items is None else items
     refused = reviewed == "fail" or any(item.state == "fail" for item in items if item.by)

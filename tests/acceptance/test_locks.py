@@ -100,6 +100,7 @@ def test_cancel_from_elsewhere_lets_the_step_end_and_seals(project: Project) -> 
     assert err.count("stopped by rawat cancel: nothing new is begun, what runs may end") == 1, err
     assert (project.folder / "ended").exists()
     assert not (project.folder / "after").exists()
+    assert project.record()["stopped_by"] == "rawat cancel"
     assert project.rawat("cancel").code == 2
 
 
