@@ -102,11 +102,14 @@ def once_before(playbook: Playbook, hosts: Mapping[str, Past]) -> Once:
     order = [step.id for step in playbook.walk() if step.phase not in (UNDO, FINALLY)]
     for step in playbook.walk():
         for name, past in hosts.items() if step.once else ():
-            instances = _instances(step, past)
+            instances = _instances(step, past.steps)
+            stood = _instances(step, past.rollback.steps) if past.rollback is not None else []
             known = [before.state == "done" for before in instances]
             doubted = set(map(base, past.in_doubt))
             if step.id in doubted:  # also where it had a list then and has none now
                 once.begun(step.id, name, in_doubt(name))
+            elif any(before.state == "done" for before in stood):
+                once.begun(step.id, name, f"is not taken back yet on {name}; `rawat resume` goes on with it there")
             elif any(known) and not _whole(step, past, order, every=all(known)):
                 once.begun(step.id, name, f"was begun on {name}; `rawat resume` goes on with it there")
             elif any(known):
@@ -116,11 +119,11 @@ def once_before(playbook: Playbook, hosts: Mapping[str, Past]) -> Once:
     return once
 
 
-def _instances(step: Step, past: Past) -> list[Before]:
+def _instances(step: Step, steps: Mapping[str, Before]) -> list[Before]:
     """What there is of a step on a host, items in the order of their numbers."""
     if step.loop is None:
-        return [past.steps[step.id]] if step.id in past.steps else []
-    items = {name: before for name, before in past.steps.items() if name.rpartition(".")[0] == step.id}
+        return [steps[step.id]] if step.id in steps else []
+    items = {name: before for name, before in steps.items() if name.rpartition(".")[0] == step.id}
     return [items[name] for name in sorted(items, key=lambda name: int(name.rpartition(".")[2]))]
 
 

@@ -505,6 +505,24 @@ def test_nothing_is_done_on_a_host_whose_rollback_is_not_through(tmp_path: Path)
     assert (ended.code, "--settle back_a=done" in ended.record.hosts["a"].because) == (1, True)
 
 
+def test_a_once_step_that_is_not_taken_back_yet_is_done_by_no_other_host(tmp_path: Path) -> None:
+    """Its host comes first; the others did it at the same time, and once more where it could not be taken back."""
+    text = """
+rollout: {stop_when_failed: 100%}
+phases:
+  implement:
+    - {id: one, command: one, once: true, undo: [{id: back, command: back}]}
+    - {id: bad, command: bad, on_failure: rollback}
+"""
+    stood = {"one": Before(state="done", attempts=1), "bad": Before(state="again", attempts=1)}
+    again = {name: Before(state="again", attempts=1) for name in stood}
+    past = {"b": Past(steps=again, rollback=Rollback(because="bad failed", steps=stood))}
+    for bad, code, first, second in (("", 0, ["back", "one", "bad"], ["bad"]), ("back", 1, ["back"], [])):
+        hosts = {name: FakeHost(answers=lambda launch: done(code=int(launch.step == bad))) for name in "ab"}  # noqa: B023
+        ended = run(tmp_path, text, hosts, past=past)
+        assert (ended.code, [[name for name, _ in launched(hosts[host])] for host in "ba"]) == (code, [first, second])
+
+
 @pytest.mark.parametrize("name", ["clean", "back_a"])
 def test_a_step_of_the_end_in_doubt_is_settled_before_anything_is_done_beside_it(tmp_path: Path, name: str) -> None:
     for settled, code in (
