@@ -139,7 +139,10 @@ class Sitting:
             raise self._busy(newest)
 
     def _busy(self, number: int) -> LockBusy:
-        return LockBusy(f"run {self.run}: somebody else has begun sitting {number} of it")
+        return LockBusy(
+            f"run {self.run}: somebody else has begun sitting {number} of it",
+            hint=f"rawat show {self.run} tells who, and how far it is",
+        )
 
     def _remove(self) -> None:
         """

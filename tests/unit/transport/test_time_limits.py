@@ -107,13 +107,13 @@ def test_a_supervisor_that_takes_no_launch_is_not_waited_for_as_long_as_the_step
     session: Session, stopped: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An hour, by default, in which nothing was begun; what runs long and says nothing is waited for as before."""
-    monkeypatch.setattr("runner.transport.supervisor.ANSWER_S", 0.5)
-    assert session.run(launch("sleep 1.5", 60), lambda *_: None).exit.ok
+    monkeypatch.setattr("runner.transport.supervisor.ANSWER_S", 0.4)
+    assert session.run(launch("sleep 0.9", 60), lambda *_: None).exit.ok
     stopped()
     began = time.monotonic()
     with pytest.raises(LinkLost, match="does not answer"):
         session.run(launch("true", 60), lambda *_: None)
-    assert 0.5 <= time.monotonic() - began < 5
+    assert 0.4 <= time.monotonic() - began < 5
 
 
 @pytest.mark.timeout(20)
