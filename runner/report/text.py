@@ -150,7 +150,7 @@ def _go_on(host: HostRecord, step: StepRecord | None, others: Sequence[HostRecor
         return f"tries {'them' if others else one_line(host.name)} again; what is done stays done"
     if step is doubt or step.outcome == Outcome.UNKNOWN:
         said = f"--settle {step.id}=done --reason ..."
-        one = f"\n{'':17}(for one host: --settle {one_line(host.name)}:{step.id}=done)" if alike else ""
+        one = f"\n{'':17}(for one host: --settle {one_line(host.name)}:{step.id}=done)" if others else ""
         return f"asks the host how {step.id} ended; or, by your own word:\n{'':17}{said}{one}"
     if left := [other.id for other in host.steps.values() if other.phase == UNDO and other.outcome in _FAILED]:
         said = f"--settle {left[0]}=done --reason ..."
