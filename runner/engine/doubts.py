@@ -37,8 +37,8 @@ class Doubts:
         """Have the host tell how these ended; `known` has those that are in the playbook now, by id."""
         for name in names:
             step = (known or {}).get(base(name))
-            before, names = self._progress.past.step(name), self._progress.names
-            result = settle_gone(self._around, self._link, name, before, step, names=names)
+            before = self._progress.past.step(name)
+            result = settle_gone(self._around, self._link, name, before, step, names=self._progress.names)
             self._progress.outcomes[name] = result.outcome
             if result.outcome is Outcome.UNKNOWN:
                 raise stays(name, f"{name} is in doubt, and {why_gone(step)} ({result.problem})")
