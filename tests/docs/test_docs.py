@@ -16,6 +16,7 @@ from runner.app.wiring import KINDS
 from runner.cli.main import cli
 from runner.playbook.evaluation import holds
 from runner.playbook.template import render
+from runner.record.schema import schema as record_schema
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -73,10 +74,11 @@ def test_a_page_says_with_what_a_kind_that_reads_changes_the_host_and_which_keys
     assert "`become`" in beside["command"] and "`become`" not in beside["note"]
 
 
-def test_the_whole_schema_is_a_schema() -> None:
+def test_the_schemas_of_playbooks_and_of_records_are_schemas() -> None:
     from jsonschema import Draft202012Validator
 
-    Draft202012Validator.check_schema(whole_schema())
+    for schema in (whole_schema(), record_schema()):
+        Draft202012Validator.check_schema(schema)
 
 
 def test_links_between_pages_lead_somewhere() -> None:
