@@ -37,6 +37,7 @@ def main() -> None:
 
 def struck(folder: Path, scene: Scene, first: int, every: int) -> dict[str, object]:
     with scene.ready(folder) as begin:
+        begin().plan()
         world = begin()
         whole = world.rawat(*scene.words(world), fault=scene.fault)
         assert whole.code == scene.ends, (scene.name, whole, world.said())

@@ -70,6 +70,7 @@ def main() -> None:
     every = int(sys.argv[4]) if len(sys.argv) > 4 else 1
     wrong: list[str] = []
     counts: dict[str, Counter[str]] = {name: Counter() for name in ("struck", "missed", "codes", "resumed")}
+    World(folder / "world", *make_playbook(random.Random(first))).plan()
     for seed in range(first, first + seeds, every):
         fault, ended, verdict = one(folder / "world", seed)
         counts["struck" if ended.struck else "missed"][fault] += 1

@@ -8,6 +8,7 @@ import shutil
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,24 @@ class World:
         (folder / "inventory.yml").write_text(json.dumps({"rawat": 1, "hosts": dict.fromkeys(hosts, host)}))
         (folder / "p.yml").write_text(playbook)
         self.words: tuple[str, ...] = ("run", "p.yml", "-e", f"folder={self.counts}")
+
+    def plan(self) -> None:
+        """
+        `rawat plan` in this very process: whoever is forked from it then has patterns and templates compiled already.
+
+        That saves each of them a fifth of its time, and takes no point away: nothing is written, nobody is asked.
+        """
+        out, argv = os.dup(1), sys.argv
+        with chdir(self.folder), Path("said").open("ab") as said:
+            os.dup2(said.fileno(), 1)
+            sys.argv = ["rawat", "plan", *self.words[1:]]
+            try:
+                assert _main() == 0, self.said()
+            finally:
+                sys.stdout.flush()
+                os.dup2(out, 1)
+                os.close(out)
+                sys.argv = argv
 
     def rawat(self, *words: str, at: int = 0, fault: Fault = "kill") -> Ended:
         report = self.folder / "points"
