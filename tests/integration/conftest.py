@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
-from tests.integration.databases import copies, credit, hand, lite, maria, pg, shop, space, store, without_sqlite3
+from tests.integration.databases import (
+    clients,
+    copies,
+    credit,
+    hand,
+    lite,
+    maria,
+    pg,
+    shop,
+    space,
+    store,
+    without_sqlite3,
+)
 
-__all__ = ["copies", "credit", "hand", "lite", "maria", "pg", "shop", "space", "store", "without_sqlite3"]
+__all__ = ["clients", "copies", "credit", "hand", "lite", "maria", "pg", "shop", "space", "store", "without_sqlite3"]

@@ -598,7 +598,7 @@ class TestEncryption:
         home = tmp_path / "gnupg"
         home.mkdir(mode=0o700)
         user = Hand(root=hand.root, env={"GNUPGHOME": str(home)})
-        make = "gpg --batch --passphrase '' --quick-generate-key backup@example.com default default never"
+        make = "gpg --batch --passphrase '' --quick-generate-key backup@example.com future-default default never"
         assert user.run(Script(text=make)).exit.ok
         secret = user.run(Script(text="gpg --batch --armor --export-secret-keys backup@example.com")).stdout.decode()
         try:
