@@ -6,9 +6,11 @@ import atexit
 import fcntl
 import itertools
 import os
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,8 @@ from tests.bed.network import GATEWAY, MOST_HOSTS, Network
 from tests.bed.process import BedError, alive, process_stat, run
 from tests.bed.repository import Repository
 
+_PLAIN_APT = "echo 'Dir::Etc::Parts \"/none\";' >/run/bed/apt.conf; export APT_CONFIG=/run/bed/apt.conf"
+"""Without what hosts have around each upgrade, needrestart and debconf: a fifth of the time, for packages we know."""
 INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
 _numbers = itertools.count()
 
@@ -109,13 +113,11 @@ class Lab:
             self.hosts[spec.name] = host
             host.power_on()
         self.write_known_hosts()
-        for host in self.hosts.values():
-            host.wait_ready()
-            if host.spec.packages:
-                host.exec("apt-get -qq update")
-                host.exec(["apt-get", "-y", "-qq", "install", *host.spec.packages])
-            if "bed-held" in host.spec.packages:
-                host.exec("apt-mark hold bed-held")
+        pool = ThreadPoolExecutor(4)
+        try:
+            list(pool.map(_ready, self.hosts.values()))
+        finally:  # whoever still waits for a host learns that it is off
+            pool.shutdown(wait=False, cancel_futures=True)
 
     # -- use -----------------------------------------------------------------------------------------------------
 
@@ -195,6 +197,16 @@ class Lab:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def _ready(host: Host) -> None:
+    """Wait until it has booted, and give it its packages."""
+    host.wait_ready()
+    if host.spec.packages:
+        words = shlex.join(host.spec.packages)
+        host.exec(f"{_PLAIN_APT}; apt-get -qq update && apt-get -y -qq install {words}")
+    if "bed-held" in host.spec.packages:
+        host.exec("apt-mark hold bed-held")
 
 
 def labs() -> Path:
