@@ -1,7 +1,8 @@
-"""Fixtures of the tests beside it: databases of their own."""
+"""Fixtures of the tests beside it: databases of their own, and the packages of this machine."""
 
 from __future__ import annotations
 
+from tests.integration.apt import apt
 from tests.integration.databases import (
     clients,
     copies,
@@ -16,4 +17,17 @@ from tests.integration.databases import (
     without_sqlite3,
 )
 
-__all__ = ["clients", "copies", "credit", "hand", "lite", "maria", "pg", "shop", "space", "store", "without_sqlite3"]
+__all__ = [
+    "apt",
+    "clients",
+    "copies",
+    "credit",
+    "hand",
+    "lite",
+    "maria",
+    "pg",
+    "shop",
+    "space",
+    "store",
+    "without_sqlite3",
+]

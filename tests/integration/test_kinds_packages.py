@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -15,22 +16,22 @@ pytestmark = pytest.mark.skipif(shutil.which("apt-get") is None, reason="this ma
 
 
 @pytest.fixture
-def hand(tmp_path: Path) -> Hand:
-    return Hand(root=tmp_path, user="nobody" if os.getuid() == 0 else None)
+def hand(tmp_path: Path, apt: Mapping[str, str]) -> Hand:
+    return Hand(root=tmp_path, user="nobody" if os.getuid() == 0 else None, env=apt)
 
 
 def versions() -> str:
     return subprocess.run(["dpkg-query", "-W"], capture_output=True, text=True, check=True).stdout
 
 
-def test_updates_are_listed_without_root_and_nothing_changes(hand: Hand) -> None:
+def test_updates_are_listed_without_root_and_nothing_changes(hand: Hand, apt: Mapping[str, str]) -> None:
     before = versions()
     ran = hand.do("patch", {"exclude": ["base-*"]})
     assert ran.verdict.ok, ran.problem
     assert ran.verdict.changed is False
     plan = subprocess.run(
         ["apt-get", "-s", "-o", "Debug::NoLocking=true", "--with-new-pkgs", "upgrade"],
-        capture_output=True, text=True, check=True, env={**os.environ, "LC_ALL": "C"},
+        capture_output=True, text=True, check=True, env={**os.environ, **apt, "LC_ALL": "C"},
     )  # fmt: skip
     names = {line.split()[1] for line in plan.stdout.splitlines() if line.startswith("Inst ")}
     assert {row["name"] for row in ran.values["packages"]} == names

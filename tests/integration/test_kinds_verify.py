@@ -10,7 +10,7 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from http.server import ThreadingHTTPServer
 from pathlib import Path
@@ -103,8 +103,8 @@ def test_a_probe_that_hangs_is_ended_and_the_others_are_made(shells: Hand) -> No
     assert "sleep 77" not in left
 
 
-def test_a_baseline_tells_what_became_different(tmp_path: Path, credit: dict[str, Any]) -> None:
-    hand = Hand(root=tmp_path)
+def test_a_baseline_tells_what_became_different(tmp_path: Path, credit: dict[str, Any], apt: Mapping[str, str]) -> None:
+    hand = Hand(root=tmp_path, env=apt)
     count = {"loans": {"sql": {**credit, "query": "select count(*) as n from loans"}, "may": "grow"}}
     patch = {"patch": {"apply": "list"}, "expect": "result.broken == []"}
     asked: dict[str, Any] = {"baseline": ["ports", "packages", "mounts"], "rows": count, "probes": [patch]}
