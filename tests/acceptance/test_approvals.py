@@ -22,10 +22,7 @@ def key_of(name: str) -> dict[str, str]:
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     """Alice runs; bob, carol and dave may approve."""
-    made = project_with_key(tmp_path / "project")
-    for name in ("bob", "carol", "dave"):
-        make_key(made.folder, name)
-        assert made.rawat("key", "add", f"{name}@example.com", f"{name}.pub").code == 0
+    made = project_with_key(tmp_path / "project", "bob", "carol", "dave")
     made.playbook(BOOK)
     return made
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.project import HEAD, Project
-from tests.acceptance.test_signed import make_key, project_with_key
+from tests.acceptance.test_signed import project_with_key
 
 HAND = (
     "checklist: [{id: told, text: Customer service was told, phase: plan, by: hand}]\n"
@@ -23,10 +23,7 @@ WAITS = HEAD + (
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     """Alice runs; bob may sign as well."""
-    made = project_with_key(tmp_path / "project")
-    make_key(made.folder, "bob")
-    assert made.rawat("key", "add", "bob@example.com", "bob.pub").code == 0
-    return made
+    return project_with_key(tmp_path / "project", "bob")
 
 
 BOB = {"RAWAT_SIGNING_KEY": "bob"}

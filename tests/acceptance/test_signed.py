@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from runner.app.request import Context
+from runner.app.signing import add_signer, use_key
 from tests.acceptance.project import HEAD, Project
 
 ROOT = Path(__file__).parents[2]
@@ -28,11 +30,18 @@ def make_key(folder: Path, name: str, *, phrase: str = "") -> Path:
     return path
 
 
-def project_with_key(folder: Path) -> Project:
+def project_with_key(folder: Path, *others: str) -> Project:
+    """
+    Alice signs, and she and the others may.
+
+    By what `rawat key` does, but in this process: it is what most tests begin with, and a process each takes its time.
+    """
     project = Project(folder)
-    make_key(project.folder, "alice")
-    assert project.rawat("key", "use", "alice").code == 0
-    assert project.rawat("key", "add", "alice@example.com", "alice.pub").code == 0
+    context = Context(folder=project.folder, environment=project.environment)
+    for name in ("alice", *others):
+        make_key(project.folder, name)
+        add_signer(context, f"{name}@example.com", str(project.folder / f"{name}.pub"))
+    use_key(context, "alice", "")
     return project
 
 
