@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bed.sshd import LoopbackSshd
-from tests.records import valid
+from tests.records import shown
 
 RAWAT = (sys.executable, "-m", "runner")
 HEAD = "rawat: 1\nname: t\nkind: other\nhosts: all\n"
@@ -87,9 +87,7 @@ class Project:
         )
 
     def record(self, run: str = "last") -> dict[str, Any]:
-        said = self.rawat("show", run, "--json")
-        assert said.code == 0, said.err
-        return valid(said.json())
+        return shown(self.folder, self.environment, run)
 
 
 def wait_for(path: Path, process: subprocess.Popen[str], *, seconds: float = 30.0) -> None:

@@ -202,6 +202,7 @@ def test_how_it_is_closed(project: Project, record: dict[str, Any]) -> None:
 
 def test_the_schema_lets_nothing_else_in(project: Project, record: dict[str, Any]) -> None:
     assert json.loads(project.rawat("schema", "record").out) == schema()
+    assert json.loads(project.rawat("show", "--json").out) == record
     host = record["hosts"]["h1"]
     for place in (record, record["who"], host, host["peer"], host["steps"][0], host["steps"][0]["attempts"][0]):
         place["added"] = 1

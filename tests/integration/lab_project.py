@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bed.lab import Lab
-from tests.records import valid
+from tests.records import shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,9 +80,7 @@ class LabProject:
         return Said(code=done.returncode, out=done.stdout, err=done.stderr)
 
     def record(self, run: str = "last") -> dict[str, Any]:
-        said = self.rawat("show", run, "--json")
-        assert said.code == 0, said.all
-        return valid(json.loads(said.out))
+        return shown(self.folder, os.environ, run)
 
 
 def step_of(record: Mapping[str, Any], host: str, step: str) -> dict[str, Any]:
