@@ -31,13 +31,13 @@ def setup(ctx: Context) -> None:
 
 @task(help={"only": "Arguments for pytest.", "jobs": "Processes at once."})
 def test(ctx: Context, only: str = "", jobs: int = 0) -> None:
-    """All tests, real servers and hosts included; two processes for each processor, since many of them wait."""
+    """All tests, real servers and hosts included; three processes for each processor, since many of them wait."""
     setup(ctx)
     if not only:  # pytest rewrites each test that it loads, 5 s in all: once here, or once in each of the processes
         halves = ("tests/unit", "tests --ignore tests/unit")
         looks = " & ".join(f"{PYTHON} -m pytest --collect-only -qq {half} >/dev/null" for half in halves)
         _run(ctx, f"{looks} & wait", env={"PYTHONDONTWRITEBYTECODE": ""})
-    jobs = jobs or 2 * (os.cpu_count() or 1)
+    jobs = jobs or 3 * (os.cpu_count() or 1)
     how = only or f"-n {jobs} --dist loadfile --no-loadscope-reorder --durations 25"
     _run(ctx, f"{PYTHON} -m pytest {how}")
 
