@@ -46,6 +46,11 @@ def undone(name: str, *, then: str = "true") -> str:
     return f", undo: [{back}]"
 
 
+def undone_late(name: str) -> str:
+    """The same, which fails until there is a file `go`."""
+    return f", undo: [{waits(f'back-{name}', 'stop').strip().removeprefix('- ')}]"
+
+
 def plain(then: str = "", *, last: str = "echo {{ r_one.stdout }}") -> str:
     three = (counts(step, then=then, more=f", register: r_{step}") for step in ("one", "two", "three"))
     return implement(*three) + f"  test:\n    - {{id: all, script: '{last}', idempotent: true, {SOON}}}\n"
@@ -61,6 +66,9 @@ RESUMED = implement(
 ) + finishing(counts("last", then="true"))
 FAILS = waits("three", "rollback")
 ROLLED = implement(counts("one", more=undone("one")), counts("two", more=undone("two")), FAILS) + finishing(
+    counts("last", then="true")
+)
+NOT_BACK = implement(counts("one", more=undone("one")), counts("two", more=undone_late("two")), FAILS) + finishing(
     counts("last", then="true")
 )
 BROKEN_OFF = implement(counts("one", more=undone("one")), counts("two", more=undone("two", then=KILL)), FAILS)
@@ -159,6 +167,7 @@ _SCENES = (
     Scene("run", plain(), ("one", "two", "three")),
     Scene("resume", RESUMED, ("one", "two", "three", "four"), ("last",), first=True),
     Scene("rollback", ROLLED, ("one", "two", "three"), ("last",), ends=1),
+    Scene("undo-fails", NOT_BACK, ("one", "two", "three"), ("last",), ends=1),
     Scene("rollback-resumed", BROKEN_OFF, ("one", "two", "three"), first=True),
     Scene("once", ONCE, ONES, LASTS, ("a", "b")),
     Scene("once-resumed", ONCE_RESUMED, ONES, LASTS, ("a", "b"), first=True),

@@ -41,10 +41,10 @@ def test_killed_in_a_resume_a_rollback_and_every_sort_of_step(tmp_path: Path) ->
     root = ("become",) if os.geteuid() == 0 else ()
     said = everywhere(tmp_path, [
         ("3", "20", "resume", "rollback", "once"),
-        ("5", "20", "rollback-resumed", "once-resumed", *root),
+        ("5", "20", "rollback-resumed", "undo-fails", "once-resumed", *root),
         ("2", "6", "power"),
     ])  # fmt: skip
-    assert len(said) == 6 + len(root)
+    assert len(said) == 7 + len(root)
     for part in said:
         assert part["codes"].get("-9", 0) >= 6, part
         # the host lives on and knows all ends, but where it lost its power in a step
