@@ -26,6 +26,7 @@ INVENTORY = """# Inventory
 rawat: 1
 vars: {timezone: Asia/Jakarta}
 hosts:
+  bastion: {address: 203.0.113.4}
   db1: {address: 10.0.0.5, port: 2222, user: maint, identity_file: ~/.ssh/maint, jump: bastion}
   db2: {}                     # its name is its address; the rest comes from ssh_config
   laptop: {transport: local}

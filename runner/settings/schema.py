@@ -83,7 +83,10 @@ SCHEMA: Mapping[str, Any] = {
             "description": "What every run has to keep to.",
             "additionalProperties": False,
             "properties": {
-                "ticket": {"enum": ["required", "optional"], "description": "Whether a run needs a ticket. optional."},
+                "ticket": {
+                    "enum": ["required", "optional"],
+                    "description": "Whether a run needs a ticket. Default: optional.",
+                },
                 "same_machine": {
                     "enum": ["refuse", "allow"],
                     "description": "What two names that turn out to be one machine mean. Default: refuse.",

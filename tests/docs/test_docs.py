@@ -100,6 +100,46 @@ def test_yaml_in_the_docs_is_what_rawat_reads(tmp_path: Path) -> None:
         assert all(block.count(name) > 1 for name in yaml.safe_load(block).get("secrets", ()))
 
 
+def test_the_inventory_in_the_docs_is_what_rawat_reads(tmp_path: Path) -> None:
+    from runner.inventory.load import load
+
+    (block,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "inventory.md").read_text(), re.DOTALL)
+    path = tmp_path / "inventory.yml"
+    path.write_text(block)
+    assert {"db1", "db2", "laptop"} <= {host.name for host in load([path], ssh_config=None).hosts}
+
+
+def test_every_default_of_a_setting_is_told_as_one() -> None:
+    """Without the word a reader takes it for a part of the sentence before."""
+    rows = re.findall(r"^\| `(.+?)` \| (.+) \|$", (ROOT / "docs" / "settings.md").read_text(), re.MULTILINE)
+    without = {"rawat", "anchor.places", "anchor.authority"}
+    assert {key for key, said in rows if "Default: " not in said} == without
+
+
+@pytest.mark.parametrize("name", KINDS.names())
+def test_every_example_of_a_kind_is_a_step_that_rawat_takes(name: str, tmp_path: Path) -> None:
+    """Names that a playbook around it would have are declared for it."""
+    from runner.app.check import check_playbook
+
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "kinds" / f"{name}.md").read_text(), re.DOTALL)
+    assert blocks
+    secret = set(KINDS.get(name).secret)
+    for block in blocks:
+        step = yaml.safe_load(block)
+        said = step[name] if isinstance(step[name], dict) else {"": step[name]}
+        names = {key: set(re.findall(r"\{\{ *(\w+)", str(value))) for key, value in said.items()}
+        names["that"] = set(re.findall(r"\b([a-z_]+)\.", str(said.get("that", ""))))
+        secrets = {found for key in secret for found in names.get(key, ())}
+        playbook = {
+            "rawat": 1, "name": "x", "title": "x", "hosts": "all", "kind": "other", "secrets": sorted(secrets),
+            "vars": {found: {"required": True} for found in sorted(set().union(*names.values()) - secrets)},
+            "phases": {"implement": [{"id": "s", **step}]},
+        }  # fmt: skip
+        path = tmp_path / "p.yml"
+        path.write_text(yaml.safe_dump(playbook))
+        check_playbook(path)
+
+
 def test_the_end_of_the_reference_playbook_waits_for_no_dump_that_failed() -> None:
     page = (ROOT / "docs" / "playbooks.md").read_text()
     (block,) = [block for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "finally:" in block]
