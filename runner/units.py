@@ -83,6 +83,14 @@ def text_of_duration(seconds: float) -> str:
     return " ".join(f"{count} {unit}" for count, unit in parts if count)
 
 
+def written_duration(seconds: float) -> str:
+    """A duration as duration_s reads it, in the largest unit that it is whole in: `400d`, `5m`, `2.5s`."""
+    for unit in ("d", "h", "m"):
+        if seconds and not seconds % _SECONDS[unit]:
+            return f"{seconds / _SECONDS[unit]:.0f}{unit}"
+    return f"{seconds:.0f}s" if seconds == int(seconds) else f"{seconds}s"
+
+
 def counted(number: int, one: str, many: str = "") -> str:
     """`1 host`, `3 hosts`, `1,500 rows`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"

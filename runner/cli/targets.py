@@ -83,6 +83,8 @@ def settings(as_json: bool, config: str | None, records: str | None) -> None:
 
 def _word(value: object) -> str:
     """A setting as it would be written; numbers with a fraction are seconds."""
+    from runner.units import written_duration
+
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
-    return f"{value:g}s" if isinstance(value, float) else str("none" if value in (None, "") else value)
+    return written_duration(value) if isinstance(value, float) else str("none" if value in (None, "") else value)

@@ -122,7 +122,7 @@ SCHEMA: Mapping[str, Any] = {
                 },
                 "emergency_review": {
                     **_DURATION,
-                    "description": "Within what time an emergency change has to be reviewed. Default: 72h.",
+                    "description": "Within what time an emergency change has to be reviewed. Default: 3d.",
                 },
                 "retention": {
                     **_DURATION,

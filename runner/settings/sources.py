@@ -317,7 +317,7 @@ _READ: Mapping[str, Callable[[Any, Path], Any]] = {
     "policy.review": _text,
     "policy.self_review": _text,
     "policy.emergency_review": _span,
-    "policy.retention": _span,
+    "policy.retention": lambda value, base: duration_s(value),
     "policy.anchor": _text,
     "connect_timeout": _span,
     "keepalive": _span,

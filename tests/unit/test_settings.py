@@ -11,6 +11,7 @@ import pytest
 
 from runner.errors import InvalidInput
 from runner.settings import SCHEMA, Settings, load
+from runner.units import written_duration
 
 
 def write(folder: Path, text: str, name: str = "rawat.yml") -> Path:
@@ -198,3 +199,21 @@ def test_every_setting_is_described_and_listed(tmp_path: Path) -> None:
         assert all(inner["description"] for inner in schema.get("properties", {}).values())
     listed = [entry.key for entry in read(tmp_path).entries()]
     assert sorted(listed) == sorted(set(keys) - {"rawat"})
+
+
+def test_every_default_of_a_time_may_be_written_as_it_is_shown(tmp_path: Path) -> None:
+    """`rawat settings` told 400 days as 3.456e+07s, and nobody could write the 0s that holds for policy.retention."""
+    times = {entry.key: entry.value for entry in read(tmp_path).entries() if isinstance(entry.value, float)}
+    assert {key: written_duration(value) for key, value in times.items()} == {
+        "policy.emergency_review": "3d",
+        "policy.retention": "0s",
+        "connect_timeout": "10s",
+        "keepalive": "5s",
+        "reconnect_timeout": "5m",
+        "lock_timeout": "5s",
+    }
+    for key, value in times.items():
+        name = f"RAWAT_{key.replace('.', '_').upper()}"
+        for more in (value, value + 400 * 86400, value + 0.25, value + 3601):
+            again = read(tmp_path, {name: written_duration(more)}).entries()
+            assert next(entry.value for entry in again if entry.key == key) == more
