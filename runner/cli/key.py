@@ -38,7 +38,7 @@ def key(ctx: click.Context, as_json: bool, config: str | None, records: str | No
     return 6 if state and state.trouble else 0
 
 
-@key.command()
+@key.command(short_help="Name the key that signs, in rawat.yml.")
 @click.argument("file", type=click.Path(dir_okay=False))
 @click.option("--principal", default="", metavar="NAME", help="As whom it signs; left out: as allowed_signers says.")
 @click.pass_context
@@ -49,12 +49,19 @@ def use(ctx: click.Context, file: str, principal: str) -> None:
     click.echo(f"{use_key(_context(ctx), file, principal)}: signing.key is {file}")
 
 
-@key.command()
+@key.command(short_help="Let a person sign with a key.")
 @click.argument("principal")
 @click.argument("public")
 @click.option("--from", "since", default="", metavar="TIME", help="Valid from: 2026-11-24 or 2026-11-24T08:00Z.")
 @click.option("--until", default="", metavar="TIME", help="Valid until.")
-@click.option("--for", "namespaces", multiple=True, metavar="NAMESPACE", help="Only for this; may be given again.")
+@click.option(
+    "--for",
+    "namespaces",
+    multiple=True,
+    metavar="NAMESPACE",
+    help="Only for rawat-run@v1 (records), rawat-signoff@v1 (words of people) or rawat-checkpoint@v1 (the ledger); "
+    "may be given again.",
+)
 @click.pass_context
 def add(ctx: click.Context, principal: str, public: str, since: str, until: str, namespaces: tuple[str, ...]) -> None:
     """Let PRINCIPAL sign with the PUBLIC key: a file, or the line itself in quotes."""
@@ -95,7 +102,7 @@ def show(ctx: click.Context, as_json: bool) -> None:
         )
 
 
-@key.command()
+@key.command(short_help="End what a person or a key may sign.")
 @click.argument("name")
 @click.option("--at", default="", metavar="TIME", help="From when on; left out: from now on.")
 @click.pass_context

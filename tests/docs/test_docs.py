@@ -36,11 +36,13 @@ def test_every_command_is_in_the_readme_and_has_help() -> None:
         command = cli.get_command(context, name)
         assert command and command.name == name
         assert f"`rawat {name}" in text, name
-        assert command.help, name
-        assert not command.get_short_help_str(66).endswith("..."), f"{name}: its line in `rawat --help` is cut"
-        for parameter in command.params:
-            if parameter.param_type_name == "option":
-                assert getattr(parameter, "help", None), f"{name} {parameter.name}"
+        inner = {f"{name} {key}": value for key, value in getattr(command, "commands", {}).items()}
+        for full, one in {name: command, **inner}.items():
+            assert one.help, full
+            assert not one.get_short_help_str(66).endswith("..."), f"{full}: its line in the list of commands is cut"
+            for parameter in one.params:
+                if parameter.param_type_name == "option":
+                    assert getattr(parameter, "help", None), f"{full} {parameter.name}"
 
 
 def test_every_exit_code_of_the_code_is_documented() -> None:
