@@ -77,8 +77,6 @@ def import_pack(context: Context, path: Path, *, signers: Path | None, unsigned:
     records.prepare()
     ours = records.path / "allowed_signers"
     with unpacked(path, records.path) as (folder, note):
-        if note.get("pseudonyms"):
-            raise InvalidInput(f"{path}: copies with pseudonyms, to be read; there is nothing in them to verify")
         verdict = verify(Records(folder), signers=signers or (ours if ours.is_file() else None))
         runs = Records(folder).runs()
         if verdict.code == ALTERED or (verdict.code and not unsigned):

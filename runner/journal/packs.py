@@ -98,7 +98,8 @@ def unpacked(path: Path, beside: Path) -> Iterator[tuple[Path, Mapping[str, Any]
     """
     (a folder of records, what the pack says of itself), in a folder made in `beside` and removed at the end.
 
-    Raises InvalidInput for what is no pack, or a pack with links, devices or names that lead out of it.
+    Raises InvalidInput for what is no pack, a pack with links, devices or names that lead out of it, or one with
+    pseudonyms: no signature covers that, and nothing of it is a record.
     """
     import tempfile
 
@@ -123,6 +124,8 @@ def unpacked(path: Path, beside: Path) -> Iterator[tuple[Path, Mapping[str, Any]
             raise InvalidInput(f"{path}: this is no pack of rawat's: {error}") from error
         if not isinstance(note, dict) or note.get("schema") != SCHEMA:
             raise InvalidInput(f"{path}: a pack of a version that is not known here: {note!r:.80}")
+        if note.get("pseudonyms"):
+            raise InvalidInput(f"{path}: copies with pseudonyms, to be read; there is nothing in them to verify")
         yield folder, note
 
 

@@ -159,3 +159,5 @@ def test_copies_with_pseudonyms_hold_no_name(project: Project, tmp_path: Path) -
     assert b"person-1 was late" in raw
     refused = team(tmp_path / "team", project).rawat("import", str(project.folder / "p.tar.zst"))
     assert refused.code == 2 and "nothing in them to verify" in refused.err
+    refused = project.rawat("verify", "p.tar.zst")
+    assert refused.code == 2 and "nothing in them to verify" in refused.err, "0 runs are not intact, signed and trusted"
