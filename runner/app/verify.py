@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 
@@ -27,6 +28,9 @@ def verify(
 
     Raises InvalidInput where there is nothing to verify.
     """
+    if expect_head and not re.fullmatch("[0-9a-f]{64}", expect_head):
+        message = f"--expect-head: '{expect_head}' is no head of a ledger, which is 64 digits and letters a to f"
+        raise InvalidInput(message, hint="give it whole, as `rawat verify` and `rawat anchor` told it")
     if signers is not None and not signers.is_file():
         raise InvalidInput(f"there is no file {signers}")
     path = expanded(name) if name else None

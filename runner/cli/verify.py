@@ -117,4 +117,5 @@ def _anchored(verdict: Verdict) -> str:
     how = "" if anchor.checked else f" ({anchor.note})"
     rest = verdict.lines - anchor.lines
     more = f"; {rest} lines since rest on the signer alone" if rest else ""
-    return f"newest anchor: {anchor.kind} {anchor.where} {anchor.at}, {anchor.lines} lines{how}{more}"
+    where = f"{anchor.kind} {anchor.where} {anchor.at}" if anchor.at else "the head that you named"
+    return f"newest anchor: {where}, {anchor.lines} lines{how}{more}"

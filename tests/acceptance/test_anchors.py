@@ -52,6 +52,9 @@ def test_the_holder_of_the_key_can_rewrite_all_but_the_anchors(
     for words in checked.values():
         said = project.rawat("verify", str(records), "--require-anchor", *words)
         assert said.code == 0, said
+    assert "newest anchor: the head that you named, 3 lines" in said.out
+    cut_off = project.rawat("verify", str(records), "--expect-head", head[:16])
+    assert cut_off.code == 2 and "64" in cut_off.err, "a head that was copied in part says nothing of the records"
     anchors = tmp_path / "kept"
     shutil.copytree(records / "anchors", anchors)
     signers = (records / "allowed_signers").read_text()
