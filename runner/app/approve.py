@@ -203,5 +203,5 @@ def _find(plans: Path, file: Path, name: str) -> Path:
     found = sorted(plans.glob(f"{name}*.json")) if name.isalnum() else []
     if len(found) == 1:
         return found[0]
-    what = "several plans" if found else "no plan"
-    raise InvalidInput(f"{what} in {plans} begin with '{name}'", hint="rawat plan PLAYBOOK --save keeps one")
+    what = "several plans in {} begin with" if found else "no plan in {} begins with"
+    raise InvalidInput(f"{what.format(plans)} '{name}'", hint="rawat plan PLAYBOOK --save keeps one")

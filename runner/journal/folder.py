@@ -145,8 +145,8 @@ class Records:
             ]
         if len(found) == 1:
             return found[0]
-        what = "several runs" if found else "no run"
-        raise InvalidInput(f"{what} in {self.path} match '{name}'", hint="`rawat runs` lists them")
+        what = "several runs in {} match" if found else "no run in {} matches"
+        raise InvalidInput(f"{what.format(self.path)} '{name}'", hint="`rawat runs` lists them")
 
     def sittings(self, run: str) -> tuple[SittingRead, ...]:
         """All that have a folder, in order, those that never began too."""
