@@ -61,7 +61,7 @@ def key_state(context: Context) -> KeyState | None:
     if settings.signing_key is None:
         return None
     signer = _signer(settings, settings.signing_key, context.environment)
-    trouble = ""
+    trouble = _out_of_time(_signers(settings), signer)
     try:
         signer.sign(b"", _PROBE)
     except SigningFailed as error:
@@ -164,6 +164,14 @@ def _signer(settings: Settings, file: Path, environment: Mapping[str, str]) -> K
     public = public_key_of(file, environment)
     principal = settings.signing_principal or _signers(settings).principal_of(public) or _named(public, environment)
     return KeySigner(file, principal=principal, public=public, environment=environment)
+
+
+def _out_of_time(known: AllowedSigners, signer: KeySigner) -> str:
+    """What is wrong where the key is listed and no line of it lets it sign anything now; else empty."""
+    now, lines = datetime.now(UTC), known.by_key(signer.public)
+    if not lines or not all(line.why_not(line.namespaces[0] if line.namespaces else "", now) for line in lines):
+        return ""
+    return f"{FILE} does not let {signer.principal} sign now: its time there is over, or has not begun (rawat key list)"
 
 
 def _named(public: PublicKey, environment: Mapping[str, str]) -> str:

@@ -220,6 +220,8 @@ def test_who_may_sign_is_added_listed_and_revoked(tmp_path: Path) -> None:
     assert project.rawat("key", "revoke", "alice@example.com").code == 0
     assert project.rawat("verify").code == 0, "what was signed before stays valid"
     time.sleep(1.1)  # times of validity are whole seconds
+    said = project.rawat("key")
+    assert said.code == 6 and "does not let alice@example.com sign now" in said.out and "it can sign" not in said.out
     assert run(project) == 0
     said = project.rawat("verify")
     assert said.code == 4 and "alice@example.com: its key may sign until" in said.out, said
