@@ -35,11 +35,11 @@ groups:
   credit: {children: [db]}
 ```
 
-`-i FILE`, several times if need be; else [rawat.yml](settings.md). `rawat hosts [PATTERN]` shows what came out
-and where each value was written. Ansible inventories, INI and YAML, are read as well, `group_vars` and `host_vars` with
+`-i FILE`, several times if need be; else [rawat.yml](settings.md). `rawat hosts [PATTERN]` shows what came out and
+where each value was written. Ansible inventories, INI and YAML, are read as well, `group_vars` and `host_vars` with
 them; so are the names in `~/.ssh/config`, `Match` by hosts and users included. Of Ansible's ssh arguments port, user,
-keys, jump hosts, alias and files of known hosts are taken; what would weaken the check of host keys is noted and never
-heeded.
+keys, jump hosts, alias and files of known hosts are taken; what would weaken the check of host keys is noted and
+never heeded.
 
 ## A host
 """
