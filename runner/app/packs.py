@@ -78,6 +78,7 @@ def import_pack(context: Context, path: Path, *, signers: Path | None, unsigned:
     ours = records.path / "allowed_signers"
     with unpacked(path, records.path) as (folder, note):
         verdict = verify(Records(folder), signers=signers or (ours if ours.is_file() else None))
+        verdict = verdict.told_of(folder, str(path))
         runs = Records(folder).runs()
         if verdict.code == ALTERED or (verdict.code and not unsigned):
             return Imported(verdict=verdict, runs=runs, home=None)

@@ -38,7 +38,8 @@ def verify(
         from runner.journal.packs import unpacked
 
         with unpacked(path, Path(tempfile.gettempdir())) as (folder, _):
-            return verifying.verify(Records(folder), expect_head=expect_head, signers=signers, outside=outside)
+            verdict = verifying.verify(Records(folder), expect_head=expect_head, signers=signers, outside=outside)
+        return verdict.told_of(folder, str(path))
     if path is not None and path.is_dir():
         return verifying.verify(
             _some(readable(Records(path))), expect_head=expect_head, signers=signers, outside=outside

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runner.frozen import frozen
+from runner.frozen import frozen, replace
 
 INTACT, ALTERED, NOT_SEALED, NOT_SIGNED, NOT_ANCHORED = 0, 1, 3, 4, 5
 WORDS = {
@@ -59,6 +59,11 @@ class Verdict:
     def code(self) -> int:
         found = {finding.code for finding in self.findings}
         return next((code for code in (ALTERED, NOT_SEALED, NOT_SIGNED, NOT_ANCHORED) if code in found), INTACT)
+
+    def told_of(self, folder: Path, name: str) -> Verdict:
+        """The same with places below `name` instead of `folder`, which only held what `name` is a pack of."""
+        found = (replace(one, where=one.where.replace(str(folder), name, 1)) for one in self.findings)
+        return replace(self, findings=tuple(found))
 
     @property
     def word(self) -> str:
