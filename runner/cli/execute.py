@@ -86,7 +86,11 @@ def answer(run: str, host: str, step: str, word: str, config: str | None, record
 @click.argument("folder", default="rawat-demo", type=click.Path(file_okay=False))
 @click.option("--local", is_flag=True, help="Without SSH, on this machine's own shell.")
 def demo(folder: str, local: bool) -> int:
-    """Run the four shipped playbooks on a small credit database, over a throw-away SSH server."""
+    """
+    Run the four shipped playbooks on a small credit database, over a throw-away SSH server.
+
+    All of it is in FOLDER; left out: `rawat-demo`.
+    """
     from runner.cli.demo import show_demo
 
     return show_demo(folder, local=local)
