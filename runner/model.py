@@ -292,7 +292,7 @@ class Exit:
         if self.unknown is not None:
             return f"unknown: {self.unknown}"
         if self.timeout_s is not None:
-            return f"timed out after {self.timeout_s:g} s, killed: {self.killed}"
+            return f"timed out after {round(self.timeout_s, 1):g} s, killed: {self.killed}"
         if self.cancelled_s is not None:
             return f"cancelled after {self.cancelled_s:g} s, killed: {self.killed}"
         if self.output_limit is not None:
