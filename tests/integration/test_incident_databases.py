@@ -29,9 +29,9 @@ def slow(pg: dict[str, Any], hand: Hand) -> Iterator[dict[str, Any]]:
     where = {**pg, "database": "slow"}
     sql = """create role app login; create table loans (id int primary key, branch text, "open-ed" bool, note text)
       with (autovacuum_enabled = off);
-    insert into loans select g, 'b ' || g % 1000, true, repeat(md5(g::text), 3) from generate_series(1, 40000) g;
-    insert into loans select g, 'b ' || g, true, '' from generate_series(40001, 60000) g;
-    delete from loans where id > 40000; analyze loans;
+    insert into loans select g, 'b ' || g % 1000, true, repeat(md5(g::text), 3) from generate_series(1, 200000) g;
+    insert into loans select g, 'b ' || g, true, '' from generate_series(200001, 300000) g;
+    delete from loans where id > 200000; analyze loans;
     create table sorted as select g as id, repeat(md5(g::text), 3) as note from generate_series(1, 60000) g;
     grant all on loans, sorted to app"""
     ask(hand, where, sql + "; create extension pg_stat_statements", change=True)
@@ -95,7 +95,7 @@ def test_a_slow_database_is_looked_at_then_made_fast(slow: dict[str, Any], hand:
             }
             assert looked["sessions"]["row"]["percent"] == 100
             assert [row["who"] for row in looked["transactions"]["rows"]] == ["app"]
-            assert looked["dead"]["dead_after"] >= 20000
+            assert looked["dead"]["dead_after"] >= 100000
             assert looked["missing"]["row"]["columns"] == "branch"
             assert any("from loans where branch = $1" in query for query in statements_of(looked["dead"]))
             assert "too many connections" in refused(slow)
