@@ -50,6 +50,7 @@ class Row:
         return f"{self.phase}/{self.doing}" if self.doing else "connecting" if self.state == CONNECTING else ""
 
 
+_GOOD = frozenset({"ok", "skipped"})
 CONNECTING = "connecting"
 DONE_BEFORE = "done in an earlier sitting"
 LINK_LOST = "link lost, connecting again"
@@ -129,8 +130,9 @@ class Board:
             case StepFinished():
                 self.rows[event.host].doing = "" if event.last else self.rows[event.host].doing
                 if event.phase in PHASES:
-                    ended = ended_as(event.outcome, event.exit) if event.last else Outcome.OK
-                    self.phases[event.phase] = _worse(self.phases.get(event.phase, "running"), ended)
+                    state = self.phases.setdefault(event.phase, "running")
+                    if event.last and event.outcome not in _GOOD:
+                        self.phases[event.phase] = _worse(state, ended_as(event.outcome, event.exit))
             case StepSkipped():
                 if event.phase in PHASES:
                     self.phases.setdefault(event.phase, "running")
@@ -162,7 +164,5 @@ class Board:
 
 
 def _worse(state: str, ended: str) -> str:
-    """The state of a phase in which one more step ended."""
-    if Outcome(ended).good or state == "failed":
-        return state
-    return "cancelled" if ended == Outcome.CANCELLED else "failed"
+    """The state of a phase in which one more step did not end well."""
+    return "cancelled" if ended == Outcome.CANCELLED and state != "failed" else "failed"

@@ -23,8 +23,10 @@ class Doubts:
 
     def outlive(self) -> None:
         """Before anything else is begun on the host: nothing may run that an earlier sitting began."""
-        past, known = self._progress.past, {step.id: step for step in self._around.playbook.walk()}
-        for name in past.in_doubt if not self._alone else ():
+        past = self._progress.past
+        doubted = () if self._alone else past.in_doubt
+        known = {step.id: step for step in self._around.playbook.walk()} if doubted else {}
+        for name in doubted:
             before = past.step(name)
             if name in self._progress.outcomes or before.reads_only:
                 continue
