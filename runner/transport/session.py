@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from runner.errors import BecomeRefused, LinkLost, TransportError
 from runner.frozen import replace
 from runner.model import Facts, Peer
-from runner.seams import Completed, Launch, OnOutput, Script, Settled
+from runner.seams import Completed, Launch, OnOutput, Script, Settled, unheard
 from runner.transport.channel import NoMoreChannels
 from runner.transport.refusals import NoSpool
 from runner.transport.supervisor import Supervisor
@@ -148,7 +148,7 @@ class SupervisedSession:
         names = {"folder": missing.folder, "user": missing.user}
         script = Script(text='mkdir -m 700 "$folder" && chown "$user" "$folder"', env=names)
         launch = Launch(run_id="", step="spool", attempt=1, script=script, deadline_s=MADE_WITHIN_S, read_only=True)
-        self._supervisor(None).run(launch, lambda stream, chunk: None)
+        self._supervisor(None).run(launch, unheard)
 
     def _opened(self, key: str | None) -> Supervisor:
         """Close the other supervisors where the server has room for one only; it takes a moment to free that room."""
