@@ -14,7 +14,7 @@ APP_PORT = 8080
 """Where bed-app listens unless /etc/bed-app.conf says otherwise."""
 
 _APP = """#!/usr/bin/python3
-import http.server, pathlib
+import http.server, os, pathlib, socket
 conf = dict(line.split("=", 1) for line in pathlib.Path("/etc/bed-app.conf").read_text().split())
 class Hello(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
@@ -23,12 +23,20 @@ class Hello(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
-http.server.ThreadingHTTPServer(("", int(conf["port"])), Hello).serve_forever()
+server = http.server.ThreadingHTTPServer(("", int(conf["port"])), Hello)
+manager = os.environ.get("NOTIFY_SOCKET", "")
+if manager:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
+        ready.connect(manager.replace("@", chr(0), 1))
+        ready.send(b"READY=1")
+server.serve_forever()
 """
 
+# Whoever has started or restarted it can ask it at once: started means that it listens.
 _UNIT = """[Unit]
 Description=Toy service of the test bed
 [Service]
+Type=notify
 ExecStart=/usr/lib/bed-app/serve
 Restart=on-failure
 [Install]
