@@ -116,7 +116,10 @@ class Session(Protocol):
     def peer(self) -> Peer: ...
 
     def become(self, user: str) -> Facts:
-        """Make ready to work as `user`; raises BecomeRefused. The login's own user costs nothing."""
+        """
+        Make ready to work as `user`. Raises BecomeRefused, and LockBusy where the host is held. The login's own user
+        costs nothing.
+        """
         ...
 
     def lock(self, owner: str, *, name: str = "host") -> None:
@@ -125,8 +128,9 @@ class Session(Protocol):
 
         `owner` is one line (run, person, since). Raises LockBusy with the holder's; never waits for another owner. The
         same owner is the same sitting that connects again: the shell of its earlier session is ended first, so that
-        nothing still on the way to it can start any more. The lock lies in the spool of the login's own user:
-        runs that log in as others do not see it. `name`: of its own where two hosts are one machine.
+        nothing still on the way to it can start any more. One lies in the spool of each user that is worked as, the
+        login's own first: whoever logs in as another and becomes one of them meets it. What needs that user raises
+        LockBusy then. `name`: of its own where two hosts are one machine.
         """
         ...
 

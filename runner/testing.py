@@ -124,7 +124,8 @@ class FakeHost:
     that one the link is lost after the output; `drop_settling` times it is while an earlier attempt is looked up.
     `connect_s` passes on the transport's clock with each connection,
     `slow_s` with each launch. `started` are the claims, as on a real host: a second launch of the same attempt is
-    refused. `locks` are what sessions hold. `late`: claims of it are gone, so that nobody knows of which.
+    refused. `locks` are what sessions hold, by user and name. `late`: claims of it are gone, so that nobody knows of
+    which.
     """
 
     answers: Answers = field(default_factory=dict)
@@ -140,7 +141,7 @@ class FakeHost:
     started: set[tuple[str, str, int]] = field(default_factory=set)
     connects: int = 0
     forgotten: bool = False
-    locks: dict[str, tuple[str, FakeSession]] = field(default_factory=dict)
+    locks: dict[tuple[str, str], tuple[str, FakeSession]] = field(default_factory=dict)
     settled: Settled | None = None
     late: bool = False
 
@@ -171,6 +172,7 @@ class FakeSession:
         self._clock = clock
         self._name = name
         self._lock = threading.Lock()
+        self._held: tuple[str, str] | None = None
         self.cancelled = threading.Event()
         self.closed = False
 
@@ -188,6 +190,8 @@ class FakeSession:
             return self._host.facts
         if allowed is not None and user not in allowed:
             raise BecomeRefused(f"{self._name}: cannot become {user}: told so", host=self._name)
+        if self._held is not None:
+            self._hold(user, *self._held)
         return replace(self._host.facts, user=user, uid=0 if user == "root" else 1001)
 
     def run(self, launch: Launch, on_output: OnOutput) -> Completed:
@@ -233,10 +237,14 @@ class FakeSession:
         return Settled(state="ended", completed=completed)
 
     def lock(self, owner: str, *, name: str = "host") -> None:
-        holder, session = self._host.locks.get(name, (owner, self))
+        self._hold(self._host.facts.user, owner, name)
+        self._held = owner, name
+
+    def _hold(self, user: str, owner: str, name: str) -> None:
+        holder, session = self._host.locks.get((user, name), (owner, self))
         if holder.partition(" since ")[0] != owner.partition(" since ")[0] and not session.closed:
             raise LockBusy(f"{self._name}: another run holds this host: {holder}")
-        self._host.locks[name] = (owner, self)
+        self._host.locks[user, name] = (owner, self)
 
     def forget(self) -> None:
         self._host.forgotten = True

@@ -20,7 +20,7 @@ from runner.engine.recovery import settle_through
 from runner.engine.result import StepResult, ended_otherwise, host_ms
 from runner.engine.shutdown import doubted
 from runner.engine.surroundings import Surroundings
-from runner.errors import InvalidInput, TransportError
+from runner.errors import InvalidInput, LockBusy, TransportError
 from runner.events import StepFinished, StepRecalled
 from runner.model import Outcome, Step
 from runner.playbook.template import TemplateFailed
@@ -81,7 +81,7 @@ def by_host(
     """What the host knows of its end, judged by the exit code alone; `why` says for what reason."""
     try:
         settled, rebooted = _asked(around, link, instance, before, step)
-    except TransportError as error:
+    except (TransportError, LockBusy) as error:
         problem = f"the host cannot be asked: {error.message}"
         return StepResult(outcome=Outcome.UNKNOWN, problem=problem, repeatable=False, gone=False)
     if settled.completed is not None:
@@ -102,7 +102,7 @@ def outlive(around: Surroundings, link: Link, instance: str, before: Before, ste
     """
     try:
         settled, rebooted = _asked(around, link, instance, before, step)
-    except TransportError as error:
+    except (TransportError, LockBusy) as error:
         return f"the host cannot be asked: {error.message}"
     finally:
         link.drop(local=step is not None and step.local)
@@ -131,7 +131,7 @@ def _by_look(around: Surroundings, task: Task, unknown: StepResult) -> StepResul
     try:
         wish = errand.wish(task.link.session(local=task.step.local).facts)
         return looking.settle(errand, wish, unknown)
-    except (TemplateFailed, InvalidInput, TransportError):
+    except (TemplateFailed, InvalidInput, TransportError, LockBusy):
         return unknown
 
 

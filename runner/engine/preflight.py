@@ -15,6 +15,7 @@ from runner.events import HostConnected, HostRefused
 from runner.frozen import shallow
 from runner.model import Facts, Host, Step
 from runner.playbook.template import TemplateFailed
+from runner.seams import Session
 
 AT_ONCE = 16
 """Hosts that are asked at once; more only keep each other waiting, unless most of them are silent or locked."""
@@ -66,10 +67,14 @@ def look(around: Surroundings, host: Host, link: Link, users: Sequence[str]) -> 
         took_ms = _since(around, began)
         around.bus.emit(HostRefused(host=host.name, reason=reason, message=message, took_ms=took_ms, exit_code=code))
 
-    try:
-        session = held(around, link.connect, host=host.name, step="", wait_s=around.lock_s)
-        for user in users:
+    def ready() -> Session:
+        session = link.connect()
+        for user in sorted(users):  # in one order: each has a lock of his, and two runs could wait for each other
             session.become(user)
+        return session
+
+    try:
+        session = held(around, ready, host=host.name, step="", wait_s=around.lock_s)
     except TransportError as error:
         refuse(error.reason, _told(error), error.exit_code)
         return None

@@ -81,7 +81,7 @@ def settle_through(
     """
     How an attempt of an earlier sitting stands; followed to its end over as many connections as that takes.
 
-    Raises TransportError where the host cannot be asked any more.
+    Raises TransportError where the host cannot be asked any more, and LockBusy.
     """
     received = _Received(on_output)
 
@@ -135,7 +135,7 @@ def _over_cuts(
         late = now >= over
         until = min(over, now + limit_s)
         silent_s = min(lost.silent_s, now - asked)
-        again, why = _reconnect(around, link, instance, until=until, local=local, silent_s=silent_s)
+        again, why = _reconnect(around, link, instance, launch.user, until=until, local=local, silent_s=silent_s)
         if again is None:
             said = f"{lost.message}; not reached again in {clock.monotonic() - now:.0f} s"
             raise _NotReached(said + (f" ({why})" if why else ""))
@@ -181,10 +181,10 @@ def _settle(
 
 
 def _reconnect(
-    around: Surroundings, link: Link, instance: str, *, until: float, local: bool, silent_s: float
+    around: Surroundings, link: Link, instance: str, user: str | None, *, until: float, local: bool, silent_s: float
 ) -> tuple[Session | None, str]:
     """
-    A new session, tried with growing pauses; None, and why not, when `until` has passed.
+    A new session that works as `user`, tried with growing pauses; None, and why not, when `until` has passed.
 
     The time is on record as link lost, with the silence in which that was noticed.
     """
@@ -194,7 +194,7 @@ def _reconnect(
     why = ""
     while session is None:
         try:
-            session = link.session(local=local)
+            session = _working_as(user, link, local=local)
         except (TransportError, LockBusy) as error:
             why = error.message
             left = until - around.clock.monotonic()
@@ -207,6 +207,20 @@ def _reconnect(
     moved(around, link)
     around.bus.emit(Waited(host=link.host.name, step=instance, cause="link", took_ms=took_ms, detail=detail))
     return session, "" if session else why.partition("\n")[0]
+
+
+def _working_as(user: str | None, link: Link, *, local: bool) -> Session:
+    """Raises TransportError and LockBusy. A host that is there and refuses the user tells so whoever asks for him."""
+    session = link.session(local=local)
+    try:
+        if user is not None:
+            session.become(user)
+    except LinkLost:
+        link.drop(local=local)
+        raise
+    except TransportError:
+        pass
+    return session
 
 
 def moved(around: Surroundings, link: Link) -> None:

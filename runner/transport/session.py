@@ -65,10 +65,14 @@ class SupervisedSession:
         return self._known[key]
 
     def lock(self, owner: str, *, name: str = "host") -> None:
-        supervisor = self._supervisor(None)
-        if self._held != (owner, name):
-            supervisor.lock(owner, name)
-            self._held = owner, name
+        before, self._held = self._held, (owner, name)
+        try:
+            self._supervisor(None)
+            for key in list(self._open_ones):
+                self._supervisor(key)
+        except BaseException:
+            self._held = before
+            raise
 
     def run(self, launch: Launch, on_output: OnOutput) -> Completed:
         with self._at_work(launch.user) as supervisor:
@@ -132,15 +136,14 @@ class SupervisedSession:
             supervisor.close()
 
     def _supervisor(self, key: str | None) -> Supervisor:
-        there = self._open_ones.get(key)
-        if there is not None:
-            return there
-        supervisor = self._opened(key)
-        self._open_ones[key] = supervisor
-        self._known[key] = supervisor.facts
-        if key is None and self._held is not None:
-            # the lock went with the shell that held it, which was closed or died
+        """There, and holding what the session holds: a lock goes with the shell that had it, closed or dead."""
+        supervisor = self._open_ones.get(key)
+        if supervisor is None:
+            supervisor = self._opened(key)
+            self._open_ones[key] = supervisor
+        if self._held is not None and supervisor.held != self._held:
             supervisor.lock(*self._held)
+        self._known[key] = supervisor.facts
         return supervisor
 
     def _give_spool(self, missing: NoSpool) -> None:

@@ -79,6 +79,8 @@ class Supervisor:
         self._running = 0
         self._cancelled = 0
         self._forgetting = False
+        self.held: tuple[str, str] | None = None
+        """The owner and the name of the lock that it holds."""
         self.notes = ""
         begun = time.monotonic()
         session = os.urandom(6).hex()
@@ -174,6 +176,7 @@ class Supervisor:
         if state != "locked":
             folder = self.facts.spool
             raise TransportError(f"{self._host}: no lock can be made in {folder}", host=self._host)
+        self.held = owner, name
 
     def _answer(self, question: bytes) -> tuple[str, ...]:
         self._send(question)

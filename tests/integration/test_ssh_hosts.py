@@ -22,7 +22,7 @@ from runner.errors import BecomeRefused, LinkLost, LockBusy, ProtocolError, Tran
 from runner.frozen import replace
 from runner.model import Host
 from runner.redact import Secret
-from runner.seams import Completed, Launch, Script
+from runner.seams import Completed, Launch, Script, Session
 from runner.testing import NoPasswords
 from runner.transport.local import PipeChannel
 from runner.transport.session import SupervisedSession
@@ -578,6 +578,42 @@ def test_sudo_without_a_password(start_sshd: Start, sudoer: Callable[[str], str]
         stubborn = bed.launch("trap '' TERM; setsid sleep 50 & sleep 50", user="root", deadline_s=1)
         assert session.run(stubborn, ignore).exit.killed in DEAD
         assert session.run(bed.launch("id -un"), ignore).stdout.decode().strip() == name
+
+
+@needs_root
+@pytest.mark.parametrize("late", [True, False])
+def test_logins_of_two_people_meet_where_they_become_one_user(
+    start_sshd: Start, sudoer: Callable[[str], str], late: bool
+) -> None:
+    """Whether the host was locked before it was asked for that user, or after."""
+    anna, ben, shared = (sudoer("%s ALL=(ALL:ALL) NOPASSWD: ALL") for _ in range(3))
+    with as_(start_sshd, anna) as hers, as_(start_sshd, ben) as his:
+        first, second, third = hers.session(), his.session(), his.session()
+        if late:
+            first.lock("anna's run")
+            first.become(shared)
+        else:
+            first.become(shared)
+            first.lock("anna's run")
+        second.lock("ben's run")
+        for _ in range(2):
+            with pytest.raises(LockBusy, match="anna's run"):
+                second.become(shared)
+        with pytest.raises(LockBusy, match="anna's run"):
+            second.run(his.launch("echo beside", user=shared), ignore)
+        assert second.run(his.launch("echo own"), ignore).stdout == b"own\n"
+        assert third.run(his.launch("echo looks", user=shared), ignore).stdout == b"looks\n", "it holds nothing"
+        assert first.run(hers.launch("echo works", user=shared), ignore).stdout == b"works\n"
+        first.close()
+        until("it is free", lambda: not busy(second, shared), limit_s=20)
+
+
+def busy(session: Session, user: str) -> bool:
+    try:
+        session.become(user)
+    except LockBusy:
+        return True
+    return False
 
 
 @needs_root

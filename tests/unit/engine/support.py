@@ -127,6 +127,7 @@ def run(
     resources: Resources | None = None,
     carrying: Callable[[Run], None] = lambda carried: None,
     clock: FakeClock | None = None,
+    owner: str = "",
 ) -> Outcome:
     """
     Load `head` + `text`, run it on fake hosts (one named `a` by default), and fold what happened.
@@ -161,7 +162,7 @@ def run(
     carried = Run(
         plan,
         around,
-        link=lambda host: Link(host, network, local, run_id="01RUN", passwords=NoPasswords()),
+        link=lambda host: Link(host, network, local, run_id="01RUN", passwords=NoPasswords(), owner=owner),
         secrets={secret.name: secret for secret in secrets},
         same_machine=same_machine,
         past=past or {},

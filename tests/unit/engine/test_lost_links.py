@@ -12,10 +12,10 @@ import pytest
 from runner.app import signals
 from runner.engine.recovery import FIRST_PAUSE_S, LONGEST_PAUSE_S
 from runner.engine.surroundings import Stop
-from runner.errors import BecomeRefused, LaunchRefused, LinkLost, StartedBefore, Unreachable
+from runner.errors import BecomeRefused, LaunchRefused, LinkLost, LockBusy, StartedBefore, Unreachable
 from runner.events import LinkDropped, Waited
 from runner.frozen import replace
-from runner.model import Host
+from runner.model import Facts, Host
 from runner.seams import Completed, Launch, OnOutput, Passwords, Settled
 from runner.testing import FACTS, FakeHost, FakeSession, FakeTransport, done
 from tests.unit.engine.support import Outcome, run
@@ -64,6 +64,27 @@ def test_a_step_that_was_begun_and_cannot_be_asked_for_any_more_is_unknown(tmp_p
     ended = run(tmp_path, ONE, {"a": fake}, transport=Second)
     assert (ended.code, ended.steps()) == (5, {"one": "unknown"})
     assert "sudo says no" in ended.record.hosts["a"].because
+
+
+def test_a_step_is_found_again_though_the_lock_of_its_user_is_not_free_at_once(tmp_path: Path) -> None:
+    """Whoever logs in as another and becomes the same user may have it for a moment; the step runs on meanwhile."""
+    fake, asked = FakeHost(drop_at=1), list[str]()
+
+    class Busy(FakeSession):
+        def become(self, user: str) -> Facts:
+            asked.append(user)
+            if fake.connects == 2 and len(asked) < 5:
+                raise LockBusy("a: another run holds this host: run 01OTHER")
+            return super().become(user)
+
+    class Locked(FakeTransport):
+        def connect(self, host: Host, *, run_id: str, passwords: Passwords) -> FakeSession:
+            first = super().connect(host, run_id=run_id, passwords=passwords)
+            return Busy(fake, first._clock, name="a")
+
+    ended = run(tmp_path, f"become: root\n{ONE}", {"a": fake}, transport=Locked)
+    assert (ended.code, ended.steps(), len(fake.launches)) == (0, {"one": "ok"}, 1)
+    assert len(asked) >= 5 and ended.record.hosts["a"].links_lost == 1
 
 
 def test_an_attempt_that_was_begun_by_what_came_late_is_followed(tmp_path: Path) -> None:

@@ -187,6 +187,25 @@ def test_a_session_that_dies_while_it_takes_the_lock_is_made_anew(tmp_path: Path
     assert fake.connects == 2
 
 
+def test_a_host_is_held_for_each_user_that_is_worked_as(tmp_path: Path) -> None:
+    """Who logs in as another and becomes one of them is refused before anything is begun; both ask in one order."""
+    fake = FakeHost()
+    other = FakeSession(fake, FakeClock())
+    fake.locks["root", "host"] = ("run 01OTHER of ben", other)
+    text = (
+        "phases: {implement: [{id: one, command: one, become: root}, {id: two, command: two, become: postgres},"
+        " {id: own, command: own}]}\n"
+    )
+    ended = run(tmp_path, text, {"a": fake}, owner="run 01MINE of anna")
+    assert (ended.code, fake.texts) == (7, [])
+    assert "run 01OTHER of ben" in ended.record.hosts["a"].because
+    assert [user for user, _ in fake.locks] == ["root", "maint", "postgres"]
+    other.close()
+    ended = run(tmp_path, text, {"a": fake}, owner="run 01MINE of anna")
+    assert (ended.code, len(fake.texts)) == (0, 3)
+    assert fake.locks["root", "host"][0] == "run 01MINE of anna"
+
+
 def test_output_goes_on_at_its_byte_after_a_cut(tmp_path: Path) -> None:
     fake = FakeHost(drop_at=1, answers={"one": done("hello\n")})
     fake.settled = Settled(state="ended", completed=done("", code=0))
