@@ -14,6 +14,7 @@ import os
 import signal
 import stat
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -28,6 +29,8 @@ FAULTS: tuple[Fault, ...] = ("kill", "full", "lasting", "broken", "short", "cut"
 DISK: tuple[Fault, ...] = ("full", "lasting", "broken", "short")
 KILLS: tuple[Fault, ...] = ("kill", "power")
 
+ARRIVES_S = 0.05
+"""What was sent is with the host by then, and at work: a power that is lost sooner loses nothing."""
 CALLS = ("write", "fsync", "fdatasync", "mkdir", "ftruncate")
 LINK = ("send", "recv")
 
@@ -95,6 +98,7 @@ class Points:
             self.passed += 1
             if self.passed == self.at and self.fault in KILLS:
                 if self.fault == "power":
+                    time.sleep(ARRIVES_S)
                     _end_all()
                 os.kill(os.getpid(), signal.SIGKILL)
             return self.passed == self.at or (self.fault == "lasting" and self.struck)
