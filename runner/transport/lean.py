@@ -31,7 +31,8 @@ def import_paramiko() -> None:
         without_its_own_code("invoke", Context="context", Runner="runners", Result="runners", pty_size="terminals")
         without_its_own_code("fabric")
         with meanwhile(_instead()), ExitStack() as asked:
-            asked.enter_context(at_hand("inspect", signature=repr))  # by dataclasses, for the text of one
+            # by dataclasses, for the text of one, and since Python 3.12 for its fields
+            asked.enter_context(at_hand("inspect", signature=repr, get_annotations=_annotations))
             asked.enter_context(at_hand("subprocess", Popen=later("subprocess", "Popen"), PIPE=-1))
             for module, function in (("bcrypt", "kdf"), ("pprint", "pformat"), ("traceback", "format_exception")):
                 asked.enter_context(at_hand(module, **{function: later(module, function)}))
@@ -55,6 +56,11 @@ def _instead() -> Mapping[str, ModuleType]:
         "nacl.signing": keys,
         "nacl.exceptions": faults,
     }
+
+
+def _annotations(cls: type) -> Mapping[str, Any]:
+    """Those of the class itself, as in `inspect`."""
+    return dict(vars(cls).get("__annotations__", {}))
 
 
 def _version(name: str) -> str:
