@@ -68,7 +68,7 @@ class Project:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
             check=False,
         )
         return Said(code=done.returncode, out=done.stdout, err=done.stderr)
@@ -90,7 +90,7 @@ class Project:
         return shown(self.folder, self.environment, run)
 
 
-def wait_for(path: Path, process: subprocess.Popen[str], *, seconds: float = 30.0) -> None:
+def wait_for(path: Path, process: subprocess.Popen[str], *, seconds: float = 240.0) -> None:
     """Until a file is there; fails where the process ends before."""
     pause = threading.Event()
     for _ in range(int(seconds / 0.05)):

@@ -52,10 +52,10 @@ def test_a_session_that_is_killed_three_times_changes_nothing(project: Project) 
     process = project.start("run", book, "-e", f"folder={project.folder}")
     wait_for(project.folder / "begun", process)
     for _ in range(3):
-        until("it is connected", lambda: sshd.sessions() > 0, limit_s=10)
+        until("it is connected", lambda: sshd.sessions() > 0)
         time.sleep(0.4)
         sshd.kill_sessions()
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == 0, out + err
     record = project.record()
     assert record["hosts"]["h1"]["links_lost"] >= 2
@@ -86,7 +86,7 @@ def cut_off(project: Project, vanish: str) -> None:
     process = project.start("run", book, "-e", f"folder={project.folder}", "-e", f"vanish={vanish}")
     wait_for(project.folder / "begun", process)
     project.sshd.kill_sessions()
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == 5, out + err
     assert [step["outcome"] for step in project.record()["hosts"]["h1"]["steps"]] == ["unknown"]
     assert (project.folder / "count").read_text() == "x"
@@ -129,7 +129,7 @@ def test_a_link_that_falls_silent_is_noticed_and_made_again(project: Project) ->
         wait_for(project.folder / "begun", process)
         proxy.black_hole(True)
         threading.Timer(3.0, lambda: proxy.black_hole(False)).start()
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=600)
     assert process.returncode == 0, out + err
     record = project.record()
     assert record["hosts"]["h1"]["links_lost"] >= 1
@@ -178,7 +178,7 @@ def test_a_host_that_does_not_come_back_is_unknown_within_the_limit(project: Pro
     process = project.start("run", book, "-e", f"folder={project.folder}", "--reconnect-timeout", "2s")
     wait_for(project.folder / "begun", process)
     project.sshd.stop()
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == 5, out + err
     assert "is unknown" in out
     assert "not reached again in 2 s" in out
@@ -205,7 +205,7 @@ def test_a_jump_host_that_goes_and_comes_back_changes_nothing(
         assert jump.kill_sessions() == 1
         time.sleep(1.5)
         proxy.refuse(False)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=600)
     assert process.returncode == 0, out + err
     assert project.record()["hosts"]["h1"]["links_lost"] == 1
     assert (project.folder / "count").read_text() == "x"

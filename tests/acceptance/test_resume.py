@@ -48,7 +48,7 @@ def killed_in_two(project: Project, **how: object) -> None:
     process = project.start(*begin(project, **how))  # type: ignore[arg-type]
     wait_for(project.folder / "begun", process)
     os.kill(process.pid, signal.SIGKILL)
-    process.communicate(timeout=30)
+    process.communicate(timeout=600)
 
 
 def outcomes(project: Project) -> dict[str, str]:
@@ -113,7 +113,7 @@ def test_a_run_that_was_cancelled_goes_on_where_it_stopped(project: Project) -> 
     process = project.start(*begin(project, seconds=2))
     wait_for(project.folder / "begun", process)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+    process.communicate(timeout=600)
     assert process.returncode == 130
     assert count(project) == "12"
     said = project.rawat("resume", environment={"GITHUB_ACTOR": "bob"})
@@ -208,7 +208,7 @@ def test_a_run_that_is_under_way_cannot_be_resumed_by_a_second(project: Project)
     said = project.rawat("resume")
     assert said.code == 7
     assert "is under way by" in said.err
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == 0, out + err
     assert count(project) == "123"
 
@@ -261,7 +261,7 @@ def test_a_rollback_that_was_broken_off_is_carried_to_its_end_before_anything_el
     process = project.start("run", project.playbook(BACK.format()), "-e", f"folder={project.folder}")
     wait_for(project.folder / "begun", process)
     os.kill(process.pid, signal.SIGKILL)
-    process.communicate(timeout=30)
+    process.communicate(timeout=600)
     if repaired:
         (project.folder / "repaired").touch()
     said = project.rawat("resume")

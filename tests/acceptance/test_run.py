@@ -392,7 +392,7 @@ def test_a_question_is_answered_from_elsewhere_and_only_where_it_waits(tmp_path:
     assert (wrong.code, wrong.err) == (2, "error: h1 waits for no answer at go; it waits at sure\n")
     assert project.rawat("show").out.endswith("   under way\n")
     assert project.rawat("answer", "last", "h1", "sure", "yes").code == 0
-    process.communicate(timeout=30)
+    process.communicate(timeout=600)
     assert process.returncode == 0
     assert project.rawat("answer", "last", "h1", "sure", "yes").code == 2
 
@@ -410,7 +410,7 @@ def test_sigint_once_lets_the_step_end_and_seals(project: Project) -> None:
     process = project.start("run", slow(project, 2))
     wait_for(project.folder / "begun", process)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == 130, (out, err)
     assert (project.folder / "ended").exists()
     assert not (project.folder / "after").exists()
@@ -426,7 +426,7 @@ def test_sigint_twice_leaves_at_once(project: Project) -> None:
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)
     began = time.monotonic()
-    process.communicate(timeout=30)
+    process.communicate(timeout=600)
     assert time.monotonic() - began < 5
     assert process.returncode == 130
     assert project.record()["sealed"]
@@ -438,7 +438,7 @@ def test_sigterm_and_sighup_seal_within_two_seconds(project: Project, how: signa
     wait_for(project.folder / "begun", process)
     began = time.monotonic()
     process.send_signal(how)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == 143, (out, err)
     assert time.monotonic() - began < 4
     record = project.record()
@@ -451,7 +451,7 @@ def test_after_kill_9_the_run_is_interrupted_and_the_record_is_readable(project:
     wait_for(project.folder / "begun", process)
     assert "running" in project.rawat("runs").out
     os.kill(process.pid, signal.SIGKILL)
-    process.communicate(timeout=30)
+    process.communicate(timeout=600)
     assert "interrupted" in project.rawat("runs").out
     assert project.rawat("verify").code == 3
     assert project.record()["in_doubt"] == [["h1", "slow"]]
@@ -500,7 +500,7 @@ def test_a_question_is_answered_by_another_command_where_there_is_no_terminal(pr
             break
     words = command.split()[1:]
     assert project.rawat(*words).code == 0
-    assert process.wait(timeout=30) == 0
+    assert process.wait(timeout=600) == 0
     process.communicate()
     assert project.record()["people"][0]["how"] == "rawat answer"
 

@@ -111,7 +111,7 @@ def test_an_item_may_be_signed_while_the_run_is_under_way(project: Project) -> N
     wait_for(project.folder / "begun", process)
     assert project.rawat("sign", "last", "--item", "told").code in (0, 9)
     assert project.rawat("sign", "last", "--review", environment=BOB).code == 2
-    process.communicate(timeout=60)
+    process.communicate(timeout=600)
     (run,) = (project.folder / "records").glob("01*")
     act = json.loads(next((run / "acts").glob("*.json")).read_text())
     assert act["seal"] == "" and act["plan"] == project.record()["plan"]

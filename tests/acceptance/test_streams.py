@@ -52,7 +52,7 @@ def at_a_terminal(project: Project, *words: str, types: bytes = b"", after: byte
                 os.write(ours, types)
                 types = b""
     os.close(ours)
-    return process.wait(30), seen
+    return process.wait(240), seen
 
 
 def test_a_stream_that_is_closed_is_nothing_to_fall_over(project: Project) -> None:
@@ -84,7 +84,7 @@ def test_a_run_whose_terminal_is_closed_ends_as_it_should(project: Project, befo
     os.close(ours)
     process.send_signal(signal.SIGHUP)
     go.touch()
-    assert process.wait(30) == code
+    assert process.wait(240) == code
     assert project.record()["stopped_by"] == ("" if code == 0 else "SIGHUP")
 
 

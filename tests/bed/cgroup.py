@@ -49,13 +49,13 @@ class Cgroup:
         (self.path / "cgroup.freeze").write_text("1" if frozen else "0", encoding="utf-8")
         word = f"frozen {int(frozen)}"
         events = self.path / "cgroup.events"
-        until(f"{self.path.name}: {word}", lambda: word in events.read_text(encoding="utf-8"), limit_s=10)
+        until(f"{self.path.name}: {word}", lambda: word in events.read_text(encoding="utf-8"))
 
     def kill(self) -> None:
         """SIGKILL to every process in it and below, at once; returns when none is left."""
         with contextlib.suppress(FileNotFoundError):
             (self.path / "cgroup.kill").write_text("1", encoding="utf-8")
-        until(f"{self.path.name}: all killed", lambda: not self.populated(), limit_s=10)
+        until(f"{self.path.name}: all killed", lambda: not self.populated())
 
     def remove(self) -> None:
         """Remove it and all below; nothing happens when it is not there. Its processes must be gone."""

@@ -125,4 +125,4 @@ def skewed_clock(host: Host, *, offset_s: int) -> Iterator[None]:
 def _restart_sshd(host: Host) -> None:
     """Restart the listener; sessions that are open go on."""
     host.exec(["systemctl", "restart", "ssh.service"])
-    until(f"{host.name}: sshd listens", lambda: host.listens(22), limit_s=10)
+    until(f"{host.name}: sshd listens", lambda: host.listens(22))

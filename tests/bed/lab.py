@@ -135,7 +135,7 @@ class Lab:
         return self.network.command(list(argv))
 
     def run(
-        self, argv: Sequence[str], *, check: bool = True, timeout_s: float = 120.0
+        self, argv: Sequence[str], *, check: bool = True, timeout_s: float = 600.0
     ) -> subprocess.CompletedProcess[str]:
         """Run argv inside the lab's network to its end. Raises BedError when it fails, unless check is False."""
         return run(self.command(argv), check=check, timeout_s=timeout_s)
@@ -168,7 +168,7 @@ class Lab:
             "-o",
             "StrictHostKeyChecking=yes",
         ]
-        options += ["-o", f"UserKnownHostsFile={self.known_hosts}", "-o", "ConnectTimeout=5"]
+        options += ["-o", f"UserKnownHostsFile={self.known_hosts}", "-o", "ConnectTimeout=20"]
         return self.run(["ssh", *options, f"{user}@{self.host(host).address}", command], check=check)
 
     def write_known_hosts(self) -> None:

@@ -9,6 +9,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+LIMIT_S = 120.0
+"""For what takes a moment: a limit is there for what never comes, and must not be met by a machine that is busy."""
+
 
 class BedError(RuntimeError):
     """The bed itself could not do what a test asked of it (never: the product under test failed)."""
@@ -17,7 +20,7 @@ class BedError(RuntimeError):
 def run(
     argv: Sequence[str],
     *,
-    timeout_s: float = 120.0,
+    timeout_s: float = 600.0,
     check: bool = True,
     stdin: str | None = None,
     env: Mapping[str, str] | None = None,
@@ -53,7 +56,7 @@ def run(
     return done
 
 
-def until(what: str, fact: Callable[[], object], *, limit_s: float, every_s: float = 0.02) -> None:
+def until(what: str, fact: Callable[[], object], *, limit_s: float = LIMIT_S, every_s: float = 0.02) -> None:
     """
     Wait until fact() is true; look again every every_s seconds.
 
@@ -110,4 +113,4 @@ def end(process: subprocess.Popen[bytes], *, grace_s: float = 3.0) -> None:
         process.wait(grace_s)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.wait(grace_s)
+        process.wait(LIMIT_S)

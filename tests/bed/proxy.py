@@ -16,7 +16,7 @@ from typing import Literal, Self
 from tests.bed.process import BedError
 
 CHUNK = 65536
-LIMIT_S = 10.0
+LIMIT_S = 60.0
 
 Direction = Literal["up", "down"]
 """`up` is from the client to the server."""

@@ -85,7 +85,7 @@ class Repository:
                 self._command(argv), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
         ask = self._command(["curl", "-fsS", "-m", "2", "-o", "/dev/null", f"http://{GATEWAY}:{PORT}/deb/Release"])
-        until("the lab's repository answers", lambda: run(ask, check=False).returncode == 0, limit_s=10)
+        until("the lab's repository answers", lambda: run(ask, check=False).returncode == 0)
 
     def publish(self, version: str) -> None:
         """Let both repositories show this version, `v1` or `v2`, from the next request on."""

@@ -96,7 +96,7 @@ class LoopbackSshd:
             "-o",
             f"UserKnownHostsFile={self.known_hosts}",
             "-o",
-            "ConnectTimeout=5",
+            "ConnectTimeout=60",
             "-p",
             str(port or self.port),
         ]
@@ -117,15 +117,15 @@ class LoopbackSshd:
         killed = {pid for pid in descendants(self._listener) if _name(pid).startswith("sshd")}
         for pid in killed:
             _kill(pid)
-        until("the sessions are gone", lambda: not killed & set(descendants(self._listener)), limit_s=5)
+        until("the sessions are gone", lambda: not killed & set(descendants(self._listener)))
         return served
 
     def new_host_key(self, *, trusted: bool = False) -> None:
         """Change the host key under running sessions; known_hosts follows only when trusted."""
         self._make_key("host_key")
         os.kill(self._listener, signal.SIGHUP)
-        scan = ["ssh-keyscan", "-T", "2", "-t", "ed25519", "-p", str(self.port), self.address]
-        until("sshd shows its new host key", lambda: self.host_key in run(scan, check=False).stdout, limit_s=5)
+        scan = ["ssh-keyscan", "-T", "10", "-t", "ed25519", "-p", str(self.port), self.address]
+        until("sshd shows its new host key", lambda: self.host_key in run(scan, check=False).stdout)
         if trusted:
             self._write_known_hosts()
 
@@ -203,7 +203,7 @@ class LoopbackSshd:
                 argv, stdin=null, stdout=null, stderr=null, start_new_session=True
             )
             with contextlib.suppress(BedError):
-                until("sshd answers", lambda: process.poll() is not None or self._answers(), limit_s=10)  # noqa: B023
+                until("sshd answers", lambda: process.poll() is not None or self._answers(), limit_s=60)  # noqa: B023
             if process.poll() is None and self._answers():
                 self._write_known_hosts()
                 return
@@ -237,8 +237,8 @@ def free_port(address: str = "127.0.0.1") -> int:
 
 def _greets(address: str, port: int) -> bool:
     try:
-        with socket.create_connection((address, port), timeout=2) as link:
-            link.settimeout(2)
+        with socket.create_connection((address, port), timeout=10) as link:
+            link.settimeout(10)
             return link.recv(4).startswith(b"SSH-")
     except OSError:
         return False

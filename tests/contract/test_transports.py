@@ -46,6 +46,8 @@ class Bed:
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     sessions: list[Session] = field(default_factory=list)
     count: int = 0
+    touch: Callable[[Path], object] = Path.touch
+    """Makes a file on the host, over another way."""
 
     def session(self) -> Session:
         self.sessions.append(self.transport.connect(self.host, run_id=self.run_id, passwords=NoPasswords()))
@@ -55,7 +57,7 @@ class Bed:
         self.count += 1
         words = {"env", "stdin", "save_to", "interpreter"}
         script = Script(text=text, **{name: given.pop(name) for name in words & given.keys()})
-        given.setdefault("deadline_s", 60.0)
+        given.setdefault("deadline_s", 900.0)
         return Launch(run_id=self.run_id, step=step or f"step-{self.count}", attempt=1, script=script, **given)
 
     def run(self, text: str, **given: Any) -> Completed:
@@ -74,6 +76,24 @@ class Bed:
 
 def ignore(stream: Stream, data: bytes) -> None:
     """Output that nobody looks at while it comes."""
+
+
+def said_in_turn(bed: Bed, *pieces: str) -> Completed:
+    """A step that says one piece after another, each a moment after what came before has been heard of here."""
+    heard = [Path(f"/tmp/rawat-heard-{uuid.uuid4().hex}") for _ in pieces[1:]]
+    pairs = zip(heard, pieces[1:], strict=True)
+    waiting = [f"until [ -e {file} ]; do sleep 0.05; done; sleep 1; {piece}" for file, piece in pairs]
+    left = iter(heard)
+
+    def answer(stream: Stream, data: bytes) -> None:
+        if file := next(left, None):
+            bed.touch(file)
+
+    try:
+        return bed.session().run(bed.launch("; ".join((pieces[0], *waiting)), deadline_s=120), answer)
+    finally:
+        for file in heard:
+            file.unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +176,7 @@ def test_times_are_the_hosts(bed: Bed) -> None:
     before = time.time()
     done = bed.run("sleep 0.3")
     assert done.duration_s is not None and done.started is not None
-    assert 0.25 <= done.duration_s < 5
+    assert 0.25 <= done.duration_s < 120
     assert before - 2 <= done.started <= time.time() + 2
 
 
@@ -176,19 +196,14 @@ def test_streams_are_kept_apart_and_byte_identical(bed: Bed) -> None:
 
 
 def test_output_comes_while_the_step_runs(bed: Bed) -> None:
-    begun = time.monotonic()
-    seen: list[tuple[float, bytes]] = []
-    session = bed.session()
-    session.run(
-        bed.launch("echo first; sleep 2; echo last"), lambda _, data: seen.append((time.monotonic() - begun, data))
-    )
-    assert b"".join(data for _, data in seen) == b"first\nlast\n"
-    assert seen[-1][0] - seen[0][0] > 0.3
+    """Its end waits for what came before it: who would hear of that at its end only would wait for ever."""
+    done = said_in_turn(bed, "echo first", "echo last")
+    assert done.stdout == b"first\nlast\n"
 
 
 def test_a_script_that_truncates_its_own_output_is_noted_once(bed: Bed) -> None:
-    pieces = ("echo a long first line", "echo two >/dev/stdout", "echo three", ": >/dev/stdout", "echo 4")
-    done = bed.run("; sleep 1.5; ".join(pieces))
+    pieces = ("echo a long first line", "echo two >/dev/stdout", "echo three", ": >/dev/stdout; sleep 1; echo 4")
+    done = said_in_turn(bed, *pieces)
     assert done.stdout == b"a long first line\ntwo\nthree\n4\n"
     assert len(done.notes) == 1 and "truncated its own stdout" in done.notes[0]
     assert bed.run("echo one").notes == ()
@@ -196,10 +211,10 @@ def test_a_script_that_truncates_its_own_output_is_noted_once(bed: Bed) -> None:
 
 def test_what_is_written_after_a_truncation_comes_though_it_is_longer(bed: Bed) -> None:
     """The file is as long as what was sent of it, or longer, when it is looked at again: its sum has changed."""
-    done = bed.run("echo first; sleep 1.5; echo x >/dev/stdout; echo last")
+    done = said_in_turn(bed, "echo first", "echo x >/dev/stdout; echo last")
     assert done.stdout == b"first\nx\nlast\n"
     assert len(done.notes) == 1 and "truncated its own stdout" in done.notes[0]
-    done = bed.run("echo a; sleep 1.5; echo b; sleep 0.5; echo c", step="append")
+    done = said_in_turn(bed, "echo a", "echo b", "echo c")
     assert (done.stdout, done.notes) == (b"a\nb\nc\n", ())
 
 
@@ -267,7 +282,7 @@ def test_100_mb_cost_no_memory(bed: Bed) -> None:
         made = f"LocalTransport(shell={transport._supervisors.shell!r}, env={transport._env!r}, spool={spool!r})"
     module = "ssh" if host.transport == "ssh" else "local"
     program = MEMORY.format(module=module, transport=made, host=host, run_id=bed.run_id)
-    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=900)
     assert told.returncode == 0, told.stderr
     assert int(told.stdout) < 16 * 1024
 
@@ -295,7 +310,7 @@ def test_a_local_file_that_cannot_be_written_is_told_before_anything_runs(bed: B
 
 @pytest.mark.parametrize("text", ["yes", "head -c 3000000 /dev/zero"])
 def test_more_output_than_allowed_is_a_failure(bed: Bed, text: str) -> None:
-    done = bed.run(text, output_limit=1_000_000, deadline_s=30)
+    done = bed.run(text, output_limit=1_000_000)
     assert done.exit.output_limit == 1_000_000
     assert not done.exit.ok
     assert bed.run("echo next").stdout == b"next\n"
@@ -391,23 +406,38 @@ wait
 
 @pytest.mark.parametrize("read_only", [False, True])
 def test_a_deadline_ends_what_ignores_term_and_what_left_the_group(bed: Bed, read_only: bool) -> None:
-    done = bed.run(STUBBORN, deadline_s=1, read_only=read_only)
-    assert done.exit.timeout_s == 1
-    assert done.exit.killed in DEAD
-    assert done.duration_s is not None and 1 <= done.duration_s < 60
+    done = timed_out(bed, STUBBORN, words=4 + 1, read_only=read_only)
+    assert done.duration_s is not None and done.duration_s < 200
     *words, last = done.stdout.split()
     assert last == b"tidied", "what heeds TERM has its time to"
     pids = [int(word) for word in words]
     assert len(pids) == 4
-    until("all are gone", lambda: not any(alive(pid) for pid in pids), limit_s=5)
+    until("all are gone", lambda: not any(alive(pid) for pid in pids))
     assert bed.run("echo next").stdout == b"next\n"
+
+
+def timed_out(bed: Bed, text: str, *, words: int, **given: Any) -> Completed:
+    """
+    It is ended at its deadline, which is proven or shown, and had said so many words by then.
+
+    A second is enough for them; a machine that is busy is given more, and each of these deadlines is kept as well.
+    """
+    for deadline_s in (1, 6, 36):
+        done = bed.run(text, deadline_s=deadline_s, **given)
+        assert done.exit.timeout_s == deadline_s
+        assert done.exit.killed in DEAD
+        assert done.duration_s is not None and done.duration_s >= deadline_s
+        if len(done.stdout.split()) >= words:
+            return done
+    raise AssertionError(f"it has not said {words} words in {deadline_s} s: {done.stdout!r}")
 
 
 REUSED = """
 st=${0%.sh}.st
-env -i SETSID sh -c 'exec 7<&- 8>&- >/dev/null; echo $$ >NEW; exec sleep 60' &
+rm -f NEW
+env -i SETSID sh -c 'exec 7<&- 8>&- >/dev/null; echo $$ >NEW; exec sleep 300' &
 until [ -s NEW ]; do sleep 0.01; done
-read -r other <NEW; echo "$other"
+read -r other <NEW
 while read -r kind one two three rest; do
     case $kind in
         claim) echo "claim $one $two $((${three%.*} - 1000)).00 $rest" ;;
@@ -415,7 +445,8 @@ while read -r kind one two three rest; do
     esac
 done <"$st" >NEW
 cat NEW >"$st"
-exec sleep 60
+echo "$other"
+exec sleep 300
 """.replace("SETSID", shutil.which("setsid") or "setsid")
 
 
@@ -423,8 +454,7 @@ def test_a_number_that_was_given_to_another_process_is_not_killed(tmp_path: Path
     """The step's first process is gone and its number in use again: told by when that one began."""
     spool, here = str(tmp_path / "spool"), Host(name="here", address="localhost", transport="local")
     bed = Bed(LocalTransport(shell=SHELLS["dash"], spool=spool), here)
-    done = bed.run(REUSED.replace("NEW", str(tmp_path / "new")), deadline_s=1)
-    assert done.exit.timeout_s == 1 and done.exit.killed in DEAD
+    done = timed_out(bed, REUSED.replace("NEW", str(tmp_path / "new")), words=1)
     other = int(done.stdout)
     assert alive(other)
     os.kill(other, signal.SIGKILL)
@@ -439,7 +469,10 @@ def test_without_setsid_the_promises_hold(bare: Bed) -> None:
 
 
 def test_a_deadline_is_never_early(bed: Bed) -> None:
-    assert bed.run("sleep 0.8", deadline_s=1).exit.code == 0
+    """Where the machine is so busy that a step of less than its time is ended, it has had all of that."""
+    done = bed.run("sleep 0.8", deadline_s=1)
+    assert done.exit.code == 0 or (done.duration_s is not None and done.duration_s >= 1)
+    assert done.exit.code == 0 or done.exit.timeout_s == 1
 
 
 @pytest.mark.parametrize("read_only", [False, True])
@@ -450,9 +483,9 @@ def test_cancel_from_another_thread(bed: Bed, read_only: bool) -> None:
     launch = bed.launch("echo $$; exec sleep 300", read_only=read_only)
     worker = threading.Thread(target=lambda: ends.append(session.run(launch, lambda *_: started.set())))
     worker.start()
-    assert started.wait(10)
+    assert started.wait(240)
     session.cancel()
-    worker.join(15)
+    worker.join(240)
     assert not worker.is_alive()
     assert ends[0].exit.cancelled_s is not None and ends[0].exit.timeout_s is None and ends[0].exit.killed in DEAD
     assert not alive(int(ends[0].stdout))
@@ -502,7 +535,7 @@ def test_what_the_host_has_forgotten_is_not_taken_for_what_never_arrived(tmp_pat
         bed.close()
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(300)
 def test_a_launch_that_is_refused_after_its_output_was_asked_for_hides_no_end(
     bed: Bed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -570,17 +603,17 @@ def test_the_folders_of_old_runs_go_once_a_day_unless_something_lives(bed: Bed) 
     session = alive_still.session()
     begun = threading.Event()
     worker = threading.Thread(
-        target=lambda: session.run(alive_still.launch("echo begun; exec sleep 300"), lambda *_: begun.set())
+        target=lambda: session.run(alive_still.launch("echo begun; exec sleep 900"), lambda *_: begun.set())
     )
     worker.start()
-    assert begun.wait(20)
+    assert begun.wait(240)
     folders = [folder_of(run) for run in (old, alive_still, young)]
     for folder, days in zip(folders, (15, 15, 13), strict=True):
         age(folder, days)
     marker = folders[0].parent / "aged"
     marker.unlink(missing_ok=True)
     assert bed.run("echo on").stdout == b"on\n"
-    until("the old one is gone", lambda: not folders[0].exists(), limit_s=60)
+    until("the old one is gone", lambda: not folders[0].exists())
     assert folders[1].exists() and folders[2].exists() and folder_of(bed).exists()
     late = another(bed)
     late.run("echo done")
@@ -590,7 +623,7 @@ def test_the_folders_of_old_runs_go_once_a_day_unless_something_lives(bed: Bed) 
     assert marker.read_text() == marker_says
     assert (folders[0].parent / f"run-{late.run_id}=40{bed.host.name}").exists()
     session.cancel()
-    worker.join(60)
+    worker.join(240)
     for run in (alive_still, young, old, late):
         for one in run.sessions:
             one.close()
@@ -646,7 +679,7 @@ def test_a_host_is_held_by_one_and_freed_when_its_session_ends(any_bed: Bed) -> 
     first.lock(MINE)
     first.run(any_bed.launch("true"), ignore)
     first.close()
-    until("it is free", lambda: locked(second), limit_s=20)
+    until("it is free", lambda: locked(second))
     with pytest.raises(LockBusy, match="ben on laptop"):
         any_bed.session().lock(MINE)
 
@@ -673,11 +706,11 @@ def test_the_same_owner_gets_it_again_though_the_old_session_lingers(bed: Bed) -
 
     worker = threading.Thread(target=work)
     worker.start()
-    assert begun.wait(20)
+    assert begun.wait(240)
     new.lock(MINE.replace("10:00", "11:30"))
     settled = new.settle(launch, ignore)
     assert settled.completed is not None and settled.completed.stdout == b"begun\ndone\n"
-    worker.join(20)
+    worker.join(240)
     assert not worker.is_alive()
     with pytest.raises(LockBusy, match="anna"):
         bed.session().lock(YOURS)
@@ -686,10 +719,10 @@ def test_the_same_owner_gets_it_again_though_the_old_session_lingers(bed: Bed) -
 def test_what_a_step_leaves_behind_does_not_hold_the_host(bed: Bed) -> None:
     session = bed.session()
     session.lock(MINE)
-    left = session.run(bed.launch("sleep 60 >/dev/null 2>&1 & echo $!"), ignore)
+    left = session.run(bed.launch("sleep 900 >/dev/null 2>&1 & echo $!"), ignore)
     session.close()
     try:
-        until("it is free", lambda: locked(bed.session()), limit_s=20)
+        until("it is free", lambda: locked(bed.session()))
         assert alive(int(left.stdout))
     finally:
         os.kill(int(left.stdout), signal.SIGKILL)
@@ -713,7 +746,7 @@ def test_the_hello_carries_the_facts(bed: Bed) -> None:
     assert facts.kernel == os.uname().release and facts.architecture == os.uname().machine
     assert facts.machine_id == Path("/etc/machine-id").read_text().strip()
     assert facts.boot_id == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    assert abs(facts.clock - time.time()) < 5 and facts.uptime_s > 1
+    assert abs(facts.clock - time.time()) < 120 and facts.uptime_s > 1
     assert facts.cpus == os.cpu_count() and facts.memory_bytes > 1 << 26
     assert facts.uid >= 0 and facts.user and facts.home.startswith("/")
     assert facts.spool.startswith("/") and "setsid" in facts.tools and "sh" in facts.tools
@@ -734,7 +767,7 @@ def test_sessions_at_the_same_time_do_not_meet(bed: Bed) -> None:
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(30)
+        worker.join(240)
     assert sorted(found) == sorted(f"{n}.{t}\n{n}\n".encode() for n in range(4) for t in range(5))
 
 
@@ -777,7 +810,7 @@ class Running:
         self._begun = threading.Event()
         self._worker = threading.Thread(target=lambda: self._run(session, launch))
         self._worker.start()
-        assert self._begun.wait(20)
+        assert self._begun.wait(240)
 
     def _run(self, session: Session, launch: Launch) -> None:
         try:
@@ -791,20 +824,30 @@ class Running:
 
     def over(self) -> None:
         """Wait until the client has noticed."""
-        self._worker.join(20)
-        assert not self._worker.is_alive() and self.lost
+        assert self.is_lost()
+
+    def is_lost(self) -> bool:
+        """Wait until the client is done: because its link was lost, or with the end of the step?"""
+        self._worker.join(240)
+        assert not self._worker.is_alive()
+        return bool(self.lost)
 
 
 def test_a_session_that_is_closed_under_a_running_step_is_followed_from_any_byte(lost: Bed) -> None:
-    session = lost.session()
-    launch = lost.launch("echo begun; echo err >&2; sleep 1; echo done; exit 3")
+    session, go_on = lost.session(), Path(f"/tmp/rawat-go-{uuid.uuid4().hex}")
+    wait = f"until [ -e {go_on} ]; do sleep 0.05; done"
+    launch = lost.launch(f"echo begun; echo err >&2; {wait}; echo done; exit 3")
     running = Running(session, launch)
     session.close()
     running.over()
+    timer = threading.Timer(0.5, go_on.touch)
+    timer.start()
     for at in (4, 0, 6):  # the first while it runs
         state, completed, rest = ended(lost, launch, (at, 4))
         assert state == "ended" and completed is not None and completed.exit.code == 3
         assert rest == b"begun\ndone\n"[at:]
+    timer.join()
+    go_on.unlink()
     with pytest.raises(TransportError, match="started before"):
         lost.session().run(launch, ignore)
 
@@ -836,17 +879,19 @@ def test_a_parent_that_was_killed_is_noticed_while_following(lost: Bed) -> None:
 @pytest.mark.parametrize("watcher", [False, True])
 def test_a_deadline_is_kept_though_the_supervisor_was_killed(lost: Bed, *, watcher: bool) -> None:
     """By its watcher where that lives; by whoever comes back and asks, otherwise."""
-    text = "trap '' TERM; read -r x </proc/$PPID/stat; set -- ${x##*) }; echo $$ $PPID $2; sleep 60 & sleep 60"
-    launch = lost.launch(text, deadline_s=2)
-    running = Running(lost.session(), launch)
-    step, parent, supervisor = running.words
-    away = {pid for pid in descendants(supervisor) if os.path.realpath(f"/proc/{pid}/fd/1") == "/dev/null"}
-    assert away
-    for pid in {supervisor, *(away if watcher else ())}:
-        os.kill(pid, signal.SIGKILL)
-    running.over()
+    text = "trap '' TERM; read -r x </proc/$PPID/stat; set -- ${x##*) }; echo $$ $PPID $2; sleep 300 & sleep 300"
+    for deadline_s in (2, 12, 72):  # who is too late with the killing gives it more time
+        launch = lost.launch(text, deadline_s=deadline_s)
+        running = Running(lost.session(), launch)
+        step, parent, supervisor = running.words
+        away = {pid for pid in descendants(supervisor) if os.path.realpath(f"/proc/{pid}/fd/1") == "/dev/null"}
+        assert away
+        for pid in {supervisor, *(away if watcher else ())}:
+            os.kill(pid, signal.SIGKILL)
+        if running.is_lost():
+            break
     found = ended(lost, launch, (len(b"".join(running.seen)), 0))[1]
-    assert found is not None and found.exit.timeout_s == 2
+    assert found is not None and found.exit.timeout_s == deadline_s
     assert found.exit.killed in DEAD
     assert not alive(step) and not alive(parent)
 

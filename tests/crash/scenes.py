@@ -133,7 +133,7 @@ class Scene:
         assert ended.code == -9, (self.name, ended, world.said())
         locks = (world.folder / "spool").glob("lock.*")
         shells = [int(lock.read_text().split()[-1]) for lock in locks]
-        until("nothing of it lives on the hosts", lambda: not any(map(alive, shells)), limit_s=10)
+        until("nothing of it lives on the hosts", lambda: not any(map(alive, shells)))
         assert not world.begun(), self.name
         self.between(world)
         kept = folder.with_name(f"kept-{self.name}")

@@ -21,7 +21,7 @@ def everywhere(tmp_path: Path, jobs: Sequence[Sequence[str]]) -> list[dict[str, 
         folder.mkdir()
         argv = [sys.executable, "-m", "tests.crash.everywhere", str(folder), *words]
         running.append(subprocess.Popen(argv, stdout=subprocess.PIPE, text=True))
-    said = [json.loads(line) for job in running for line in job.communicate(timeout=280)[0].splitlines()]
+    said = [json.loads(line) for job in running for line in job.communicate(timeout=1100)[0].splitlines()]
     assert [job.returncode for job in running] == [0] * len(running)
     assert [problem for part in said for problem in part["wrong"]] == []
     return said

@@ -114,18 +114,18 @@ def maria(space: Path) -> Iterator[dict[str, Any]]:
     try:
         until(lambda: (folder / "s").exists() and subprocess.run(
             ["mariadb", "--no-defaults", "-u", "root", f"--socket={folder}/s", "-e", "select 1"],
-            capture_output=True, check=False).returncode == 0, seconds=60)  # fmt: skip
+            capture_output=True, check=False).returncode == 0)  # fmt: skip
         yield {"engine": "mariadb", "host": f"{folder}/s", "user": "root"}
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(240)
 
 
 def run(*words: str, user: str | None = None) -> None:
-    subprocess.run(words, check=True, capture_output=True, user=user, cwd="/", timeout=120)
+    subprocess.run(words, check=True, capture_output=True, user=user, cwd="/", timeout=600)
 
 
-def until(good: Any, *, seconds: float) -> None:
+def until(good: Any, *, seconds: float = 240) -> None:
     end = time.monotonic() + seconds
     while not good():
         assert time.monotonic() < end, "it did not come true in time"

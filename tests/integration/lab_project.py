@@ -74,7 +74,7 @@ class LabProject:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=900,
             check=False,
         )
         return Said(code=done.returncode, out=done.stdout, err=done.stderr)

@@ -58,25 +58,25 @@ def test_a_changed_host_key_is_refused_until_it_is_trusted(loopback_sshd: Loopba
 
 
 def test_killed_sessions_end_the_client_and_the_server_goes_on(loopback_sshd: LoopbackSshd) -> None:
-    client = subprocess.Popen(loopback_sshd.ssh_argv("echo here; sleep 60"), stdout=subprocess.PIPE)
+    client = subprocess.Popen(loopback_sshd.ssh_argv("echo here; sleep 600"), stdout=subprocess.PIPE)
     assert client.stdout is not None
     with client.stdout:
         assert client.stdout.readline() == b"here\n"
         assert loopback_sshd.sessions() == 1
         assert loopback_sshd.kill_sessions() == 1
-        assert client.wait(5) == 255
+        assert client.wait(240) == 255
     assert run(loopback_sshd.ssh_argv("echo again")).stdout == "again\n"
 
 
 def test_a_stopped_sshd_leaves_nothing_not_even_what_was_detached(start_sshd: Callable[..., LoopbackSshd]) -> None:
     sshd = start_sshd()
-    told = run(sshd.ssh_argv("setsid sleep 60 >/dev/null 2>&1 </dev/null & echo $!"))
+    told = run(sshd.ssh_argv("setsid sleep 600 >/dev/null 2>&1 </dev/null & echo $!"))
     left = int(told.stdout)
     assert alive(left)
     sshd.stop()
-    until("the detached command is gone", lambda: not alive(left), limit_s=5)
+    until("the detached command is gone", lambda: not alive(left))
     with pytest.raises(OSError):
-        socket.create_connection((sshd.address, sshd.port), timeout=2).close()
+        socket.create_connection((sshd.address, sshd.port), timeout=60).close()
 
 
 def test_a_wrong_option_is_told_with_the_log(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_a_wrong_option_is_told_with_the_log(tmp_path: Path) -> None:
 
 def _through(sshd: LoopbackSshd, proxy: Proxy, command: str) -> subprocess.CompletedProcess[str]:
     sshd.trust(proxy.host, proxy.port)
-    return run(sshd.ssh_argv(command, address=proxy.host, port=proxy.port), check=False, timeout_s=30)
+    return run(sshd.ssh_argv(command, address=proxy.host, port=proxy.port), check=False)
 
 
 def test_a_proxy_delays_and_counts_round_trips(shared_sshd: LoopbackSshd) -> None:
@@ -104,11 +104,11 @@ def test_a_proxy_delays_and_counts_round_trips(shared_sshd: LoopbackSshd) -> Non
 def test_a_proxy_cuts_at_the_byte(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, Proxy(*server.getsockname()) as proxy:
         proxy.cut_after(1000, direction="up")
-        with socket.create_connection((proxy.host, proxy.port), timeout=5) as client:
+        with socket.create_connection((proxy.host, proxy.port), timeout=60) as client:
             client.sendall(b"x" * 5000)
             served, _ = server.accept()
             with served:
-                served.settimeout(5)
+                served.settimeout(60)
                 received = b""
                 with pytest.raises(ConnectionResetError):
                     while True:
@@ -120,15 +120,15 @@ def test_a_proxy_goes_silent_and_refuses(shared_sshd: LoopbackSshd) -> None:
     with Proxy(shared_sshd.address, shared_sshd.port) as proxy:
         proxy.refuse()
         with pytest.raises(ConnectionRefusedError):
-            socket.create_connection((proxy.host, proxy.port), timeout=2).close()
+            socket.create_connection((proxy.host, proxy.port), timeout=60).close()
         proxy.refuse(False)
         proxy.black_hole()
-        with socket.create_connection((proxy.host, proxy.port), timeout=2) as link:
+        with socket.create_connection((proxy.host, proxy.port), timeout=60) as link:
             link.settimeout(0.3)
             with pytest.raises(TimeoutError):
                 link.recv(1)
             proxy.black_hole(False)
-            link.settimeout(5)
+            link.settimeout(60)
             assert link.recv(4) == b"SSH-"
 
 
@@ -194,7 +194,7 @@ def test_the_three_kinds_of_login(lab3: Lab) -> None:
 @pytest.mark.lab
 def test_hosts_are_only_reachable_from_inside_the_lab(lab3: Lab) -> None:
     address = lab3.host("plain").address
-    with lab3.network.inside(), socket.create_connection((address, 22), timeout=5) as link:
+    with lab3.network.inside(), socket.create_connection((address, 22), timeout=60) as link:
         assert link.recv(4) == b"SSH-"
     outside = run(["ip", "-o", "route", "get", address], check=False).stdout
     assert "br0" not in outside
@@ -214,6 +214,7 @@ def test_a_host_cannot_touch_the_machines_clock_modules_or_settings(lab3: Lab) -
 def test_a_reboot_changes_boot_id_and_uptime(lab3: Lab) -> None:
     host = lab3.host("plain")
     before = lab3.ssh("plain", "cat /proc/sys/kernel/random/boot_id", check=True).stdout.strip()
+    began = time.monotonic()
     lab3.ssh("plain", "sudo systemctl reboot")
     host.wait_rebooted(before)
     after, uptime_s, *_ = lab3.ssh(
@@ -221,7 +222,7 @@ def test_a_reboot_changes_boot_id_and_uptime(lab3: Lab) -> None:
     ).stdout.split()
     assert after != before
     assert after == host.boot_ids[-1]
-    assert float(uptime_s) < 20
+    assert float(uptime_s) < time.monotonic() - began, "since it booted, not since it was first up"
     assert len(host.exec("journalctl --list-boots --no-pager -q").stdout.strip().splitlines()) >= 2
 
 
@@ -229,7 +230,7 @@ def test_a_reboot_changes_boot_id_and_uptime(lab3: Lab) -> None:
 def test_a_host_can_switch_itself_off_and_stays_off(start_lab: Callable[[Sequence[HostSpec]], Lab]) -> None:
     host = start_lab([HostSpec(name="lone")]).host("lone")
     host.exec("systemctl poweroff")
-    until("it is off", lambda: not host.on, limit_s=20)
+    until("it is off", lambda: not host.on)
     assert len(host.boot_ids) == 1
     with pytest.raises(BedError, match="is off"):
         host.exec("true")
@@ -288,12 +289,12 @@ def test_apt_and_dnf_really_upgrade(start_lab: Callable[[Sequence[HostSpec]], La
 def test_frozen_hosts_accept_and_say_nothing(lab3: Lab) -> None:
     host = lab3.host("plain")
     with lab3.network.inside():
-        with faults.frozen(host), socket.create_connection((host.address, 22), timeout=2) as link:
+        with faults.frozen(host), socket.create_connection((host.address, 22), timeout=60) as link:
             link.settimeout(0.5)
             with pytest.raises(TimeoutError):
                 link.recv(4)
-        with socket.create_connection((host.address, 22), timeout=2) as link:
-            link.settimeout(5)
+        with socket.create_connection((host.address, 22), timeout=60) as link:
+            link.settimeout(60)
             assert link.recv(4) == b"SSH-"
 
 
@@ -303,15 +304,15 @@ def test_a_partition_is_silence_and_heals(lab3: Lab) -> None:
     with lab3.network.inside():
         with faults.partitioned(host), pytest.raises((TimeoutError, OSError)):
             socket.create_connection((host.address, 22), timeout=0.5).close()
-        until("it answers again", lambda: lab3.ssh("plain", "true").returncode == 0, limit_s=10)
+        until("it answers again", lambda: lab3.ssh("plain", "true").returncode == 0)
 
 
 @pytest.mark.lab
 def test_a_power_cut_kills_in_the_middle_of_a_command(lab3: Lab) -> None:
     host = lab3.host("plain")
     before = host.boot_ids[-1]
-    host.exec("setsid sh -c 'sync; echo kept >/root/kept; sleep 60; echo lost >/root/lost' >/dev/null 2>&1 &")
-    until("it runs", lambda: host.exec("cat /root/kept", check=False).returncode == 0, limit_s=5)
+    host.exec("setsid sh -c 'sync; echo kept >/root/kept; sleep 600; echo lost >/root/lost' >/dev/null 2>&1 &")
+    until("it runs", lambda: host.exec("grep -q kept /root/kept", check=False).returncode == 0)
     with faults.power_cut(host):
         assert not host.on
         assert not host.cgroup.populated()
@@ -322,17 +323,22 @@ def test_a_power_cut_kills_in_the_middle_of_a_command(lab3: Lab) -> None:
 @pytest.mark.lab
 def test_links_can_be_slow_and_lossy(lab3: Lab) -> None:
     host = lab3.host("plain")
-    fetch = ["curl", "-sS", "-o", "/dev/null", "-m", "20", "-w", "%{time_total}", f"http://{host.address}:8081/blob"]
+    fetch = ["curl", "-sS", "-o", "/dev/null", "-m", "200", "-w", "%{time_total}", f"http://{host.address}:8081/blob"]
     host.exec("head -c 300000 /dev/zero >/srv/blob; systemd-run -q -u bed-blob python3 -m http.server -d /srv 8081")
-    until("the host serves", lambda: host.listens(8081), limit_s=10)
-    assert float(lab3.run(fetch).stdout) < 0.5
+    until("the host serves", lambda: host.listens(8081))
+
+    def fast() -> bool:
+        """Once at least: a busy machine is slow, too, but not each time."""
+        return float(lab3.run(fetch).stdout) < 0.5
+
+    until("what is fetched comes fast", fast)
     with faults.slow_link(host, kbit_s=2000):
-        assert 0.8 < float(lab3.run(fetch).stdout) < 3
+        assert float(lab3.run(fetch).stdout) > 0.8
     with faults.lossy_link(host, percent=50):
         lost = host.exec(["ping", "-q", "-c", "100", "-i", "0.005", "-W", "1", GATEWAY], check=False).stdout
         share = float(lost.partition("% packet loss")[0].split()[-1])
         assert 50 < share < 98  # half each way
-    assert float(lab3.run(fetch).stdout) < 0.5
+    until("what is fetched comes fast again", fast)
     host.exec("systemctl stop bed-blob")
 
 
@@ -344,8 +350,8 @@ def test_small_disks_new_keys_and_skewed_clocks(lab3: Lab) -> None:
         assert "No space left on device" in full.stderr
     with faults.skewed_clock(host, offset_s=-86400):
         off_s = int(lab3.ssh("plain", "date +%s", check=True).stdout) - time.time()
-        assert -86410 < off_s < -86390
-    assert abs(int(lab3.ssh("plain", "date +%s", check=True).stdout) - time.time()) < 5
+        assert -86700 < off_s < -86100
+    assert abs(int(lab3.ssh("plain", "date +%s", check=True).stdout) - time.time()) < 300
     faults.new_host_key(host)
     assert "HOST IDENTIFICATION HAS CHANGED" in lab3.ssh("plain", "true").stderr
     lab3.write_known_hosts()
@@ -355,17 +361,18 @@ def test_small_disks_new_keys_and_skewed_clocks(lab3: Lab) -> None:
 @pytest.mark.lab
 def test_what_a_killed_run_left_is_recognised_and_removed() -> None:
     start = "import time; from tests.bed.lab import Lab, HostSpec; own = Lab.start([HostSpec(name='orphan')]); "
-    start += "print(own.name, flush=True); time.sleep(60)"
+    start += "print(own.name, flush=True); time.sleep(600)"
     process = subprocess.Popen([sys.executable, "-c", start], stdout=subprocess.PIPE, cwd=REPOSITORY, text=True)
     assert process.stdout is not None
     with process.stdout:
         name = process.stdout.readline().strip()
         assert name
         assert name not in lab.leftovers()
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait(5)
-    assert name in lab.leftovers()
-    assert name in lab.sweep()
+        with lab._exclusive():  # nobody else who starts a lab sweeps it away before us
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait(240)
+            assert name in lab.leftovers()
+            assert name in lab._sweep()
     _nothing_left(name)
 
 
@@ -385,7 +392,7 @@ def test_an_interrupted_run_leaves_nothing(number: signal.Signals) -> None:
     with process.stdout:
         name = process.stdout.readline().strip()
         process.send_signal(number)
-        assert process.wait(30) != 0
+        assert process.wait(240) != 0
     assert name.startswith("rb")
     assert name not in lab.leftovers()
     _nothing_left(name)

@@ -539,7 +539,7 @@ class TestMariaDb:
         ask(hand, store, "insert into `fa t` select seq, repeat('x', 200) from seq_1_to_100000", change=True)
         ask(hand, store, "delete from `fa t` where id % 10 <> 0", change=True)
         limits = {"free_size": "1MB", "free_percent": 5}
-        until(lambda: hand.do("optimize", {**store, "limits": limits}).values["jobs"], seconds=30)
+        until(lambda: hand.do("optimize", {**store, "limits": limits}).values["jobs"])
         (file,) = Path(store["host"]).parent.glob("data/*/fa@0020t.ibd")
         size = file.stat().st_size
         ran = hand.do("optimize", {**store, "apply": "act", "limits": limits})

@@ -231,7 +231,7 @@ class TestMariaDb:
         ask(hand, store, "insert into old select seq, repeat('x', 200) from seq_1_to_50000", change=True)
         ask(hand, store, "delete from old where id % 10 <> 0", change=True)
         limits = {"free_size": "1MB", "free_percent": 5}
-        until(lambda: hand.do("optimize", {**store, "limits": limits}).values["jobs"], seconds=30)
+        until(lambda: hand.do("optimize", {**store, "limits": limits}).values["jobs"])
         ran = hand.do("optimize", {**store, "apply": "act", "limits": limits})
         assert ran.verdict.ok, ran.problem
         assert any("optimize table `old`: it would lock" in left for left in ran.values["left"])

@@ -323,7 +323,7 @@ def test_a_replica_that_follows_lags_and_loses_its_primary(pg: dict[str, Any], s
     run(control, "-D", str(folder / "data"), "-o", options, "-l", str(folder / "log"), "-w", "start", user=user)
     there = {**pg, "host": str(folder)}
     try:
-        until(lambda: hand.do("replication", there).verdict.ok, seconds=10)
+        until(lambda: hand.do("replication", there).verdict.ok)
         assert hand.do("replication", {**pg, "role": "primary"}).values["replicas"] == 1
         hand.do("sql", {**pg, "database": "postgres", "query": "create table early (a int)", "change": True})
         arrived = {
@@ -332,7 +332,7 @@ def test_a_replica_that_follows_lags_and_loses_its_primary(pg: dict[str, Any], s
             "query": "select 1 where to_regclass('early') is not null",
             "rows": 1,
         }
-        until(lambda: hand.do("sql", arrived).verdict.ok, seconds=10)
+        until(lambda: hand.do("sql", arrived).verdict.ok)
         hand.do("sql", {**there, "database": "postgres", "query": "select pg_wal_replay_pause()", "change": True})
         hand.do("sql", {**pg, "database": "postgres", "query": "create table late (a int)", "change": True})
         time.sleep(1.1)
@@ -343,7 +343,7 @@ def test_a_replica_that_follows_lags_and_loses_its_primary(pg: dict[str, Any], s
         conf.write_text(conf.read_text() + "primary_conninfo = 'host=/not/there'\n")
         run(control, "-D", str(folder / "data"), "reload", user=user)
         lost = "postgresql: expected a connection to the primary, found none"
-        until(lambda: hand.do("replication", {**there, "lag": "1h"}).problem == lost, seconds=10)
+        until(lambda: hand.do("replication", {**there, "lag": "1h"}).problem == lost)
     finally:
         run(control, "-D", str(folder / "data"), "-m", "immediate", "-w", "stop", user=user)
         hand.do("sql", {**pg, "database": "postgres", "query": "drop table if exists early, late", "change": True})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 from tests.bed.host import HostSpec
 from tests.bed.lab import Lab
+from tests.bed.process import until
 from tests.integration.lab_project import LabProject, step_of
 
 pytestmark = pytest.mark.lab
@@ -63,19 +63,15 @@ def test_any_step_may_boot_the_host_where_it_says_so(tmp_path: Path, start_lab: 
 def test_a_reboot_nobody_planned_makes_the_running_step_unknown(tmp_path: Path, start_lab: Start) -> None:
     lab = start_lab([HostSpec(name="web")])
     project = LabProject(tmp_path / "p", lab)
-    project.write("p.yml", HEAD + "phases: {implement: [{id: long, script: 'touch /root/begun; sleep 120'}]}\n")
+    project.write("p.yml", HEAD + "phases: {implement: [{id: long, script: 'touch /root/begun; sleep 900'}]}\n")
     process = subprocess.Popen(
         project.argv("run", "p.yml"), cwd=project.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    pause = threading.Event()
-    for _ in range(300):
-        if not lab.host("web").exec("test -e /root/begun", check=False).returncode:
-            break
-        pause.wait(0.1)
+    until("it has begun", lambda: lab.host("web").exec("test -e /root/begun", check=False).returncode == 0, every_s=0.1)
     before = lab.host("web").boot_ids[-1]
     lab.host("web").exec("systemctl reboot", check=False)
     lab.host("web").wait_rebooted(before)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=600)
     assert process.returncode in (1, 5), out + err
     step = step_of(project.record(), "web", "long")
     # killed by the shutdown before the power went, with its end written down; or nobody saw the end

@@ -72,7 +72,7 @@ def test_a_host_that_is_cut_off_is_4_by_name_within_the_connect_limit(project: L
     record = project.record()
     assert record["hosts"]["plain"]["refused"] == "unreachable"
     assert record["hosts"]["pg"]["outcome"] == "ok"
-    assert record["took_ms"] < 30_000
+    assert record["took_ms"] < 100_000, "and not those of TCP, which are minutes"
 
 
 def test_sudo_by_password_and_every_way_in_which_it_is_refused(tmp_path: Path, lab3: Lab) -> None:
@@ -121,13 +121,13 @@ def test_a_user_that_may_write_nowhere_gets_a_folder_for_the_spool_where_root_lo
 
 def test_power_loss_in_the_middle_of_a_step_is_unknown_never_failed(tmp_path: Path, start_lab: object) -> None:
     import subprocess
-    import threading
 
     from tests.bed.host import HostSpec
+    from tests.bed.process import until
 
     lab = start_lab([HostSpec(name="web")])  # type: ignore[operator]
     project = LabProject(tmp_path / "p", lab)
-    project.write("p.yml", HEAD + "phases: {implement: [{id: long, script: 'touch /tmp/begun; sleep 60'}]}\n")
+    project.write("p.yml", HEAD + "phases: {implement: [{id: long, script: 'touch /tmp/begun; sleep 600'}]}\n")
     process = subprocess.Popen(
         project.argv("run", "p.yml", "--reconnect-timeout", "10s"),
         cwd=project.folder,
@@ -135,13 +135,9 @@ def test_power_loss_in_the_middle_of_a_step_is_unknown_never_failed(tmp_path: Pa
         stderr=subprocess.PIPE,
         text=True,
     )
-    pause = threading.Event()
-    for _ in range(300):
-        if not lab.host("web").exec("test -e /tmp/begun", check=False).returncode:
-            break
-        pause.wait(0.1)
+    until("it has begun", lambda: lab.host("web").exec("test -e /tmp/begun", check=False).returncode == 0, every_s=0.1)
     lab.host("web").power_off()
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == 5, out + err
     assert "is unknown" in out
     record = project.record()

@@ -48,7 +48,7 @@ class Reached:
         ssh = ["ssh", "-F", "none", "-i", str(lab.key), *options, f"maint@{self.host.address}", *shell]
         self.transport = LocalTransport(shell=lab.command(ssh))
         self.target = Target(name="web", address=self.host.address)
-        self.bed = contract.Bed(self.transport, self.target)
+        self.bed = contract.Bed(self.transport, self.target, touch=lambda file: self.host.exec(["touch", str(file)]))
 
     def session(self) -> SupervisedSession:
         session = self.bed.session()
@@ -89,20 +89,30 @@ def cut(session: SupervisedSession) -> None:
     process.wait()
 
 
+def cut_while_it_runs(session: SupervisedSession, launch: Launch) -> None:
+    """Cut when its first output comes."""
+    begun = threading.Event()
+    cutting = threading.Thread(target=lambda: begun.wait(240) and cut(session))
+    cutting.start()
+    with pytest.raises(LinkLost):
+        session.run(launch, lambda *_: begun.set())
+    cutting.join(240)
+
+
 # -- kills -------------------------------------------------------------------------------------------------------
 
 
 def test_a_deadline_is_proven(root: Reached) -> None:
-    done = root.session().run(root.launch(ESCAPES + "sleep 300", deadline_s=1), contract.ignore)
-    assert (done.exit.timeout_s, done.exit.killed) == (1, "proven")
+    done = contract.timed_out(root.bed, ESCAPES + "sleep 300", words=2)
+    assert done.exit.killed == "proven"
     pids = [int(word) for word in done.stdout.split()]
     assert len(pids) == 2 and not any(root.alive(pid) for pid in pids)
     assert root.bed.run("echo next").stdout == b"next\n"
 
 
 def test_without_a_cgroup_nothing_is_proven(maint: Reached) -> None:
-    done = maint.session().run(maint.launch(ESCAPES + "sleep 300", deadline_s=1), contract.ignore)
-    assert (done.exit.timeout_s, done.exit.killed) == (1, "no trace left")
+    done = contract.timed_out(maint.bed, ESCAPES + "sleep 300", words=2)
+    assert done.exit.killed == "no trace left"
     child, payload = (int(word) for word in done.stdout.split())
     assert not maint.alive(payload)
     maint.host.exec(f"kill -KILL {child}")
@@ -115,24 +125,20 @@ def test_a_cancel_is_proven(root: Reached) -> None:
     launch = root.launch(ESCAPES + "sleep 300")
     worker = threading.Thread(target=lambda: ends.append(session.run(launch, lambda *_: begun.set())))
     worker.start()
-    assert begun.wait(30)
+    assert begun.wait(240)
     session.cancel()
-    worker.join(60)
+    worker.join(240)
     assert ends[0].exit.killed == "proven"
     assert not any(root.alive(int(word)) for word in ends[0].stdout.split())
 
 
 def test_a_deadline_after_the_link_was_lost_is_proven(root: Reached) -> None:
     session = root.session()
-    launch = root.launch(ESCAPES + "sleep 300", deadline_s=3)
-    timer = threading.Timer(1.0, cut, (session,))
-    timer.start()
-    with pytest.raises(LinkLost):
-        session.run(launch, contract.ignore)
-    timer.join(10)
+    launch = root.launch(ESCAPES + "sleep 300", deadline_s=5)
+    cut_while_it_runs(session, launch)
     settled = root.session().settle(launch, contract.ignore)
     assert settled.completed is not None
-    assert (settled.completed.exit.timeout_s, settled.completed.exit.killed) == (3, "proven")
+    assert (settled.completed.exit.timeout_s, settled.completed.exit.killed) == (5, "proven")
     assert not any(root.alive(int(word)) for word in settled.completed.stdout.split())
 
 
@@ -149,7 +155,7 @@ def test_an_attempt_whose_cgroup_is_populated_is_busy(root: Reached) -> None:
     assert supervisor.status(name) == "busy"
     for child in root.host.exec("cat /sys/fs/cgroup/user.slice/*/*/rawat.*/cgroup.procs").stdout.split():
         root.host.exec(f"kill -KILL {child}")
-    until("it is over", lambda: supervisor.status(name) == "free", limit_s=30)
+    until("it is over", lambda: supervisor.status(name) == "free")
 
 
 # -- the same contract -------------------------------------------------------------------------------------------
@@ -192,26 +198,22 @@ def test_a_step_knows_its_cgroup_and_no_cgroup_is_left(root: Reached) -> None:
     session.run(root.launch("true"), contract.ignore)
     assert len(root.cgroups()) <= 16
     session.close()
-    until("only that of the daemon is left", lambda: len(root.cgroups()) == 1, limit_s=20)
+    until("only that of the daemon is left", lambda: len(root.cgroups()) == 1)
     root.host.exec(f"kill {int(left.stdout)}")
 
 
 def test_where_logind_kills_what_a_login_leaves_a_step_runs_on(root: Reached) -> None:
     with killing(root.host):
         session = root.session()
-        launch = root.launch("echo begun; sleep 3; sed -n 's/^0:://p' /proc/self/cgroup")
-        timer = threading.Timer(1.0, cut, (session,))
-        timer.start()
-        with pytest.raises(LinkLost):
-            session.run(launch, contract.ignore)
-        timer.join(10)
+        launch = root.launch("echo begun; sleep 4; sed -n 's/^0:://p' /proc/self/cgroup")
+        cut_while_it_runs(session, launch)
         settled = root.session().settle(launch, contract.ignore)
         assert settled.completed is not None and settled.completed.exit.ok
         assert b"/system.slice/rawat-" in settled.completed.stdout
-        done = root.session().run(root.launch(ESCAPES + "sleep 300", deadline_s=1), contract.ignore)
+        done = contract.timed_out(root.bed, ESCAPES + "sleep 300", words=2)
         assert done.exit.killed == "proven"
     root.bed.close()
-    until("its scopes are gone", lambda: not root.cgroups(), limit_s=20)
+    until("its scopes are gone", lambda: not root.cgroups())
 
 
 @contextlib.contextmanager

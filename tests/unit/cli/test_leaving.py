@@ -38,6 +38,6 @@ def test_a_reader_that_has_had_enough_is_no_failure() -> None:
     assert process.stdin and process.stdout and process.stderr
     process.stdout.close()
     process.stdin.close()
-    until("it has ended", lambda: process.poll() is not None, limit_s=20)
+    until("it has ended", lambda: process.poll() is not None)
     assert (process.returncode, process.stderr.read()) == (0, "")
     process.stderr.close()

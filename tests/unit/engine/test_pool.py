@@ -13,7 +13,7 @@ from runner.engine.surroundings import Stop
 def test_more_threads_join_where_the_others_only_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "STUCK_S", 0.05)
     all_there = threading.Barrier(6)
-    assert pool.for_each(range(6), lambda item: all_there.wait(10) and None, at_once=2, most=6, stop=Stop()) == []
+    assert pool.for_each(range(6), lambda item: all_there.wait(240) and None, at_once=2, most=6, stop=Stop()) == []
 
 
 def test_no_more_than_were_asked_for_are_begun_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,7 +22,7 @@ def test_no_more_than_were_asked_for_are_begun_at_once(monkeypatch: pytest.Monke
 
     def work(item: int) -> None:
         begun.append(item)
-        let_go.wait(10)
+        let_go.wait(240)
 
     threading.Timer(0.6, let_go.set).start()
     seen: list[int] = []

@@ -469,4 +469,4 @@ def test_a_source_is_kept_byte_for_byte_and_read_once(tmp_path: Path) -> None:
         (source,) = load(tmp_path / name, kinds=KINDS, root=tmp_path).sources
         assert source.text.encode() == raw
         assert source.sha256 == hashlib.sha256(raw).hexdigest()
-    writer.join(5)
+    writer.join(240)

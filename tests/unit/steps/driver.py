@@ -84,7 +84,7 @@ class Hand:
                 cwd="/",
                 env={**os.environ, **(self.env or {}), **{key: _plain(value) for key, value in script.env.items()}},
                 user=self.user,
-                timeout=120,
+                timeout=600,
                 check=False,
             )
         out = done.stdout
