@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import field
 from datetime import datetime, tzinfo
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
@@ -165,8 +166,11 @@ class Session(Protocol):
 
 
 class Transport(Protocol):
-    def connect(self, host: Host, *, run_id: str, passwords: Passwords) -> Session:
-        """Raises TransportError, by its branches; never asks."""
+    def connect(self, host: Host, *, run_id: str, passwords: Passwords, within_s: float = inf) -> Session:
+        """
+        Raises TransportError, by its branches; never asks. After `within_s` at the latest, where that is sooner than
+        the transport's own limits, Unreachable.
+        """
         ...
 
     def close(self) -> None: ...

@@ -12,9 +12,10 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from math import inf
 from typing import Any
 
-from runner.errors import BecomeRefused, LinkLost, LockBusy, TransportError
+from runner.errors import BecomeRefused, LinkLost, LockBusy, TransportError, Unreachable
 from runner.events import Event
 from runner.frozen import replace
 from runner.model import Exit, Facts, Host, Peer
@@ -293,11 +294,13 @@ class FakeTransport:
         self._answers: Answers = {} if answers is None else answers
         self._lock = threading.Lock()
 
-    def connect(self, host: Host, *, run_id: str, passwords: Passwords) -> FakeSession:
+    def connect(self, host: Host, *, run_id: str, passwords: Passwords, within_s: float = inf) -> FakeSession:
         with self._lock:
             fake = self.hosts.setdefault(host.name, self._made(host))
             fake.connects += 1
-        self.clock.advance(fake.connect_s)
+        self.clock.advance(min(fake.connect_s, within_s))
+        if fake.connect_s > within_s:
+            raise Unreachable(f"{host.name}: no answer within {within_s:g} s", host=host.name)
         if fake.refuse is not None:
             raise fake.refuse
         session = FakeSession(fake, self.clock, name=host.name)

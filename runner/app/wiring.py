@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,8 @@ class Late:
     def __init__(self, make: Callable[[], Transport]) -> None:
         self._make = make
 
-    def connect(self, host: Host, *, run_id: str, passwords: Passwords) -> Session:
-        return self._make().connect(host, run_id=run_id, passwords=passwords)
+    def connect(self, host: Host, *, run_id: str, passwords: Passwords, within_s: float = inf) -> Session:
+        return self._make().connect(host, run_id=run_id, passwords=passwords, within_s=within_s)
 
     def close(self) -> None:
         """Whoever makes it closes it."""
@@ -65,8 +66,8 @@ class Transports:
         self._made: dict[str, Transport] = {}
         self._lock = threading.Lock()
 
-    def connect(self, host: Host, *, run_id: str, passwords: Passwords) -> Session:
-        return self.named(host.transport).connect(host, run_id=run_id, passwords=passwords)
+    def connect(self, host: Host, *, run_id: str, passwords: Passwords, within_s: float = inf) -> Session:
+        return self.named(host.transport).connect(host, run_id=run_id, passwords=passwords, within_s=within_s)
 
     def late(self, name: str) -> Transport:
         return Late(lambda: self.named(name))

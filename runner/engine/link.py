@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from math import inf
 
 from runner.errors import OtherMachine, TransportError
 from runner.model import Host
@@ -41,15 +42,13 @@ class Link:
         self.addresses: list[str] = []
         """Where it answered, one after another."""
 
-    def connect(self) -> Session:
+    def connect(self, *, within_s: float = inf) -> Session:
         """
-        The host's session; made anew where the last one was dropped. Raises TransportError, OtherMachine among them,
-        and LockBusy.
+        The host's session; made anew, `within_s`, where the last one was dropped. Raises TransportError, OtherMachine
+        among them, and LockBusy.
         """
         if self._session is None:
-            self._session = self._same(
-                self._transport.connect(self.host, run_id=self._run_id, passwords=self._passwords)
-            )
+            self._session = self._same(self._made(self._transport, within_s))
             self._locked = not self._owner
         if not self._locked:
             try:
@@ -75,12 +74,15 @@ class Link:
         self.addresses.append(session.peer.address)
         return session
 
-    def session(self, *, local: bool) -> Session:
+    def session(self, *, local: bool, within_s: float = inf) -> Session:
         if not local:
-            return self.connect()
+            return self.connect(within_s=within_s)
         if self._local is None:
-            self._local = self._local_transport.connect(self.host, run_id=self._run_id, passwords=self._passwords)
+            self._local = self._made(self._local_transport, within_s)
         return self._local
+
+    def _made(self, transport: Transport, within_s: float) -> Session:
+        return transport.connect(self.host, run_id=self._run_id, passwords=self._passwords, within_s=within_s)
 
     def drop(self, *, local: bool) -> None:
         """End a session; the next one is made anew."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from runner.engine.link import Link
-from runner.engine.recovery import moved
+from runner.engine.recovery import moved, within_s
 from runner.engine.result import StepResult
 from runner.engine.surroundings import Surroundings
 from runner.errors import LockBusy, TransportError
@@ -60,7 +60,7 @@ def come_back(around: Surroundings, link: Link, *, boot_id: str, instance: str, 
     while not found and around.clock.monotonic() < until and not around.stop.leave.is_set():
         try:
             link.drop(local=False)
-            session, why = link.connect(), ""
+            session, why = link.connect(within_s=within_s(around, until)), ""
         except (TransportError, LockBusy) as error:
             session, why = None, error.message
         if session is not None and session.facts.boot_id != boot_id:

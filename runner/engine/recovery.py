@@ -22,6 +22,10 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 15.0
 AFTER_DEADLINE_S = 30.0
 """The host ends a step at its deadline by itself; for this long after the deadline we still ask how it ended."""
+LAST_CHANCE_S = 10.0
+"""So long a host is tried, however late the link to it was lost: it has written down how the step ended."""
+LEAST_S = 1.0
+"""Less time than this is none to connect in: the last attempt may end so much later than the others."""
 FORGOTTEN = "what the host kept of this run is gone, removed by its age or by somebody; it may have run or not"
 CUTS = 1000
 """A link that is lost more often than this during one step is no link."""
@@ -115,7 +119,7 @@ def _over_cuts(
     What `ask` gives (a session, and how many were lost before it), over new sessions where the link is lost.
 
     After each loss the host is tried for `limit_s`, and after all of them together no longer than AFTER_DEADLINE_S
-    beyond the deadline; a host that is reached later is asked once. Raises _NotReached.
+    beyond the deadline, but for LAST_CHANCE_S; a host that is reached later is asked once. Raises _NotReached.
     """
     clock = around.clock
     over = clock.monotonic() + launch.deadline_s + AFTER_DEADLINE_S
@@ -133,7 +137,7 @@ def _over_cuts(
         if late:
             raise _NotReached(f"{lost.message}; and it should have ended long ago")
         late = now >= over
-        until = min(over, now + limit_s)
+        until = min(max(over, now + LAST_CHANCE_S), now + limit_s)
         silent_s = min(lost.silent_s, now - asked)
         again, why = _reconnect(around, link, instance, launch.user, until=until, local=local, silent_s=silent_s)
         if again is None:
@@ -184,7 +188,8 @@ def _reconnect(
     around: Surroundings, link: Link, instance: str, user: str | None, *, until: float, local: bool, silent_s: float
 ) -> tuple[Session | None, str]:
     """
-    A new session that works as `user`, tried with growing pauses; None, and why not, when `until` has passed.
+    A new session that works as `user`, tried with growing pauses; None, and why not, when `until` has passed. So it has
+    for an attempt that is under way then.
 
     The time is on record as link lost, with the silence in which that was noticed.
     """
@@ -194,7 +199,7 @@ def _reconnect(
     why = ""
     while session is None:
         try:
-            session = _working_as(user, link, local=local)
+            session = _working_as(user, link, local=local, within_s=within_s(around, until))
         except (TransportError, LockBusy) as error:
             why = error.message
             left = until - around.clock.monotonic()
@@ -209,9 +214,9 @@ def _reconnect(
     return session, "" if session else why.partition("\n")[0]
 
 
-def _working_as(user: str | None, link: Link, *, local: bool) -> Session:
+def _working_as(user: str | None, link: Link, *, local: bool, within_s: float) -> Session:
     """Raises TransportError and LockBusy. A host that is there and refuses the user tells so whoever asks for him."""
-    session = link.session(local=local)
+    session = link.session(local=local, within_s=within_s)
     try:
         if user is not None:
             session.become(user)
@@ -221,6 +226,11 @@ def _working_as(user: str | None, link: Link, *, local: bool) -> Session:
     except TransportError:
         pass
     return session
+
+
+def within_s(around: Surroundings, until: float) -> float:
+    """How long an attempt to connect may take that shall be over at that moment of the monotonic clock."""
+    return max(LEAST_S, until - around.clock.monotonic())
 
 
 def moved(around: Surroundings, link: Link) -> None:

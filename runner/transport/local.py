@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from math import inf
 
 from runner.cores import scattered
 from runner.errors import LinkLost, Unreachable
@@ -117,6 +118,8 @@ class PipeChannel:
 
 class LocalTransport:
     """
+    A shell here answers or fails by itself; `within_s` is for hosts that may be away.
+
     `shell` is the command that reads the supervisor, `env` its environment (None: ours), `spool` a folder instead of
     the usual ones, `spool_days` how long a run's folder stays there when nothing happens in it. `resumed`: the run had
     earlier sittings, whose folders should be there.
@@ -134,7 +137,7 @@ class LocalTransport:
         self._env = env
         self._supervisors = Supervisors(shell=tuple(shell), spools=Spools(spool), days=spool_days, resumed=resumed)
 
-    def connect(self, host: Host, *, run_id: str, passwords: Passwords) -> Session:
+    def connect(self, host: Host, *, run_id: str, passwords: Passwords, within_s: float = inf) -> Session:
         def pipe(words: Sequence[str]) -> Channel:
             try:
                 return PipeChannel(words, env=self._env)

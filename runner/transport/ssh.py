@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from math import inf
 from typing import TYPE_CHECKING
 
 from runner.model import Host, Peer
@@ -22,6 +23,7 @@ from runner.transport.spools import Spools
 from runner.transport.supervisors import Supervisors
 from runner.transport.target import KNOWN_HOSTS, Target, dial, route
 from runner.transport.watchdog import MISSES, Watchdog
+from runner.transport.within import Within, within
 
 if TYPE_CHECKING:
     from runner.transport.link import Limits, Link
@@ -65,10 +67,10 @@ class SshTransport:
         self._links: set[Link] = set()
         self._lock = threading.Lock()
 
-    def connect(self, host: Host, *, run_id: str, passwords: Passwords) -> SupervisedSession:
+    def connect(self, host: Host, *, run_id: str, passwords: Passwords, within_s: float = inf) -> SupervisedSession:
         """A session on the host, key checked and logged in, its supervisor answering. Raises TransportError."""
-        with self._opening:
-            link = self._linked(host)
+        with within(within_s, host.name) as limit, self._opening:
+            link = self._linked(host, limit)
             try:
                 return self._session(host, link, run_id, passwords)
             except BaseException:
@@ -100,19 +102,21 @@ class SshTransport:
         for link in links:
             self._forget(link)
 
-    def _linked(self, host: Host) -> Link:
-        link = self._opened(self.route(host))
+    def _linked(self, host: Host, limit: Within) -> Link:
+        link = self._opened(self.route(host), limit)
         with self._lock:
             self._links.add(link)
         self._watchdog.watch(link.transport)
         return link
 
-    def _opened(self, targets: Sequence[Target]) -> Link:
+    def _opened(self, targets: Sequence[Target], limit: Within) -> Link:
         """All hops open. A server that drops us before it greets is asked again until the time to connect is over."""
-        until = time.monotonic() + self._connect_s
+        until = time.monotonic() + min(self._connect_s, limit.left_s)
         pause_s = DROPPED_PAUSE_S
         while True:
-            first = dial(targets[0], timeout_s=self._connect_s, silence_s=self._silence_s, aside=self._aside)
+            timeout_s = min(self._connect_s, limit.left_s)
+            first = dial(targets[0], timeout_s=timeout_s, silence_s=self._silence_s, aside=self._aside)
+            limit.goes_over(first)
             import_paramiko()
             from runner.transport import link as links
 

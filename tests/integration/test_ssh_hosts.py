@@ -57,8 +57,8 @@ class Reached:
         self.passwords: Any = NoPasswords()
         self._spools = {"/var/lib/rawat", f"/var/lib/{ACCOUNT}/.local/state/rawat"}
 
-    def session(self) -> SupervisedSession:
-        session = self.transport.connect(self.host, run_id=self.run_id, passwords=self.passwords)
+    def session(self, **given: float) -> SupervisedSession:
+        session = self.transport.connect(self.host, run_id=self.run_id, passwords=self.passwords, **given)
         self._spools.add(session.facts.spool)
         return session
 
@@ -204,6 +204,20 @@ def test_a_server_that_says_nothing(shared_sshd: LoopbackSshd) -> None:
         message = unreachable(shared_sshd, port=silent.getsockname()[1])
         assert message.endswith("no answer within 1 s while connecting; is that an SSH server?")
         assert time.monotonic() - begun < 60
+
+
+@pytest.mark.parametrize("silent", ["greeting", "shell"])
+def test_an_attempt_may_be_given_less_time_than_the_usual(start_sshd: Start, silent: str) -> None:
+    """Whatever it waits for then, and whatever limit that has of its own."""
+    sshd = start_sshd(options=("ForceCommand cat >/dev/null; exec sh",) if silent == "shell" else ())
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1] if silent == "greeting" else sshd.port
+        with reached(sshd, port=port, connect_timeout_s=120.0, hello_timeout_s=120.0) as bed:
+            begun = time.monotonic()
+            with pytest.raises(Unreachable, match=r"no answer within 0\.5 s"):
+                bed.session(within_s=0.5)
+            assert time.monotonic() - begun < 60
+    until("the server serves nobody", lambda: sshd.sessions() == 0, limit_s=30)
 
 
 @contextlib.contextmanager

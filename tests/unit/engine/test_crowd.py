@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import threading
 from collections.abc import Iterator
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ class Counting(FakeTransport):
     most = 0
     lock = threading.Lock()
 
-    def connect(self, host: Host, *, run_id: str, passwords: Passwords) -> FakeSession:
+    def connect(self, host: Host, *, run_id: str, passwords: Passwords, within_s: float = inf) -> FakeSession:
         session = super().connect(host, run_id=run_id, passwords=passwords)
         with Counting.lock:
             Counting.most = max(Counting.most, sum(not session.closed for session in self.sessions))
@@ -58,7 +59,7 @@ def test_a_host_that_is_away_when_its_turn_comes_has_failed(tmp_path: Path, monk
     hosts = {name: FakeHost(connect_s=2.0) for name in "ab"}
 
     class Away(FakeTransport):
-        def connect(self, host: Host, *, run_id: str, passwords: Passwords) -> FakeSession:
+        def connect(self, host: Host, *, run_id: str, passwords: Passwords, within_s: float = inf) -> FakeSession:
             if host.name == "b" and hosts["b"].connects:
                 self.clock.advance(5.0)
                 raise Unreachable("no route", host="b")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def test_a_link_that_is_lost_again_while_it_is_made_is_tried_again(tmp_path: Pat
     fake = FakeHost(drop_at=1)
 
     class Dying(FakeTransport):
-        def connect(self, host: Host, *, run_id: str, passwords: Passwords) -> FakeSession:
+        def connect(self, host: Host, *, run_id: str, passwords: Passwords, within_s: float = inf) -> FakeSession:
             session = super().connect(host, run_id=run_id, passwords=passwords)
             if fake.connects in (2, 3):
                 raise LinkLost("the connection ended", host=host.name)
@@ -57,7 +58,7 @@ def test_a_step_that_was_begun_and_cannot_be_asked_for_any_more_is_unknown(tmp_p
             raise BecomeRefused("a: sudo says no", host="a")
 
     class Second(FakeTransport):
-        def connect(self, host: Host, *, run_id: str, passwords: Passwords) -> FakeSession:
+        def connect(self, host: Host, *, run_id: str, passwords: Passwords, within_s: float = inf) -> FakeSession:
             first = super().connect(host, run_id=run_id, passwords=passwords)
             return Refusing(fake, first._clock, name="a") if fake.connects > 1 else first
 
@@ -100,7 +101,7 @@ def test_an_attempt_that_was_begun_by_what_came_late_is_followed(tmp_path: Path)
             raise StartedBefore("a: it is not started twice", host="a")
 
     class Second(FakeTransport):
-        def connect(self, host: Host, *, run_id: str, passwords: Passwords) -> FakeSession:
+        def connect(self, host: Host, *, run_id: str, passwords: Passwords, within_s: float = inf) -> FakeSession:
             first = super().connect(host, run_id=run_id, passwords=passwords)
             return Late(fake, first._clock, name="a") if fake.connects > 1 else first
 
@@ -158,6 +159,38 @@ def test_a_host_that_is_away_is_tried_less_and_less_often_but_not_too_rarely(tmp
     assert "not reached again in 300 s" in ended.record.hosts["a"].because
     assert 20 < len(waited) < 40
     assert sum(event.took_ms for event in ended.watcher.of(Waited) if event.cause == "link") == pytest.approx(300_000)
+
+
+@pytest.mark.parametrize(("connect_s", "tries"), [(10.0, 21), (400.0, 2)])
+def test_an_attempt_that_is_under_way_when_the_time_is_over_ends_then(
+    tmp_path: Path, connect_s: float, tries: int
+) -> None:
+    """It had its own time to connect, of each hop, beyond the one that was promised."""
+    fake = FakeHost(drop_at=1)
+
+    def answer(launch: Launch) -> Completed:
+        fake.connect_s = connect_s
+        fake.refuse = Unreachable("no answer", host="a")
+        return done()
+
+    fake.answers = answer
+    ended = run(tmp_path, ONE, {"a": fake})
+    assert ended.steps() == {"one": "unknown"}
+    (waited,) = (event for event in ended.watcher.of(Waited) if event.cause == "link")
+    assert 300_000 <= waited.took_ms <= 301_000
+    assert fake.connects - 1 <= tries
+
+
+def test_a_link_that_is_lost_long_after_the_deadline_is_made_again_once_more(tmp_path: Path) -> None:
+    """The host wrote down how the step ended; to make a link takes longer than nothing."""
+    fake = FakeHost(drop_at=1, slow_s=10_000.0)
+
+    def answer(launch: Launch) -> Completed:
+        fake.connect_s = 5.0
+        return done()
+
+    fake.answers = answer
+    assert run(tmp_path, ONE, {"a": fake}).steps() == {"one": "ok"}
 
 
 def test_fifty_hosts_that_lost_one_server_do_not_come_back_at_the_same_moments(tmp_path: Path) -> None:

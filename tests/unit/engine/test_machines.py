@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ def answering(first: FakeHost, *later: FakeHost) -> type[FakeTransport]:
     left = [first, *later]
 
     class Moving(FakeTransport):
-        def connect(self, host: Host, *, run_id: str, passwords: Passwords) -> FakeSession:
+        def connect(self, host: Host, *, run_id: str, passwords: Passwords, within_s: float = inf) -> FakeSession:
             self.hosts[host.name] = left[0] if len(left) == 1 else left.pop(0)
             return super().connect(host, run_id=run_id, passwords=passwords)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,7 @@ finally: [{id: clean, command: clean}]
         fake = FakeHost(settled=settled, answers=lambda launch: done(code=int(launch.step == "one")))
 
         class Asked(FakeTransport):
-            def connect(self, host: Host, *, run_id: str, passwords: Passwords) -> FakeSession:
+            def connect(self, host: Host, *, run_id: str, passwords: Passwords, within_s: float = inf) -> FakeSession:
                 session = super().connect(host, run_id=run_id, passwords=passwords)
                 settle = session.settle
 

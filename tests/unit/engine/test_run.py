@@ -6,6 +6,7 @@ import hashlib
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -171,7 +172,7 @@ def test_a_session_that_dies_while_it_takes_the_lock_is_made_anew(tmp_path: Path
     fake = FakeHost()
 
     class Dying(FakeTransport):
-        def connect(self, host: Host, *, run_id: str, passwords: Passwords) -> FakeSession:
+        def connect(self, host: Host, *, run_id: str, passwords: Passwords, within_s: float = inf) -> FakeSession:
             session = super().connect(host, run_id=run_id, passwords=passwords)
             return Deaf(fake, self.clock) if fake.connects == 1 else session
 
@@ -340,7 +341,7 @@ def test_a_link_lost_late_in_a_long_step_is_waited_for_as_long_as_any_other(tmp_
     refused = iter(range(8))
 
     class Away(FakeTransport):
-        def connect(self, host: Host, *, run_id: str, passwords: Passwords) -> FakeSession:
+        def connect(self, host: Host, *, run_id: str, passwords: Passwords, within_s: float = inf) -> FakeSession:
             if fake.launches and next(refused, None) is not None:
                 raise Unreachable("no route", host="a")
             return super().connect(host, run_id=run_id, passwords=passwords)
@@ -982,7 +983,7 @@ phases:
     sessions: list[FakeSession] = []
 
     class Kept(FakeTransport):
-        def connect(self, host: Host, *, run_id: str, passwords: Passwords) -> FakeSession:
+        def connect(self, host: Host, *, run_id: str, passwords: Passwords, within_s: float = inf) -> FakeSession:
             sessions.append(super().connect(host, run_id=run_id, passwords=passwords))
             return sessions[-1]
 
@@ -1012,7 +1013,7 @@ def test_what_runs_is_ended_though_its_link_was_lost_when_that_was_asked(tmp_pat
             return Settled(state="ended", completed=Completed(exit=Exit(timeout_s=1.0, killed="proven")))
 
     class Cut(FakeTransport):
-        def connect(self, host: Host, *, run_id: str, passwords: Passwords) -> FakeSession:
+        def connect(self, host: Host, *, run_id: str, passwords: Passwords, within_s: float = inf) -> FakeSession:
             session = super().connect(host, run_id=run_id, passwords=passwords)
             if fake.connects > 1:
                 return Again(fake, self.clock)
