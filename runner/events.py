@@ -285,8 +285,8 @@ class ClockJumped(Event):
 @frozen
 class StopAsked(Event):
     """
-    Nothing new is begun: `how` is SIGINT, SIGTERM or SIGHUP, rawat cancel, or failure-limit: as many hosts failed as
-    the rollout allows, which `detail` tells.
+    Nothing new is begun, rollbacks excepted: `how` is SIGINT, SIGTERM or SIGHUP, rawat cancel, or failure-limit: as
+    many hosts failed as the rollout allows, which `detail` tells.
     """
 
     how: str

@@ -25,5 +25,6 @@ def cancel_run(context: Context, name: str, *, kill: bool) -> str:
         raise InvalidInput(f"run {record.run} is under way on {there.get('hostname')}; cancel it there")
     pid = int(str(there["pid"]))
     os.kill(pid, signal.SIGUSR1 if kill else signal.SIGUSR2)
-    what = "what runs now is ended on the hosts" if kill else "the steps that run now may end"
+    ends = "the steps that run now may end, and be rolled back where one asks for it"
+    what = "what runs now is ended on the hosts" if kill else ends
     return f"run {record.run} (process {pid}) begins nothing new; {what}, then the record is sealed"

@@ -29,8 +29,9 @@ def heeded(
     heard: Heard = lambda how, becomes, again: None,
 ) -> Iterator[None]:
     """
-    SIGINT: begin nothing new; again: with `on_cancel` "kill" end what runs on the hosts, as at a deadline; again, or
-    at once without: leave it running. SIGTERM and SIGHUP: seal within two seconds, with "kill" ending what runs.
+    SIGINT: begin nothing new but a rollback that what runs asks for; again: with `on_cancel` "kill" end what runs on
+    the hosts, as at a deadline; again, or at once without: leave it running. SIGTERM and SIGHUP: seal within two
+    seconds, with "kill" ending what runs.
 
     A SIGHUP that was ignored before stays so: that is how `nohup` asks to go on when the terminal closes.
 

@@ -56,7 +56,11 @@ DONE_BEFORE = "done in an earlier sitting"
 LINK_LOST = "link lost, connecting again"
 
 
-BECOMES = {"end": "what runs may end", "kill": "what runs is ended on the hosts", "leave": "what runs is left running"}
+BECOMES = {
+    "end": "what runs may end, and be rolled back where a step asks for it",
+    "kill": "what runs is ended on the hosts",
+    "leave": "what runs is left running",
+}
 AGAIN = {"kill": "end it on the hosts", "leave": "do not wait for it"}
 
 

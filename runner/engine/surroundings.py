@@ -17,7 +17,7 @@ class Stop:
     """
     Somebody asked the run to stop: `how` is the signal or the command; the first word stands.
 
-    `event`: nothing new is begun. `leave`: do not wait for what runs, either.
+    `event`: nothing new is begun, but a rollback that what runs asks for. `leave`: do not wait for what runs, either.
     """
 
     def __init__(self) -> None:

@@ -97,7 +97,7 @@ def test_cancel_from_elsewhere_lets_the_step_end_and_seals(project: Project) -> 
     told.touch()
     _, err = process.communicate(timeout=600)
     assert process.returncode == 130
-    assert err.count("stopped by rawat cancel: nothing new is begun, what runs may end") == 1, err
+    assert err.count("stopped by rawat cancel: nothing new is begun, what runs may end, and be rolled back") == 1, err
     assert (project.folder / "ended").exists()
     assert not (project.folder / "after").exists()
     assert project.record()["stopped_by"] == "rawat cancel"

@@ -271,6 +271,34 @@ def test_a_rollback_that_was_broken_off_is_carried_to_its_end_before_anything_el
     assert project.record()["in_doubt"] == []
 
 
+ENDING_LATE = """
+vars: {folder: {required: true, type: string}}
+phases:
+  implement:
+    - id: a
+      script: "cd {{ folder }} && printf a >>count"
+      undo: [{id: back, script: "cd {{ folder }} && printf A >>count"}]
+    - id: b
+      script: "cd {{ folder }} && touch begun; until test -e told; do sleep 0.05; done; printf b >>count; test -e right"
+      on_failure: rollback
+"""
+def test_a_rollback_that_is_asked_for_after_a_stop_is_carried_out_and_said(tmp_path: Path) -> None:
+    """A host that is half changed is worse than a run that ends a little later; a second signal waits for nothing."""
+    project = Project(tmp_path / "project")
+    process = project.start("run", project.playbook(ENDING_LATE), "-e", f"folder={project.folder}")
+    wait_for(project.folder / "begun", process)
+    process.send_signal(signal.SIGINT)
+    assert process.stderr is not None
+    line = next(line for line in process.stderr if "stopped by SIGINT" in line)
+    assert "nothing new is begun, what runs may end, and be rolled back where a step asks for it; Ctrl-C" in line
+    (project.folder / "told").touch()
+    process.communicate(timeout=30)
+    assert (process.returncode, count(project)) == (130, "abA")
+    (project.folder / "right").touch()
+    said = project.rawat("resume")
+    assert (said.code, count(project)) == (0, "abAab"), said
+
+
 FAILING_BACK = """
 vars: {folder: {required: true, type: string}}
 phases:

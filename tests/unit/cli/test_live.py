@@ -126,7 +126,8 @@ def test_a_lost_link_and_a_signal_are_told_at_once_and_what_another_would_do(
     assert "stopped" not in drawn(progress)
     progress.stopping("SIGINT", "end", "leave")
     said = " ".join(drawn(progress).split())
-    assert "stopped by SIGINT: nothing new is begun, what runs may end; Ctrl-C again: do not wait for it" in said
+    end = "what runs may end, and be rolled back where a step asks for it"
+    assert f"stopped by SIGINT: nothing new is begun, {end}; Ctrl-C again: do not wait for it" in said
     assert drawn(progress).endswith("\n\n"), "the terminal echoes ^C on an empty line"
     progress.close()
     capsys.readouterr()

@@ -493,6 +493,24 @@ def test_a_rollback_that_was_broken_off_comes_to_its_end_before_the_steps_are_do
     assert (ended.code, launched(bad)) == (1, [*rest, *anew, *back, ("clean", 1)])
 
 
+def test_a_rollback_that_was_not_begun_is_where_the_step_that_asks_for_it_fails_again(tmp_path: Path) -> None:
+    """It was left running by a second Ctrl-C, and failed then."""
+    text = """
+phases:
+  implement:
+    - {id: a, command: a, undo: [{id: back, command: back}]}
+    - {id: b, command: b, on_failure: rollback}
+"""
+    past = Past(steps={"a": Before(state="done", attempts=1, changed=True), "b": Before(state="doubt", attempts=1)})
+    fake = FakeHost(settled=Settled(state="ended", completed=done(code=1)))
+    fake.answers = lambda launch: done(code=int(launch.step == "b"))
+    ended = run(tmp_path, text, {"a": fake}, past={"a": past})
+    assert (launched(fake), ended.code) == ([("b", 2), ("back", 1)], 1)
+    fake = FakeHost(settled=Settled(state="ended", completed=done(code=1)))
+    assert run(tmp_path, text, {"a": fake}, past={"a": past}).outcomes() == {"a": "ok"}
+    assert launched(fake) == [("b", 2)]
+
+
 def test_nothing_is_done_on_a_host_whose_rollback_is_not_through(tmp_path: Path) -> None:
     """In doubt: asked for again, or settled by a person. Gone wrong: a person puts the host right first."""
     fake = FakeHost(settled=Settled(state="unsure"))
