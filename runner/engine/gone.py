@@ -28,6 +28,12 @@ from runner.seams import Completed, Launch, Script, Settled, unheard
 
 GONE = "the playbook does not have it any more"
 PAST = "it belonged to an earlier sitting"
+NOT_STARTED = {
+    "none": "it did not start on the host: nothing of it arrived",
+    "torn": "it did not start on the host: it was cut off before",
+}
+"""By what the host says of an attempt."""
+ONLY_READS = "it was cut off, and nobody saw its end; it only reads"
 
 
 def settle_gone(
@@ -47,7 +53,7 @@ def settle_gone(
     around.bus.emit(StepRecalled(host=host, step=instance, phase=before.phase, attempt=before.attempts))
     began = around.clock.monotonic()
     if before.reads_only:
-        problem = f"its end was not seen; it only reads; {why_gone(step)}"
+        problem = f"{ONLY_READS}; {why_gone(step)}"
         result = StepResult(outcome=Outcome.UNREACHABLE, problem=problem)
     else:
         result = by_host(around, link, instance, before, step, why=why_gone(step))
@@ -87,7 +93,7 @@ def by_host(
     if settled.completed is not None:
         return _judged(doubted(settled.completed) if rebooted else settled.completed, why)
     if step is not None and settled.state in ("none", "torn") and not rebooted:
-        return StepResult(outcome=Outcome.UNREACHABLE, problem=f"it never arrived; {why}", free=True)
+        return StepResult(outcome=Outcome.UNREACHABLE, problem=f"{NOT_STARTED[settled.state]}; {why}", free=True)
     gone = settled.state == "free" or rebooted
     if step is not None and gone and _repeatable(around, step):
         problem = f"nobody wrote down how it ended, and it may be repeated; {why}"

@@ -171,7 +171,7 @@ def _settle(
         case "none" if not rebooted:  # the folder is the one that the session had which was lost
             return begin(session)
         case "torn" if not rebooted:
-            raise NeverStarted("the link was lost before anything was started")
+            raise NeverStarted("it did not start on the host: the link was lost before")
     if rebooted and reboots:
         return Completed(exit=Exit(code=0))
     if rebooted:

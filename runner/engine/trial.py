@@ -7,7 +7,7 @@ from typing import Any
 
 from runner.engine import looking
 from runner.engine.errand import Errand, Task
-from runner.engine.gone import by_host
+from runner.engine.gone import NOT_STARTED, ONLY_READS, by_host
 from runner.engine.here import WHY, is_here
 from runner.engine.past import Before
 from runner.engine.people import STOPPED, RecordingPeople, Stopped
@@ -49,7 +49,7 @@ class Trial:
         """
         self.errand.recalled()
         if self.kind.reads_only(self.step.params):
-            return StepResult(outcome=Outcome.UNREACHABLE, problem="its end was not seen; it only reads", free=True)
+            return StepResult(outcome=Outcome.UNREACHABLE, problem=ONLY_READS, free=True)
         result = self._guarded(lambda: self._found(before))
         if result.outcome is Outcome.UNREACHABLE and not result.free:
             problem = f"its end was not seen, and the host cannot be asked: {result.problem}"
@@ -81,7 +81,7 @@ class Trial:
         elif booting and settled.state == "free":
             result = self._read(wish, Completed(exit=Exit(code=0)), None)
         elif settled.state in ("none", "torn") and not rebooted:
-            return StepResult(outcome=Outcome.UNREACHABLE, problem="it never arrived on the host", free=True)
+            return StepResult(outcome=Outcome.UNREACHABLE, problem=NOT_STARTED[settled.state], free=True)
         else:
             why = FORGOTTEN if settled.state == "forgotten" else "nobody wrote down how it ended"
             why = "the host was booted again meanwhile" if rebooted else why

@@ -45,7 +45,7 @@ CAUSES = {
 SHOWN_FAILURES = 5
 SHOWN_CHARS = 800
 """Of one line of what a host printed."""
-_ENDED = {"unknown": "is unknown", "cancelled": "was cancelled"}
+_ENDED = {"unknown": "is unknown", "cancelled": "was cancelled", "unreachable": "was not reached"}
 _FAILED = (Outcome.FAILED, Outcome.UNKNOWN, Outcome.UNREACHABLE)
 
 

@@ -282,6 +282,8 @@ phases:
       script: "cd {{ folder }} && touch begun; until test -e told; do sleep 0.05; done; printf b >>count; test -e right"
       on_failure: rollback
 """
+
+
 def test_a_rollback_that_is_asked_for_after_a_stop_is_carried_out_and_said(tmp_path: Path) -> None:
     """A host that is half changed is worse than a run that ends a little later; a second signal waits for nothing."""
     project = Project(tmp_path / "project")

@@ -129,7 +129,10 @@ def _step() -> Schema:
         "one step on this host",
         id=text("its id; `.1`, `.2` for the items of with"), phase=text("its phase"), kind=text("its kind"),
         title=text("its title"), user=text("whom it ran as; empty: the login"), register=text("name of its result"),
-        outcome=text("ok, failed, unknown, skipped, cancelled or empty"), why=text("why it was skipped"),
+        outcome=text(
+            "ok, failed, unknown, skipped, cancelled, empty, or unreachable: it did not start on the host, or only "
+            "read and was cut off, or the host did not come back"
+        ), why=text("why it was skipped"),
         took_ms=ms("all attempts"), attempts=array(_attempt(), "every try of it"),
     )  # fmt: skip
 

@@ -27,6 +27,7 @@ from runner.frozen import replace
 from runner.journal.resource import Resources
 from runner.model import Exit, Host
 from runner.record import fold
+from runner.report.text import summary
 from runner.seams import Completed, Launch, OnOutput, Passwords, Settled
 from runner.testing import FACTS, FakeHost, FakeSession, FakeTransport, done
 from tests.unit.engine.support import Outcome, Stopping, run
@@ -108,6 +109,42 @@ def test_what_never_happened_is_begun_without_the_pause_between_tries(tmp_path: 
         before = Before(state="doubt", attempts=1, word=word)  # type: ignore[arg-type]
         ended = run(tmp_path, text, {"a": fake}, past={"a": Past(steps={"two": before})})
         assert (ended.code, launched(fake), [wait for wait in ended.clock.waits if wait]) == (0, [("two", 2)], [])
+
+
+NOT = "it did not start on the host"
+
+
+@pytest.mark.parametrize(
+    ("step", "fake", "why"),
+    [
+        ("command: two", FakeHost(settled=Settled(state="none")), f"{NOT}: nothing of it arrived"),
+        ("command: two", FakeHost(settled=Settled(state="torn")), f"{NOT}: it was cut off before"),
+        ("disk: {path: /, free: 1}", FakeHost(), "it was cut off, and nobody saw its end; it only reads"),
+    ],
+)
+def test_of_what_changed_nothing_it_is_said_why_that_is_known(
+    tmp_path: Path, step: str, fake: FakeHost, why: str
+) -> None:
+    text = f"phases: {{implement: [{{id: two, {step}}}]}}\n"
+    fake.answers = lambda launch: done(code=3)
+    ended = run(tmp_path, text, {"a": fake}, past={"a": DOUBT})
+    first, *_, last = ended.record.hosts["a"].steps["two"].attempts
+    assert (first.outcome, first.problem, first.exit) == ("unreachable", why, None)
+    assert last.outcome == "failed"
+
+
+def test_a_host_that_is_gone_when_a_step_is_to_start_was_not_reached_there(tmp_path: Path) -> None:
+    """It was said to have failed there."""
+    fake = FakeHost(settled=Settled(state="torn"))
+
+    def answer(launch: Launch) -> Completed:
+        fake.drop_at = len(fake.launches)
+        return done()
+
+    fake.answers = answer
+    ended = run(tmp_path, ONE, {"a": fake})
+    assert "a was not reached at implement/one" in summary(ended.record)
+    assert ended.record.hosts["a"].steps["one"].attempts[0].problem.startswith("it did not start on the host: ")
 
 
 def test_nothing_is_begun_beside_a_step_that_may_still_run(tmp_path: Path) -> None:
