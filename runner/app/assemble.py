@@ -87,7 +87,7 @@ def assemble(
     redactor = Redactor([*secrets.values(), *([password] if password else [])])
     records, clock, stop = Records(settings.records), SystemClock(), Stop()
     steps = sum(1 for step in plan.playbook.walk() if step.id not in plan.skip)
-    records.prepare(room=ROOM + ROOM_OF_A_STEP * steps * len(plan.hosts))
+    records.prepare(room=ROOM + ROOM_OF_A_STEP * steps * len(plan.hosts), resumed=earlier is not None)
     run_id = earlier.run if earlier else new_run_id()
     sitting = _frozen(settings, plan, run_id, earlier, redactor, clock, approvals)
     owner = f"run {run_id} of {identity.name_of(identity.who(context.environment))} since {moment(clock.now())}"

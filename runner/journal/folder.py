@@ -76,10 +76,10 @@ class Records:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def prepare(self, *, room: int = 0) -> None:
+    def prepare(self, *, room: int = 0, resumed: bool = False) -> None:
         """
         Make the folder where it is missing; raises JournalError where records could not be kept safe in it, or has no
-        `room`, in bytes.
+        `room`, in bytes. `resumed`: the run lies there, and can be gone on with nowhere else.
         """
         try:
             make_folder(self.path)
@@ -95,10 +95,11 @@ class Records:
             )
         disk = os.statvfs(self.path)
         if (free := disk.f_bavail * disk.f_frsize) < room:
+            here = f"the run lies there: free {room - free} bytes more on that disk, then the same command again"
             raise JournalError(
                 f"{self.path}: {free} bytes are free on its disk, and the record of this run may need {room}; "
                 "nothing was touched",
-                hint="make room, or keep the records elsewhere: --records DIR",
+                hint=here if resumed else "make room, or keep the records elsewhere: --records DIR",
             )
 
     def runs(self) -> tuple[str, ...]:

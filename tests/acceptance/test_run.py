@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import sqlite3
 import time
@@ -485,6 +486,24 @@ def test_a_disk_with_nearly_no_room_is_found_before_anything_is_touched(tmp_path
         if code:
             told = "records: 8388608 bytes are free on its disk, and the record of this run may need 16785408; nothing"
             assert told in said.err and "--records DIR" in said.err
+
+
+def test_a_run_that_is_gone_on_with_on_a_full_disk_is_told_to_free_some_of_it(tmp_path: Path) -> None:
+    """It was told to keep its record elsewhere, where there is nothing of it."""
+    project = Project(tmp_path / "p")
+    book = project.playbook("phases: {implement: [{id: next, command: test -e right}]}\n")
+    (project.folder / "records").mkdir(mode=0o700)
+    small = (
+        f'mount -t tmpfs -o size=32m,mode=700 none records && "$1" -m runner run {book}; fallocate -l 20m records/fill;'
+        'touch right; "$@"; code=$?; rm records/fill; "$@" && exit $code'
+    )
+    said = project.rawat("resume", before=("unshare", "-m", "sh", "-c", small, "sh"))
+    assert said.code == 6, said
+    assert "--records" not in said.err
+    found = re.search(r"(\d+) bytes are free on its disk.* may need (\d+); nothing was touched", said.err)
+    assert found, said.err
+    more = int(found[2]) - int(found[1])
+    assert f"the run lies there: free {more} bytes more on that disk, then the same command again" in said.err
 
 
 def test_a_question_is_answered_by_another_command_where_there_is_no_terminal(project: Project) -> None:
