@@ -16,6 +16,7 @@ from runner.frozen import frozen, names
 VERSION = 1
 FAILURE_LIMIT = "failure-limit"
 CANCEL = "rawat cancel"
+FULL_DISK = "a full disk"
 
 
 @frozen
@@ -286,7 +287,7 @@ class ClockJumped(Event):
 class StopAsked(Event):
     """
     Nothing new is begun, rollbacks excepted: `how` is SIGINT, SIGTERM or SIGHUP, rawat cancel, or failure-limit: as
-    many hosts failed as the rollout allows, which `detail` tells.
+    many hosts failed as the rollout allows, which `detail` tells. No rollback either after a full disk.
     """
 
     how: str

@@ -89,7 +89,7 @@ def assemble(
     steps = sum(1 for step in plan.playbook.walk() if step.id not in plan.skip)
     records.prepare(room=ROOM + ROOM_OF_A_STEP * steps * len(plan.hosts), resumed=earlier is not None)
     run_id = earlier.run if earlier else new_run_id()
-    sitting = _frozen(settings, plan, run_id, earlier, redactor, clock, approvals)
+    sitting = _frozen(settings, plan, run_id, earlier, redactor, clock, approvals, full=stop.no_room)
     owner = f"run {run_id} of {identity.name_of(identity.who(context.environment))} since {moment(clock.now())}"
     bus = Bus(sitting, redactor, clock, watchers(run_id, plan))
     around = Surroundings(
@@ -131,9 +131,11 @@ def _frozen(
     redactor: Redactor,
     clock: Clock,
     approvals: Sequence[Approval],
+    *,
+    full: Callable[[], None],
 ) -> Sitting:
     """The sitting's folder, with what is going to be done in it."""
-    sitting = Sitting(settings.records, run_id, earlier.sitting if earlier else 1, redactor)
+    sitting = Sitting(settings.records, run_id, earlier.sitting if earlier else 1, redactor, full=full)
     sitting.freeze(
         plan=canonical(plan.to_json()) + b"\n",
         inventory=canonical([host.to_json() for host in plan.hosts]) + b"\n",

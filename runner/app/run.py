@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from runner.app.approve import check_approvals
-from runner.app.assemble import Earlier, assemble
+from runner.app.assemble import Assembly, Earlier, assemble
 from runner.app.change import check_change, policy_of
 from runner.app.gates import check_gates
 from runner.app.opening import started, statement
@@ -81,7 +81,7 @@ def carry_out(
     deviations = (
         *departures, *opening.deviations, *_left_out(prepared.plan), *(earlier.deviations if earlier else ()),
     )  # fmt: skip
-    with _going_on_told(made.id), heeded(made.stop, made.run.kill, on_cancel=on_cancel, heard=heard):
+    with _going_on_told(made), heeded(made.stop, made.run.kill, on_cancel=on_cancel, heard=heard):
         for event in (first, *opening.proofs, *deviations):
             made.bus.emit(event)
         code = made.run.execute()
@@ -92,19 +92,27 @@ def carry_out(
         trouble = _index(prepared.settings, record)
         if not made.stop.leave.is_set():
             made.run.close()
+    if made.stop.full:
+        raise JournalError(
+            f"{made.records.path}: the disk is full; the record of run {made.id} was ended and sealed with the room "
+            "that was kept for that",
+            hint=f"nothing further was started, what ran was let end; make room there, then: rawat resume {made.id}",
+        )
     return Finished(run=made.id, record=record, exit_code=code, records=made.records, index_trouble=trouble)
 
 
 @contextmanager
-def _going_on_told(run: str) -> Iterator[None]:
+def _going_on_told(made: Assembly) -> Iterator[None]:
     """A record that cannot be written ends us, not what the hosts do."""
     try:
         yield
     except JournalError as error:
         error.hint = error.hint or (
-            f"nothing further is started, what runs on hosts runs on; see to the disk, then: rawat resume {run}"
+            f"nothing further is started, what runs on hosts runs on; see to the disk, then: rawat resume {made.id}"
         )
         raise
+    finally:
+        made.sitting.leave()
 
 
 def _left_out(plan: Plan) -> list[Deviated]:

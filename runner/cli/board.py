@@ -8,6 +8,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from runner.events import (
+    FULL_DISK,
     BatchStarted,
     Event,
     HostConnected,
@@ -66,6 +67,8 @@ AGAIN = {"kill": "end it on the hosts", "leave": "do not wait for it"}
 
 def stopping(how: str, becomes: Becomes = "end", again: Becomes | None = None) -> str:
     """What was heard, what becomes of what runs, and what another Ctrl-C would do."""
+    if how == FULL_DISK:
+        return "the disk of the records is full: nothing further is started, what runs may end"
     more = f"; Ctrl-C again: {AGAIN[again]}" if again else ""
     return f"stopped by {how}: nothing new is begun, {BECOMES[becomes]}{more}"
 

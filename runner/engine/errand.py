@@ -8,7 +8,7 @@ from typing import Any
 from runner.document.schema import check_value
 from runner.engine.link import Link
 from runner.engine.naming import PLAIN, kept_values, render_params, secrets_in, user_of
-from runner.engine.recovery import launch_through
+from runner.engine.recovery import NeverStarted, launch_through
 from runner.engine.result import StepResult
 from runner.engine.surroundings import Surroundings
 from runner.errors import InvalidInput
@@ -21,6 +21,7 @@ from runner.seams import Completed, Launch, OutputFile, Script, Stream, Wish, un
 from runner.units import text_of_duration
 
 DEFAULT_TIMEOUT_S = 3600.0
+NO_ROOM = "the disk of the records is full"
 
 
 @frozen
@@ -155,7 +156,12 @@ class Errand:
         return self.launch(wish, script, read_only=self.kind.reads_only(wish.params))
 
     def launch(self, wish: Wish, script: Script, *, read_only: bool, quiet: bool = False) -> Completed:
-        """Run it to its end; `quiet` where what it prints is no output of the step."""
+        """
+        Run it to its end; `quiet` where what it prints is no output of the step. Raises NeverStarted where the record
+        has no room for it.
+        """
+        if self.around.stop.full:
+            raise NeverStarted(f"it did not start on the host: {NO_ROOM}")
         done = launch_through(
             self.around,
             self.link,

@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 from runner.engine.bus import Bus
+from runner.events import FULL_DISK
 from runner.frozen import frozen
 from runner.model import Playbook
 from runner.registry import Registry
@@ -18,12 +19,14 @@ class Stop:
     Somebody asked the run to stop: `how` is the signal or the command; the first word stands.
 
     `event`: nothing new is begun, but a rollback that what runs asks for. `leave`: do not wait for what runs, either.
+    `full`: the disk of the record is: nothing at all is started on a host, and what runs may end.
     """
 
     def __init__(self) -> None:
         self.event = threading.Event()
         self.leave = threading.Event()
         self.how = ""
+        self.full = False
 
     @property
     def asked(self) -> bool:
@@ -31,6 +34,11 @@ class Stop:
 
     def ask(self, how: str) -> None:
         self.how = self.how or how
+        self.event.set()
+
+    def no_room(self) -> None:
+        """Says more than what was said before: the exit code is that of a record which cannot be written."""
+        self.full, self.how = True, FULL_DISK
         self.event.set()
 
 

@@ -100,7 +100,8 @@ class Trial:
             self.errand.start()
             return StepResult(outcome=Outcome.FAILED, problem=error.message, repeatable=False)
         except NeverStarted as error:
-            outcome = Outcome.CANCELLED if self.link.cancelled else Outcome.UNREACHABLE
+            stopped = self.link.cancelled or self.around.stop.full
+            outcome = Outcome.CANCELLED if stopped else Outcome.UNREACHABLE
             return StepResult(outcome=outcome, problem=error.message, free=True, begun=False)
         except LaunchRefused as error:
             self.errand.start()

@@ -7,11 +7,14 @@ import json
 import os
 import threading
 from collections.abc import Mapping
-from contextlib import suppress
+from errno import ENOSPC
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from runner.errors import JournalError
+
+if TYPE_CHECKING:
+    from runner.journal.reserve import Reserve
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
@@ -71,10 +74,10 @@ class AppendFile:
 
     May be used by several threads: no call to the kernel is made while lines are numbered, so that no thread waits
     for another one's. A short write is cut off again behind its last whole line and raises JournalError, and so does
-    every call after it.
+    every call after it; unless the `reserve` makes room for it.
     """
 
-    def __init__(self, path: Path, *, head: str) -> None:
+    def __init__(self, path: Path, *, head: str, reserve: Reserve | None = None) -> None:
         self.path = path
         self.head = head
         self._lock = threading.Lock()
@@ -83,6 +86,7 @@ class AppendFile:
         self._written = 0
         self._synced = 0
         self._failed: str = ""
+        self._reserve = reserve
         try:
             self._descriptor = os.open(
                 path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
@@ -127,22 +131,43 @@ class AppendFile:
             self._usable()
             data, upto = b"".join(self._waiting), self._written
             self._waiting.clear()
-        try:
-            written = os.write(self._descriptor, data) if data else 0
-        except OSError as error:
-            self._give_up(f"{self.path}: cannot be written: {error.strerror}", error)
-        if written != len(data):
-            with suppress(OSError):  # what is left is a last line without its end, which nobody reads
-                os.ftruncate(self._descriptor, self._size + data.rfind(b"\n", 0, written) + 1)
-            self._give_up(f"{self.path}: only {written} of {len(data)} bytes could be written; is the disk full?")
+        if data:
+            self._append(data)
         self._size += len(data)
         return upto
+
+    def _append(self, data: bytes) -> None:
+        written, error = self._tried(data)
+        full = (
+            written < len(data) and self._reserve is not None and self._reserve.give(error.errno if error else ENOSPC)
+        )
+        if full and self._cut_to(self._size):
+            written, error = self._tried(data)
+        if error is not None:
+            self._give_up(f"{self.path}: cannot be written: {error.strerror}", error)
+        if written < len(data):
+            # where even that is not possible, what is left is a last line without its end, which nobody reads
+            self._cut_to(self._size + data.rfind(b"\n", 0, written) + 1)
+            self._give_up(f"{self.path}: only {written} of {len(data)} bytes could be written; is the disk full?")
+
+    def _tried(self, data: bytes) -> tuple[int, OSError | None]:
+        try:
+            return os.write(self._descriptor, data), None
+        except OSError as error:
+            return 0, error
+
+    def _cut_to(self, size: int) -> bool:
+        try:
+            os.ftruncate(self._descriptor, size)
+        except OSError:
+            return False
+        return True
 
     def _usable(self) -> None:
         if self._failed:
             raise JournalError(self._failed)
 
-    def _give_up(self, message: str, cause: OSError | None = None) -> None:
+    def _give_up(self, message: str, cause: OSError | None = None) -> NoReturn:
         self._failed = message
         raise JournalError(message) from cause
 

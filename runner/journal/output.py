@@ -9,13 +9,16 @@ import threading
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runner.errors import JournalError
 from runner.hygiene import without_answers
 from runner.journal.append import make_folder
 from runner.redact import Redactor
 from runner.seams import Stream
+
+if TYPE_CHECKING:
+    from runner.journal.reserve import Reserve
 
 HEAD_BYTES = 8 << 20
 TAIL_BYTES = 8 << 20
@@ -31,12 +34,16 @@ class OutputLog:
     Of more than HEAD_BYTES + TAIL_BYTES the middle is left out, and a line in the file says how much. `sha256` and
     `lines` are of the whole, redacted, and `encoding` of the whole as it came. With `keep` False nothing is stored or
     shown, only counted. What is closed is on disk; `seal`, from another thread, ends a file that somebody still writes.
+    Once the `reserve` is given, what comes is left out, too.
     """
 
-    def __init__(self, path: Path, shown: str, redactor: Redactor, *, keep: bool = True) -> None:
+    def __init__(
+        self, path: Path, shown: str, redactor: Redactor, *, keep: bool = True, reserve: Reserve | None = None
+    ) -> None:
         self.path = path
         self._shown = shown
         self._keep = keep
+        self._reserve = reserve
         self._filters = {"stdout": redactor.stream(), "stderr": redactor.stream()}
         self._decoders = {name: codecs.getincrementaldecoder("utf-8")("backslashreplace") for name in self._filters}
         self._strict = {name: codecs.getincrementaldecoder("utf-8")() for name in self._filters}
@@ -155,13 +162,18 @@ class OutputLog:
         with self._lock:
             if self._sealed:
                 raise JournalError(f"{self.path}: this sitting is sealed; nothing more is written to it")
+            view = memoryview(data)
             try:
-                if self._descriptor is None:
-                    make_folder(self.path.parent)
-                    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-                    self._descriptor = os.open(self.path, flags, 0o600)
-                view = memoryview(data)
-                while view:
-                    view = view[os.write(self._descriptor, view) :]
-            except OSError as error:
-                raise JournalError(f"{self.path}: the output cannot be kept: {error.strerror}") from error
+                if self._reserve is None or not self._reserve.given:
+                    if self._descriptor is None:
+                        make_folder(self.path.parent)
+                        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+                        self._descriptor = os.open(self.path, flags, 0o600)
+                    while view:
+                        view = view[os.write(self._descriptor, view) :]
+            except (OSError, JournalError) as error:
+                cause = error.__cause__ if isinstance(error, JournalError) else error
+                if self._reserve is None or not self._reserve.give(getattr(cause, "errno", None)):
+                    words = getattr(cause, "strerror", None) or str(error)
+                    raise JournalError(f"{self.path}: the output cannot be kept: {words}") from error
+            self._dropped += len(view)

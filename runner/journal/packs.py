@@ -14,6 +14,7 @@ from typing import Any
 from runner.errors import InvalidInput, JournalError, unwritable
 from runner.journal import ledger
 from runner.journal.folder import IMPORTED, PACK, Records
+from runner.journal.reserve import RESERVE
 
 SCHEMA = "rawat-pack@1"
 _WITH = ("ledger.jsonl", "checkpoint.txt", "checkpoint.txt.sig", "allowed_signers", "tombstones", "anchors")
@@ -87,10 +88,10 @@ def _write(to: Path, home: Path, names: Sequence[str], files: Mapping[str, bytes
 
 
 def _nobodys(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    """Neither who owns the files here, nor what is no record: answers that were given while a run waited."""
+    """Neither who owns the files here, nor what is no record: answers that were given while a run waited, a reserve."""
     member.uid = member.gid = 0
     member.uname = member.gname = ""
-    return member if "answers" not in PurePosixPath(member.name).parts[1:2] else None
+    return None if {"answers", RESERVE} & {*PurePosixPath(member.name).parts[1:2]} else member
 
 
 @contextmanager

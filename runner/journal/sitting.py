@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from runner.journal import ledger
 from runner.journal.append import AppendFile, make_folder, sha256, sync_folder, sync_folders, write_new
 from runner.journal.folder import EVENTS, is_locked, numbers_in
 from runner.journal.output import OutputLog
+from runner.journal.reserve import Reserve
 from runner.redact import Redactor
 from runner.seams import OutputFile
 
@@ -39,12 +40,16 @@ class Sitting:
     Holds a lock on `events.jsonl` for as long as its process lives: who can lock it knows that nobody writes.
     """
 
-    def __init__(self, records: Path, run: str, number: int, redactor: Redactor) -> None:
+    def __init__(
+        self, records: Path, run: str, number: int, redactor: Redactor, *, full: Callable[[], None] = lambda: None
+    ) -> None:
+        """`full` is called once, from any thread, when the disk is found full; there is room to end the record then."""
         self.records = records
         self.run = run
         self.number = number
         self.folder = records / run / str(number)
         self._redactor = redactor
+        self._reserve = Reserve(self.folder.parent, full)
         self._scripts: set[str] = set()
         self._outputs: WeakSet[OutputLog] = WeakSet()
         self._sealed = False
@@ -109,7 +114,7 @@ class Sitting:
     def _open(self, head: str) -> None:
         """The events, which the ledger's line leads, and the lock on them. Raises LockBusy."""
         events = self.folder / EVENTS
-        self._events = AppendFile(events, head=head)
+        self._events = AppendFile(events, head=head, reserve=self._reserve)
         self._lock = os.open(events, os.O_RDONLY | os.O_CLOEXEC)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         # who read this sitting when it was only a folder took it for one that was killed; from here on he sees the
@@ -119,6 +124,7 @@ class Sitting:
         except LockBusy:
             self._let_go()
             raise
+        self._reserve.make()
         sync_folder(self.folder)
 
     def _follows(self, after: str) -> None:
@@ -182,18 +188,25 @@ class Sitting:
             self._scripts.add(digest)
             self._writing += 1
         try:
-            folder = self.folder / "scripts"
-            make_folder(folder)
-            _put(folder / f"{digest}.txt", data)
+            self._keep(digest, data)
+        except JournalError as error:
+            if not self._reserve.give(getattr(error.__cause__, "errno", None)):
+                raise
+            self._keep(digest, data)
         finally:
             with self._changed:
                 self._writing -= 1
                 self._changed.notify_all()
         return digest
 
+    def _keep(self, digest: str, data: bytes) -> None:
+        folder = self.folder / "scripts"
+        make_folder(folder)
+        _put(folder / f"{digest}.txt", data)
+
     def output(self, host: str, step: str, attempt: int, *, keep: bool) -> OutputFile:
         shown = f"out/{file_name(host)}/{file_name(step)}.{attempt}.log"
-        log = OutputLog(self.folder / shown, shown, self._redactor, keep=keep)
+        log = OutputLog(self.folder / shown, shown, self._redactor, keep=keep, reserve=self._reserve)
         with self._changed:
             self._usable()
             self._outputs.add(log)
@@ -207,6 +220,7 @@ class Sitting:
         """
         assert self._opened is not None
         self._end_writing()
+        self.leave()
         self._file.close()
         trouble: SigningFailed | None = None
         statement, sums = self._closing(at, exit_code, summary, signer.to_json() if signer else None)
@@ -241,6 +255,10 @@ class Sitting:
 
             write_checkpoint(self.records, signer)
         return digest
+
+    def leave(self) -> None:
+        """No room need be kept for it any more: it is about to be sealed, or will not be."""
+        self._reserve.remove()
 
     def _end_writing(self) -> None:
         """Threads that a run left behind may still hear of a host; what they write would make the seal a lie."""
@@ -369,7 +387,12 @@ def file_name(name: str) -> str:
 def _put(path: Path, data: bytes) -> None:
     """A file that is named by its digest, and so must never be there in part: on disk first, then under its name."""
     new = path.with_suffix(".new")
-    write_new(new, data)
+    try:
+        write_new(new, data)
+    except JournalError:
+        with suppress(OSError):
+            new.unlink()
+        raise
     try:
         new.rename(path)
     except OSError as error:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from runner.events import FULL_DISK
 from runner.model import Outcome
 from runner.record.checklist import ItemRecord, checklist, completion, open_items
 from runner.record.review import delays, review
@@ -19,6 +20,8 @@ def exit_code(record: RunRecord, *, stopped_by: str | None = None, items: Sequen
     stopped = record.stopped_by if stopped_by is None else stopped_by
     outcomes = [host.outcome for host in record.hosts.values()]
     unknown = any(step.outcome == Outcome.UNKNOWN for host in record.hosts.values() for step in host.steps.values())
+    if stopped == FULL_DISK:
+        return 6
     if unknown or (record.in_doubt and not stopped):
         return 5
     if stopped:
@@ -46,7 +49,7 @@ def outcome(record: RunRecord | SittingRecord) -> str:
         return "unfinished"
     code = record.exit_code or 0
     words = {0: "ok", 9: "ok", 1: "failed", 4: "failed", 5: "in doubt", 7: "refused", 8: "refused"}
-    return "cancelled" if code in (130, 143) else words.get(code, "failed")
+    return "cancelled" if code in (6, 130, 143) else words.get(code, "failed")
 
 
 def to_json(record: RunRecord) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from runner.journal.reserve import BYTES
 from tests.acceptance.project import HEAD, Project, wait_for
 from tests.bed.sshd import LoopbackSshd
 
@@ -454,7 +455,9 @@ def test_after_kill_9_the_run_is_interrupted_and_the_record_is_readable(project:
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=600)
     assert "interrupted" in project.rawat("runs").out
-    assert project.rawat("verify").code == 3
+    (left,) = project.folder.glob("records/*/reserve")
+    assert (left.stat().st_mode & 0o777, left.stat().st_blocks * 512 >= BYTES) == (0o600, True)
+    assert project.rawat("verify").code == 3, "what was kept free for its end is no part of the record"
     assert project.record()["in_doubt"] == [["h1", "slow"]]
     assert project.rawat("run", project.playbook(ONE, name="other.yml")).code == 0
 
@@ -486,6 +489,51 @@ def test_a_disk_with_nearly_no_room_is_found_before_anything_is_touched(tmp_path
         if code:
             told = "records: 8388608 bytes are free on its disk, and the record of this run may need 16785408; nothing"
             assert told in said.err and "--records DIR" in said.err
+
+
+FILLING = """
+phases:
+  implement:
+    - {id: fill, script: "(head -c 99999999 /dev/zero >records/fill) 2>&-; %s"}
+    - {id: many, with: [%s], script: "echo {{ item }} >>count"}
+"""
+ITEMS = [str(number) for number in range(16)]
+
+
+def counted(project: Project) -> list[str]:
+    count = project.folder / "count"
+    return count.read_text().split() if count.exists() else []
+
+
+@pytest.mark.parametrize("fills", ["its events", "an output"])
+def test_a_disk_that_fills_under_a_run_leaves_room_to_end_its_record(tmp_path: Path, fills: str) -> None:
+    """What runs may end and is on record, nothing further is started, and the sitting is sealed: 6."""
+    project = Project(tmp_path / "p")
+    loud = "seq 99999" if fills == "an output" else "true"
+    book = project.playbook(FILLING % (loud, ", ".join(ITEMS)))
+    (project.folder / "records").mkdir(mode=0o700)
+    small = (
+        'mount -t tmpfs -o size=32m,mode=700 none records && "$@"; code=$?; rm records/fill; mkdir kept; '
+        "cp -a records/. kept && umount records && cp -a kept/. records && exit $code"
+    )
+    said = project.rawat("run", book, before=("unshare", "-m", "sh", "-c", small, "sh"))
+    assert said.code == 6, said
+    assert "the disk of the records is full: nothing further is started, what runs may end" in said.err
+    assert "was ended and sealed" in said.err
+    record = project.record()
+    assert (record["sealed"], record["exit"], record["stopped_by"]) == (True, 6, "a full disk")
+    fill, *many = record["hosts"]["h1"]["steps"]
+    assert (fill["outcome"], record["in_doubt"], record["hosts"]["h1"]["outcome"]) == ("ok", [], "cancelled")
+    assert fill["attempts"][0]["output"].get("truncated", False) == (fills == "an output")
+    done = [step["id"] for step in many if step["outcome"] == "ok"]
+    assert len(done) < len(ITEMS)
+    assert [f"many.{int(item) + 1}" for item in counted(project)] == done
+    verified = project.rawat("verify")
+    assert "altered" not in verified.out.lower() and verified.code != 1, verified
+    assert not list(project.folder.glob("records/*/reserve"))
+    said = project.rawat("resume")
+    assert said.code == 0, said
+    assert counted(project) == ITEMS
 
 
 def test_a_run_that_is_gone_on_with_on_a_full_disk_is_told_to_free_some_of_it(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from runner.frozen import replace
 from runner.journal import ledger
 from runner.journal.folder import Records
 from runner.journal.ledger import Entry, plans_of
+from runner.journal.reserve import is_reserve
 from runner.journal.verify.acts import check_acts, check_plans
 from runner.journal.verify.anchors import Outside, check_anchors
 from runner.journal.verify.imports import check_imports, packed_runs
@@ -166,7 +167,7 @@ def _run(look: Look, records: Records, run: str) -> Iterator[Finding]:
         yield from check_sitting(look, run, sitting, sittings)
     yield from check_acts(look, run, sittings)
     for path in sorted(folder.iterdir()):
-        if path.name not in ("acts", "answers") and not path.name.isdigit():
+        if path.name not in ("acts", "answers") and not path.name.isdigit() and not is_reserve(path):
             yield altered(path, "this does not belong to the record: it was put there by somebody else")
 
 

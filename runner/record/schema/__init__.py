@@ -53,7 +53,7 @@ def _run() -> Schema:
         exit_code=maybe(whole("exit code that the sealed run ended with")),
         exit=whole("exit code that it comes to now, with the words of people since"),
         outcome=word("what it came to", *OUTCOMES),
-        stopped_by=text("the signal that stopped it, or `rawat cancel`; empty where nothing did"),
+        stopped_by=text("the signal that stopped it, `rawat cancel` or a full disk; empty where nothing did"),
         limit_reached=text("by how many failed hosts the failure limit was reached; empty where it was not"),
         who=begun({**WHO, "description": f"who began it: {WHO['description']}"}),
         executors=texts("names and keys of everybody who ran a sitting of it"),
@@ -106,7 +106,7 @@ def _sitting() -> Schema:
         sealed=flag("whether it was closed; one that was not was cut off, or is at work still"),
         exit_code=maybe(whole("that it ended with; null where it was not closed")),
         outcome=word("what the run had come to then", *OUTCOMES),
-        stopped_by=text("the signal that stopped it, or `rawat cancel`; empty where nothing did"),
+        stopped_by=text("the signal that stopped it, `rawat cancel` or a full disk; empty where nothing did"),
         limit_reached=text("by how many failed hosts the failure limit was reached; empty where it was not"),
     )  # fmt: skip
 

@@ -6,6 +6,8 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 from runner.engine.limits import Limits
 from runner.engine.plan import Choice, make_plan
 from runner.engine.surroundings import Stop
@@ -148,3 +150,29 @@ def test_the_plan_says_the_limits_and_its_digest_holds_them(tmp_path: Path) -> N
     shown = {**limited.to_json(), "title": "t", "steps": [], "checklist": [], "approvals": "", "left_out": [],
              "unknown": [], "next": ""}  # fmt: skip
     assert "never more than 2 hosts of db at a time" in plan_text(shown)
+
+
+@pytest.mark.parametrize("how", ["", "SIGINT"])
+def test_a_disk_that_is_full_starts_nothing_more_on_any_host(tmp_path: Path, how: str) -> None:
+    """Not even a rollback or `finally`: nothing could be told of it. It says more than a signal before it."""
+    text = """
+phases:
+  implement:
+    - {id: one, command: one, undo: [{id: back, command: back}]}
+    - {id: two, command: two, on_failure: %s}
+    - {id: three, command: three}
+finally: [{id: clean, command: clean}]
+"""
+    for on_failure in ("rollback", "continue"):
+        stop = Stop()
+
+        def answer(launch: Launch, stop: Stop = stop) -> Completed:
+            if launch.step == "two":
+                stop.how = how
+                stop.no_room()
+            return done(code=int(launch.step == "two"))
+
+        fake = FakeHost(answers=answer)
+        outcome = run(tmp_path, text % on_failure, {"a": fake}, stop=stop)
+        assert [launch.step for launch in fake.launches if not launch.read_only] == ["one", "two"]
+        assert (outcome.code, outcome.record.stopped_by, outcome.outcomes()) == (6, "a full disk", {"a": "failed"})

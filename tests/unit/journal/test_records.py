@@ -25,6 +25,8 @@ from runner.journal.acts import add_act, newest_seal
 from runner.journal.append import AppendFile, sha256
 from runner.journal.folder import Records, new_run_id
 from runner.journal.output import HEAD_BYTES, SHOWN_BYTES, OutputLog
+from runner.journal.packs import pack, unpacked
+from runner.journal.reserve import BYTES, RESERVE, Reserve
 from runner.journal.sitting import Sitting
 from runner.journal.tombstones import bury
 from runner.journal.verify import ALTERED, NOT_SEALED, NOT_SIGNED, verify
@@ -523,6 +525,62 @@ def _begun_in_a_child(folder: Path, run: str, after: str, points: Points) -> int
     said = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     assert said in (0, 6, -signal.SIGKILL)
     return said
+
+
+def test_room_is_kept_for_the_end_of_a_sitting_and_is_no_part_of_it(tmp_path: Path) -> None:
+    """What a killed sitting left of it is taken over; what stands behind its name and is none is altered."""
+    run = write_run(tmp_path)
+    reserve = tmp_path / run / RESERVE
+    assert not reserve.exists()
+    reserve.write_bytes(bytes(1000))
+    assert code(tmp_path) == NOT_SIGNED
+    for more in (b"x", bytes(BYTES)):
+        reserve.write_bytes(bytes(1000) + more)
+        assert code(tmp_path) == ALTERED
+    reserve.unlink()
+    reserve.symlink_to(tmp_path / run / "1" / "plan.json")
+    assert code(tmp_path) == ALTERED
+    reserve.unlink()
+    reserve.write_bytes(bytes(1000))
+    sitting = begin(tmp_path, run, 2, Records(tmp_path).sittings(run)[0].head)
+    assert reserve.stat().st_blocks * 512 >= BYTES
+    pack(tmp_path, [run], tmp_path / "p", at=AT, said={}, more={})
+    with unpacked(tmp_path / "p", tmp_path) as (folder, _):
+        assert {path.name for path in (folder / run).iterdir()} == {"1", "2"}
+    end(sitting)
+    assert not reserve.exists()
+
+
+def test_a_line_that_finds_the_disk_full_is_written_where_room_was_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether none of it could be written, or a part; told once. A disk that is full again is an error."""
+    told: list[int] = []
+    real = os.write
+
+    def full(descriptor: int, data: bytes) -> int:
+        if not (tmp_path / RESERVE).exists() and len(told) < 2:
+            return real(descriptor, data)
+        if short and len(data) > 10:
+            return real(descriptor, data[:10])
+        raise OSError(errno.ENOSPC, "on purpose")
+
+    for short in (False, True):
+        told.clear()
+        reserve = Reserve(tmp_path, lambda: told.append(1))
+        reserve.make()
+        name = f"f{short}"
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "write", full)
+            file = AppendFile(tmp_path / name, head="0", reserve=reserve)
+            for number in range(3):
+                file.append({"a": number})
+            assert (told, reserve.given) == ([1], True)
+            told.append(2)
+            with pytest.raises(JournalError):
+                file.append({"a": 3})
+        lines = (tmp_path / name).read_bytes().splitlines()
+        assert [json.loads(line)["a"] for line in lines] == [0, 1, 2]
 
 
 def test_a_folder_that_somebody_put_there_is_no_sitting_that_never_began(tmp_path: Path) -> None:
