@@ -100,7 +100,9 @@ class Walk:
             return
         if ended is None:
             raise Halt(f"stopped before {step.id}", Outcome.CANCELLED)
-        self._carrier.skip(step, step.id, f"once: {ended.outcome} on {owner}")
+        before = (name for name in self._progress.past.steps if base(name) == step.id and name != step.id)
+        for name in (step.id, *before):  # what an earlier sitting began here, and did not do
+            self._carrier.skip(step, name, f"once: {ended.outcome} on {owner}")
         if ended.outcome is Outcome.UNKNOWN:
             raise Halt(f"{step.id} (once) {ended.problem or in_doubt(owner)}", Outcome.FAILED)
         if not ended.outcome.good and step.on_failure is not OnFailure.CONTINUE:

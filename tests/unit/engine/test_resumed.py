@@ -111,6 +111,16 @@ def test_what_never_happened_is_begun_without_the_pause_between_tries(tmp_path: 
         assert (ended.code, launched(fake), [wait for wait in ended.clock.waits if wait]) == (0, [("two", 2)], [])
 
 
+def test_items_of_a_once_step_that_another_host_did_are_not_left_undone_on_record(tmp_path: Path) -> None:
+    """One failed on its host, or could not start there; the other did all of them, and the checklist stayed open."""
+    text = "phases: {implement: [{id: one, once: true, with: [x, y], command: 'one {{ item }}'}]}\n"
+    past = {"b": Past(steps={"one.1": Before(state="again", attempts=1)})}
+    hosts = {"a": FakeHost(), "b": FakeHost()}
+    ended = run(tmp_path, text, hosts, past=past)
+    assert [len(host.launches) for host in hosts.values()] == [2, 0]
+    assert ended.steps("b") == {"one": "skipped", "one.1": "skipped"}
+
+
 NOT = "it did not start on the host"
 
 
