@@ -124,8 +124,8 @@ class Sitting:
         except LockBusy:
             self._let_go()
             raise
-        self._reserve.make()
         sync_folder(self.folder)
+        self._reserve.make()
 
     def _follows(self, after: str) -> None:
         """That no sitting before is written, and none has begun or gone on since they were read."""
