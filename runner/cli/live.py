@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.text import Text
 
 from runner.cli.board import LINK_LOST, Board, Row, stopping
-from runner.events import Event
+from runner.events import FULL_DISK, Event, StopAsked
 from runner.hygiene import one_line
 from runner.model import PHASES
 from runner.report.words import clock_face
@@ -54,6 +54,8 @@ class LiveProgress:
 
     def hear(self, event: Event) -> None:
         self._board.hear(event)
+        if isinstance(event, StopAsked) and event.how == FULL_DISK:  # of signals it was told when they came
+            self._board.stopping = stopping(event.how)
         if not self._begun and not self._closed:
             self._begun = True
             self._live.start()

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from runner.cli.live import LiveProgress
 from runner.events import (
+    FULL_DISK,
     HostConnected,
     HostFinished,
     HostStarted,
@@ -17,6 +18,7 @@ from runner.events import (
     StepFinished,
     StepRecalled,
     StepStarted,
+    StopAsked,
     Waited,
 )
 from runner.frozen import replace
@@ -129,5 +131,7 @@ def test_a_lost_link_and_a_signal_are_told_at_once_and_what_another_would_do(
     end = "what runs may end, and be rolled back where a step asks for it"
     assert f"stopped by SIGINT: nothing new is begun, {end}; Ctrl-C again: do not wait for it" in said
     assert drawn(progress).endswith("\n\n"), "the terminal echoes ^C on an empty line"
+    progress.hear(StopAsked(how=FULL_DISK))
+    assert "the disk of the records is full: nothing further is started" in " ".join(drawn(progress).split())
     progress.close()
     capsys.readouterr()
