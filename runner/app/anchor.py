@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from runner.app.prepare import settings_of
 from runner.app.request import Context
 from runner.app.wiring import records_of
-from runner.document.paths import expanded
+from runner.document.paths import expanded, resolved
 from runner.engine.bus import moment
 from runner.engine.clock import SystemClock
 from runner.errors import InvalidInput
@@ -33,8 +33,8 @@ def anchor(context: Context, places: tuple[str, ...], *, push: bool = False) -> 
             anchors.note(records, "rfc3161", place, head, stamp=stamp)
             yield f"{place}: {head.lines} lines up to {head.head}, stamped"
             continue
-        path = (context.folder / expanded(place)).resolve()
-        if path.is_relative_to(records.resolve()):
+        path = resolved(context.folder / expanded(place))
+        if path.is_relative_to(resolved(records)):
             raise InvalidInput(f"{path} is inside the records: whoever can change these can change it too")
         if path.is_dir():
             commit = anchors.to_git(path, head, push=push)

@@ -10,6 +10,7 @@ from runner.app.refusals import refusals
 from runner.app.request import Context, Selection
 from runner.app.secrets import with_given
 from runner.app.wiring import KINDS
+from runner.document.paths import resolved
 from runner.engine.plan import Choice, Plan, make_plan
 from runner.errors import InvalidInput, Problem
 from runner.frozen import frozen
@@ -59,7 +60,7 @@ def looked_for(settings: Settings, named: tuple[object, ...], *, near: Path | No
     except InvalidInput as error:
         if not named and not settings.inventory and not error.hint:
             folders = " or ".join(map(str, dict.fromkeys((settings.root, Path.cwd()))))
-            above = near.resolve().parents[:2] if near else ()
+            above = resolved(near).parents[:2] if near else ()
             beside = next((file for file in (up / "inventory.yml" for up in above) if file.is_file()), None)
             what = f"name it: -i {quote(str(beside))}" if beside else "name one with -i FILE, or in rawat.yml"
             error.hint = f"there is no inventory.yml in {folders}; {what}"

@@ -7,6 +7,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+from runner.document.paths import resolved
 from runner.frozen import frozen, names, shallow
 
 
@@ -27,8 +28,8 @@ class Selection:
     def to_json(self) -> dict[str, Any]:
         """With absolute paths, so that it can be asked again from anywhere."""
         return {
-            "playbook": str(self.playbook.resolve()),
-            "inventories": [str(path.resolve()) for path in self.inventories],
+            "playbook": str(resolved(self.playbook)),
+            "inventories": [str(resolved(path)) for path in self.inventories],
             "hosts": self.hosts,
             "variables": list(self.variables),
             "start_at": self.start_at,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from runner.app import identity
 from runner.app.prepare import settings_of
 from runner.app.request import Context
-from runner.document.paths import expanded
+from runner.document.paths import expanded, resolved
 from runner.errors import GateClosed, InvalidInput
 from runner.frozen import frozen
 from runner.settings import Settings
@@ -83,7 +83,7 @@ def use_key(context: Context, file: str, principal: str) -> Path:
 
     settings = settings_of(context)
     if file != "none":
-        key = (context.folder / expanded(file)).resolve()
+        key = resolved(context.folder / expanded(file))
         public_key_of(key, context.environment)
         file = str(key)
     path = settings.file or context.folder / SETTINGS

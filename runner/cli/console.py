@@ -204,7 +204,7 @@ def run_argument(name: str = "run", **how: Any) -> Callable[[F], F]:
 
 def _located(said: str, records: str | None) -> tuple[str, str | None]:
     """(run, folder of records) of a path; what is none stays. Raises InvalidInput for a part of a run's folder."""
-    from runner.document.paths import expanded
+    from runner.document.paths import expanded, resolved
     from runner.errors import InvalidInput
 
     if os.sep not in said and not os.access(said, os.F_OK):
@@ -215,9 +215,9 @@ def _located(said: str, records: str | None) -> tuple[str, str | None]:
     folder = run_at(path)
     if folder is None:
         return said, records
-    if path.resolve() != folder:
+    if resolved(path) != folder:
         raise InvalidInput(f"{said} is a part of run {folder.name}, no run", hint=f"say the run: {shown(folder)}")
-    if records and expanded(records).resolve() != folder.parent:
+    if records and resolved(expanded(records)) != folder.parent:
         raise InvalidInput(f"{said} is not in the records {records}", hint="leave --records out, or say the run's id")
     return folder.name, str(folder.parent)
 

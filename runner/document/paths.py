@@ -28,6 +28,11 @@ def expanded(path: str | Path) -> Path:
         raise InvalidInput(f"{path}: {why}") from error
 
 
+def resolved(path: Path) -> Path:
+    """The real path as far as there is one; of links that lead round the path itself: opening it tells of that."""
+    return Path(os.path.realpath(path))
+
+
 def in_home(path: str) -> Path | None:
     """The same for a path of our own choice, that is left out where there is no home."""
     try:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runner.document.paths import resolved
 from runner.errors import DamagedRecord, InvalidInput, JournalError
 from runner.events import Event, SittingStarted, from_json
 from runner.frozen import frozen, replace
@@ -45,7 +46,7 @@ def begun(run: str) -> datetime:
 
 def run_at(path: Path) -> Path | None:
     """The folder of the run that a path leads to, or into; None where it leads to none."""
-    path = path.resolve()
+    path = resolved(path)
     return next((folder for folder in (path, *path.parents) if _is_id(folder.name) and (folder / "1").is_dir()), None)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from runner.document.paths import resolved
 from runner.document.schema import check, without_misfits
 from runner.document.source import At, Document, likely, read_file
 from runner.errors import InvalidInput, Problem
@@ -30,13 +31,13 @@ def load(path: Path, *, kinds: Kinds, root: Path | None = None) -> Playbook:
 
     Raises InvalidInput with all problems of the file and its includes, in the order of the text.
     """
-    root = (root or project_root(path)).resolve()
+    root = resolved(root or project_root(path))
     return _Loader(root, kinds).load(path)
 
 
 def project_root(path: Path) -> Path:
     """The nearest folder above a file that holds a `rawat.yml`, else the file's own."""
-    folder = path.resolve().parent
+    folder = resolved(path).parent
     return next((up for up in (folder, *folder.parents) if (up / "rawat.yml").is_file()), folder)
 
 
@@ -97,8 +98,8 @@ class _Loader:
             raise InvalidInput(message, hint="no list of digests could name it")
         document = read_file(path, name=shown, told=self.problems)
         digest = hashlib.sha256(document.raw).hexdigest()
-        resolved = path.resolve()
-        name = str(resolved.relative_to(self.root)) if resolved.is_relative_to(self.root) else resolved.name
+        real = resolved(path)
+        name = str(real.relative_to(self.root)) if real.is_relative_to(self.root) else real.name
         self.sources.append(SourceFile(path=name, text=document.raw.decode(), sha256=digest))
         return document
 
@@ -109,7 +110,7 @@ class _Loader:
         It is looked for as files of steps are: beside the file that names it, then under the root.
         """
         beside = (self.root / (chain[-1] if chain else self.sources[0].path)).parent
-        places = [(base / wanted).resolve() for base in (beside, self.root)]
+        places = [resolved(base / wanted) for base in (beside, self.root)]
         path = next((place for place in places if place.is_file()), places[0])
         message = ""
         if Path(wanted).is_absolute() or not path.is_relative_to(self.root):

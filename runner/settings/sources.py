@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from runner.document.paths import OWN_KNOWN_HOSTS, SYSTEM_KNOWN_HOSTS, expanded, in_home
+from runner.document.paths import OWN_KNOWN_HOSTS, SYSTEM_KNOWN_HOSTS, expanded, in_home, resolved
 from runner.document.schema import check, check_value
 from runner.document.source import At, Document, likely, read_file
 from runner.errors import InvalidInput, Problem
@@ -46,7 +46,7 @@ def load(
     Flags are named as the keys are, `policy.ticket` or `policy_ticket`; None and () are not given. Paths are relative
     to the file that names them, else to `folder`. Raises InvalidInput with all problems of all sources.
     """
-    folder = folder.resolve()
+    folder = resolved(folder)
     path = (folder / expanded(file)) if file is not None else _nearest(folder)
     problems: list[Problem] = []
     sources = [
@@ -54,7 +54,7 @@ def load(
         _from_environment(environment, folder, problems),
         _from_flags(flags, folder, problems),
     ]
-    root = path.resolve().parent if path else folder
+    root = resolved(path).parent if path else folder
     entries = dict(_defaults(root, folder, environment))
     for source in sources:
         for key, found in source.items():
@@ -170,7 +170,7 @@ def _from_file(path: Path, problems: list[Problem]) -> _Source:
             continue
         line = document.location(at).line
         found[key] = _Found(
-            value=value, origin=f"{document.name}:{line}", base=path.resolve().parent, say=_saying(document, at)
+            value=value, origin=f"{document.name}:{line}", base=resolved(path).parent, say=_saying(document, at)
         )
     return found
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
+from runner.document.paths import resolved
 from runner.errors import InvalidInput
 from runner.seams import Check, Completed, Script, Verdict, Wish
 from runner.steps.parts import schema as part
@@ -78,7 +79,7 @@ class Fetch(HostKind):
         return Verdict(ok=True, changed=False, values=values, summary=f"{text_of_size(size)} kept in {target}")
 
     def preview(self, wish: Wish) -> Sequence[str]:
-        return [f"{wish.params['src']} -> {_target(wish).relative_to(wish.root.resolve())}"]
+        return [f"{wish.params['src']} -> {_target(wish).relative_to(resolved(wish.root))}"]
 
 
 def _incoming(target: Path) -> Path:

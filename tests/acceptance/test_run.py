@@ -105,6 +105,8 @@ def test_hosts_run_in_parallel_and_a_failing_one_leaves_the_others(
         (("trust", "h1"), "h1 is this machine, worked on without SSH: it has no key to trust"),
         (("trust", "all", "-i", "two.yml"), "'all' means 2 hosts; a key is trusted for one"),
         (("run", "p.yml", "--ticket", "T\udce9"), "'T\\udce9' is not UTF-8 text"),
+        (("run", "round.yml"), "round.yml: cannot be read: Too many levels of symbolic links"),
+        (("run", "p.yml", "--config", "round.yml"), "round.yml: cannot be read: Too many levels"),
         (("run", "p.yml", "--skip", "one"), "no step of t is left to run: --skip one"),
         (("run", "p.yml", "--from", ""), "--from has an empty value"),
     ],
@@ -113,6 +115,7 @@ def test_bad_input_is_2_and_nothing_was_touched(tmp_path: Path, words: tuple[str
     project = Project(tmp_path / "p")
     project.playbook(ONE)
     project.playbook("phases: {implement: [{id: one, comand: x}]}\n", name="bad.yml")
+    (project.folder / "round.yml").symlink_to("round.yml")
     project.write("two.yml", "rawat: 1\nhosts: {a: {}, b: {}}\n")
     answer = project.rawat(*words)
     assert answer.code == 2, answer

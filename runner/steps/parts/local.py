@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from runner.document.paths import resolved
 from runner.errors import InvalidInput
 from runner.seams import Wish
 
@@ -18,9 +19,9 @@ def project_file(wish: Wish, name: str, *, what: str = "src") -> Path:
 
     Raises InvalidInput where it is missing, no file, or lies outside the root (links followed).
     """
-    root = wish.root.resolve()
+    root = resolved(wish.root)
     for base in (wish.folder, wish.root):
-        found = (base / name).resolve()
+        found = resolved(base / name)
         if found.exists():
             break
     if not found.is_relative_to(root):
@@ -32,8 +33,8 @@ def project_file(wish: Wish, name: str, *, what: str = "src") -> Path:
 
 def project_target(wish: Wish, *parts: str, what: str = "to") -> Path:
     """A path under the project's root that may not exist yet. Raises InvalidInput where it would lie outside."""
-    root = wish.root.resolve()
-    found = root.joinpath(*parts).resolve()
+    root = resolved(wish.root)
+    found = resolved(root.joinpath(*parts))
     if found == root or not found.is_relative_to(root):
         raise InvalidInput(f"{what}: {'/'.join(parts)!r} lies outside the project ({root})")
     return found
