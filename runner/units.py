@@ -8,11 +8,17 @@ import re
 from runner.errors import InvalidInput
 from runner.frozen import frozen
 
-DURATION = r"^[0-9]+(\.[0-9]+)?\s*(ms|s|m|h|d)?$"
-"""What a duration written as text looks like: a number and its unit, seconds where there is none."""
+DURATION = r"^([0-9]{1,9}(\.[0-9]+)?\s*(ms|s)?|[0-9]{1,8}(\.[0-9]+)?\s*m|[0-9]{1,5}(\.[0-9]+)?\s*[hd])$"
+"""What a duration written as text looks like: a number and its unit, seconds where there is none; 99999d at most."""
 
-SIZE = r"^[0-9]+(\.[0-9]+)?\s*([kKMGTP]i?)?B?$"
+LONGEST_S = 99_999 * 86_400
+"""The longest duration: what calendars, shells and timers can still count with."""
+
+SIZE = r"^[0-9]{1,15}(\.[0-9]+)?\s*([kKMGTP]i?)?B?$"
 """What a size written as text looks like: `500MB` is 500 x 1000 x 1000 bytes, `1GiB` is 1024 x 1024 x 1024."""
+
+LARGEST = 10**18
+"""The largest size that is given as a number of bytes."""
 
 SHARE = r"^[0-9]+(\.[0-9]+)?\s*%$"
 
@@ -33,11 +39,12 @@ class Amount:
 
 def duration_s(value: object) -> float:
     """Seconds in `30s`, `10m`, `2h`, `1.5d`, `250ms`, or a number of seconds. Raises InvalidInput."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LONGEST_S:
         return float(value)
-    if isinstance(value, str) and (found := re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|d)?", value.strip())):
-        return float(found[1]) * _SECONDS[found[2] or ""]
-    raise InvalidInput(f"{value!r} is not a duration: write 30s, 10m, 2h or a number of seconds")
+    if isinstance(value, str) and re.fullmatch(DURATION, said := value.strip()):
+        number = said.rstrip("mshd")
+        return float(number) * _SECONDS[said[len(number) :]]
+    raise InvalidInput(f"{value!r} is not a duration: write 30s, 10m, 2h or a number of seconds, at most 99999d")
 
 
 def whole_seconds(value: object) -> int:
@@ -47,9 +54,11 @@ def whole_seconds(value: object) -> int:
 
 def size_bytes(value: object) -> int:
     """Bytes in `500MB`, `10GB`, `1GiB`, or a number of bytes (rounded up). Raises InvalidInput."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LARGEST:
         return -int(-value // 1)
-    if isinstance(value, str) and (found := re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([kKMGTP]?)(i?)B?", value.strip())):
+    if isinstance(value, str) and (
+        found := re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]+)?)\s*([kKMGTP]?)(i?)B?", value.strip())
+    ):
         base = 1024 if found[3] else 1000
         return -int(-(float(found[1]) * base ** _POWERS[found[2].lower()]) // 1)
     raise InvalidInput(f"{value!r} is not a size: write 500MB, 10GB, 1GiB or a number of bytes")

@@ -62,7 +62,7 @@ def window_of(text: str) -> tuple[datetime, datetime]:
     begin, _, end = text.partition("/")
     try:
         first, last = (_utc(datetime.fromisoformat(part)) for part in (begin, end))
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise InvalidInput(
             f"'{text}' is no window", hint="as in 2026-11-24T22:00+07:00/2026-11-25T02:00+07:00"
         ) from error

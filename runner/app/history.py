@@ -59,14 +59,18 @@ def when(text: str, now: datetime) -> str:
     if not text:
         return ""
     try:
+        return moment(_moment(text, now).astimezone(UTC))
+    except (InvalidInput, OverflowError) as error:
+        message = f"{text!r} is no moment: write 2026-11-24, 2026-11-24T15:00+07:00, or 7d for a week back"
+        raise InvalidInput(message) from error
+
+
+def _moment(text: str, now: datetime) -> datetime:
+    try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        try:
-            return moment((now - timedelta(seconds=duration_s(text))).astimezone(UTC))
-        except InvalidInput as error:
-            message = f"{text!r} is no moment: write 2026-11-24, 2026-11-24T15:00+07:00, or 7d for a week back"
-            raise InvalidInput(message) from error
-    return moment((found if found.tzinfo else found.replace(tzinfo=now.tzinfo)).astimezone(UTC))
+        return now - timedelta(seconds=duration_s(text))
+    return found if found.tzinfo else found.replace(tzinfo=now.tzinfo)
 
 
 def _any(pattern: str, names: Any) -> bool:

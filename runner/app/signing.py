@@ -194,9 +194,9 @@ def _when(text: str) -> datetime:
 
     try:
         when = datetime.fromisoformat(text) if "-" in text else moment(text)
-    except ValueError as error:
+        return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise InvalidInput(f"'{text}' is no time", hint="as in 2026-11-24 or 2026-11-24T08:00Z") from error
-    return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
 def _write(path: Path, known: AllowedSigners, signers: tuple[Signer, ...]) -> None:

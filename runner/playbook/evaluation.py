@@ -24,7 +24,9 @@ from runner.shell import quote
 DEEPEST = 100
 """Operations within each other in one template: Python's own reader takes 200."""
 LONGEST = 1 << 24
-"""Characters or items that one `*` or `**` may make, and bits of a number."""
+"""Characters or items that one `*` may make."""
+NUMBER_BITS = 1 << 13
+"""Bits of a number that one `*` or `**` may make: Python writes no number of more than 4,300 digits."""
 _FAILS = (
     *(TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError),
     *(RecursionError, MemoryError, SyntaxError),
@@ -37,7 +39,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         """Nobody waits for a number of a million digits, or has room for a text of as many times another."""
-        if _size(operator, left, right) > LONGEST:
+        if _too_large(operator, left, right):
             raise OverflowError(f"the result of '{operator}' is too large")
         return super().call_binop(context, operator, left, right)
 
@@ -100,14 +102,15 @@ def _one_word(value: Any) -> Any:
     return value
 
 
-def _size(operator: str, left: Any, right: Any) -> int:
-    """How large the result would be, in bits, characters or items; 0 where that is of no interest."""
-    if operator == "**":
-        return left.bit_length() * right if isinstance(left, int) and isinstance(right, int) else 0
-    for one, other in ((left, right), (right, left)):
-        if isinstance(one, str | list | tuple) and isinstance(other, int):
-            return len(one) * other
-    return left.bit_length() + right.bit_length() if isinstance(left, int) and isinstance(right, int) else 0
+def _too_large(operator: str, left: Any, right: Any) -> bool:
+    if isinstance(left, int) and isinstance(right, int):
+        bits = left.bit_length() * right if operator == "**" else left.bit_length() + right.bit_length()
+        return bits > NUMBER_BITS
+    pairs = ((left, right), (right, left))
+    return any(
+        isinstance(one, str | list | tuple) and isinstance(other, int) and len(one) * other > LONGEST
+        for one, other in pairs
+    )
 
 
 def _word(value: Any) -> Any:

@@ -8,13 +8,14 @@ from typing import Any
 from runner.document.forms import ID, NAME, PART, TIME
 from runner.document.schema import nested
 from runner.model import KINDS_OF_PLAYBOOK, PHASES, OnFailure
-from runner.units import SIZE
+from runner.units import LARGEST, LONGEST_S, SIZE
 
 DURATION = {
     "type": ["string", "number"],
     "description": "A number of seconds, or a text such as 30s, 10m, 2h.",
     "pattern": TIME,
     "exclusiveMinimum": 0,
+    "maximum": LONGEST_S,
 }
 SHARE = {
     "description": "A number of hosts, or a share of all hosts such as 25%.",
@@ -84,6 +85,7 @@ STEP_KEYS: Mapping[str, Any] = {
     "output_limit": {
         "type": ["integer", "string"],
         "minimum": 0,
+        "maximum": LARGEST,
         "pattern": SIZE,
         "description": "The step fails once it wrote more than this (1 GiB), or a tenth of its host's free disk.",
     },

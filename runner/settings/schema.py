@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from runner.units import DURATION
+from runner.units import DURATION, LONGEST_S
 
-_DURATION = {"type": ["string", "number"], "pattern": DURATION, "exclusiveMinimum": 0}
+_DURATION = {"type": ["string", "number"], "pattern": DURATION, "exclusiveMinimum": 0, "maximum": LONGEST_S}
 _PATHS = {"type": ["string", "array"], "minLength": 1, "items": {"type": "string", "minLength": 1}}
 
 SCHEMA: Mapping[str, Any] = {

@@ -107,6 +107,7 @@ def test_hosts_run_in_parallel_and_a_failing_one_leaves_the_others(
         (("run", "p.yml", "--ticket", "T\udce9"), "'T\\udce9' is not UTF-8 text"),
         (("run", "round.yml"), "round.yml: cannot be read: Too many levels of symbolic links"),
         (("run", "p.yml", "--config", "round.yml"), "round.yml: cannot be read: Too many levels"),
+        (("run", "p.yml", "--window", "0001-01-01T00:00+14:00/9999-12-31"), "is no window"),
         (("run", "p.yml", "--skip", "one"), "no step of t is left to run: --skip one"),
         (("run", "p.yml", "--from", ""), "--from has an empty value"),
     ],

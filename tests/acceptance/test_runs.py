@@ -53,8 +53,9 @@ def test_runs_are_found_by_what_they_were(project: Project) -> None:
     assert names(project, "--until", "1h") == []
     assert names(project, "--since", "2020-01-01", "--until", "2020-01-02T07:00+07:00") == []
     assert project.rawat("runs", "--until", "1h").out == "none that fit\n"
-    said = project.rawat("runs", "--since", "yesterday")
-    assert said.code == 2 and "'yesterday' is no moment" in said.err
+    for text in ("yesterday", "999999d", "0001-01-01T00:00+14:00"):
+        said = project.rawat("runs", "--since", text)
+        assert said.code == 2 and f"'{text}' is no moment" in said.err
     (project.folder / "records" / "index.db").unlink()
     assert names(project, "--ticket", "CHG-*") == ["bad", "good"], "from the journals alone"
     assert project.rawat("reindex").code == 0

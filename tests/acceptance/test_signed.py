@@ -228,6 +228,7 @@ def test_who_may_sign_is_added_listed_and_revoked(tmp_path: Path) -> None:
     assert project.rawat("key", "revoke", "alice@example.com", "--at", "2020-01-01").code == 0
     assert "until 2020-01-01" in project.rawat("verify").out
     assert project.rawat("key", "revoke", "carol").code == 2
+    assert project.rawat("key", "revoke", "alice@example.com", "--at", "0001-01-01T00:00+14:00").code == 2
 
 
 def test_no_key_material_anywhere(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from runner.units import DURATION, SHARE, SIZE
+from runner.units import DURATION, LARGEST, LONGEST_S, SHARE, SIZE
 
 Schema = Mapping[str, Any]
 
@@ -30,14 +30,14 @@ def choice(description: str, values: Sequence[str], default: str | None = None) 
 
 def duration(description: str, default: str | None) -> Schema:
     return {
-        "anyOf": [{"type": "string", "pattern": DURATION}, {"type": "number", "minimum": 0}],
+        "anyOf": [{"type": "string", "pattern": DURATION}, {"type": "number", "minimum": 0, "maximum": LONGEST_S}],
         "description": f"{description} Written as `30s`, `10m`, `2h`, or a number of seconds.",
         **({"default": default} if default else {}),
     }
 
 
 def size(description: str, *, share: bool = False, **more: Any) -> Schema:
-    forms: list[Schema] = [{"type": "string", "pattern": SIZE}, {"type": "number", "minimum": 0}]
+    forms: list[Schema] = [{"type": "string", "pattern": SIZE}, {"type": "number", "minimum": 0, "maximum": LARGEST}]
     written = "`500MB`, `10GB`, `1GiB` or a number of bytes"
     if share:
         forms.insert(1, {"type": "string", "pattern": SHARE})

@@ -139,7 +139,7 @@ def test_where_a_word_may_stand_a_value_may(line: str) -> None:
     [
         *("nope", "row.nope", "1/0", "name.__class__", "name.format('x')[99]", "[number, {'a': [row.nope]}]"),
         *("number | dictsort", "number | xmlattr", "[number] | groupby('x')", "name | center(99999999999999)"),
-        *("name * 99999999999", "[1] * 99999999999", "9 ** 99999999"),
+        *("name * 99999999999", "[1] * 99999999999", "9 ** 99999999", "9 ** 9999"),
     ],
 )
 def test_what_has_no_value_is_an_error(expression: str) -> None:

@@ -100,7 +100,9 @@ def test_whole_seconds_are_rounded_up_and_0_only_where_0_was_said() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", ["", "x", "-1s", "10 minutes", True, None, -1, "1e3", [1], float("nan")])
+@pytest.mark.parametrize(
+    "text", ["", "x", "-1s", "10 minutes", True, None, -1, "1e3", [1], float("nan"), "100000d", "9" * 400, 1e300]
+)
 def test_what_is_no_duration(text: object) -> None:
     with pytest.raises(InvalidInput, match="not a duration"):
         duration_s(text)
@@ -124,7 +126,7 @@ def test_sizes(text: object, count: int) -> None:
     assert size_bytes(text) == count
 
 
-@pytest.mark.parametrize("text", ["20%", "", "GB", "-1", -1, None, False, "1XB"])
+@pytest.mark.parametrize("text", ["20%", "", "GB", "-1", -1, None, False, "1XB", "9" * 400, 1e300])
 def test_what_is_no_size(text: object) -> None:
     with pytest.raises(InvalidInput, match="not a size"):
         size_bytes(text)
