@@ -21,6 +21,7 @@ from runner.transport.refusals import NoSupervisor
 from runner.transport.sink import Kept, Sink
 from runner.transport.supervisor import Supervisor
 from runner.transport.watchdog import Watchdog
+from tests.bed.process import until
 
 
 @given(st.lists(st.binary(max_size=9), max_size=12))
@@ -248,12 +249,22 @@ def test_a_link_that_does_not_answer_is_closed_and_others_are_not() -> None:
     dog.watch(odd)
     dog.watch(dead)
     dog.watch(alive)
-    until = time.monotonic() + 5
-    while not dead.closed and time.monotonic() < until:
-        time.sleep(0.01)
-    assert dead.closed and "no answer" in dead.lost_because
+    until("the dead one is found out", lambda: dead.closed)
+    assert "no answer" in dead.lost_because
     assert len(dead.asked) >= 2
     assert odd.closed and not alive.closed
+    dog.forget(alive)
+
+
+def test_a_machine_that_did_not_come_to_ask_says_nothing_of_the_server() -> None:
+    """It was busy, or asleep: the link was closed then, though nobody had asked it for life."""
+    dog, alive, dead = Watchdog(0.2), FakeLink(), FakeLink(answers=False)
+    dog.watch(alive)
+    dog.watch(dead)
+    with dog._lock:
+        time.sleep(1.2)
+    until("the dead one is found out", lambda: dead.closed)
+    assert not alive.closed and len(dead.asked) >= 2
     dog.forget(alive)
 
 
