@@ -6,7 +6,6 @@ import os
 import pwd
 import socket
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -45,20 +44,27 @@ def output_of(project: Project, step: str) -> list[str]:
     return project.rawat("logs", "last", "h1", step).out.splitlines()[1:]
 
 
+def told(project: Project, kind: str) -> int:
+    """How many events of this kind are on record."""
+    (events,) = project.folder.glob("records/*/1/events.jsonl")
+    return events.read_text().count(f'"type":"{kind}"')
+
+
 def test_a_session_that_is_killed_three_times_changes_nothing(project: Project) -> None:
     assert project.sshd is not None
     sshd = project.sshd
-    book = project.playbook(COUNTING.replace("sleep 0.4", "sleep 0.8"))
+    last = "until test -e go; do sleep 0.05; done"
+    book = project.playbook(COUNTING.replace("sleep 0.4; done\n", f"sleep 0.4; done\n        {last}\n"))
     process = project.start("run", book, "-e", f"folder={project.folder}")
     wait_for(project.folder / "begun", process)
-    for _ in range(3):
-        until("it is connected", lambda: sshd.sessions() > 0)
-        time.sleep(0.4)
+    for number in range(3):
+        until("it is reached again", lambda: told(project, "Waited") == number)  # noqa: B023
         sshd.kill_sessions()
+    (project.folder / "go").touch()
     out, err = process.communicate(timeout=600)
     assert process.returncode == 0, out + err
     record = project.record()
-    assert record["hosts"]["h1"]["links_lost"] >= 2
+    assert record["hosts"]["h1"]["links_lost"] == 3
     assert [step["outcome"] for step in record["hosts"]["h1"]["steps"]] == ["ok", "ok"]
     assert (project.folder / "count").read_text() == "x"
     assert output_of(project, "slow") == LINES
@@ -81,7 +87,7 @@ def cut_off(project: Project, vanish: str) -> None:
     """A step after which the host knows nothing of it, cut off while it runs: it is unknown, and was begun once."""
     assert project.sshd is not None
     path = project.folder / "rawat.yml"
-    path.write_text(path.read_text() + "reconnect_timeout: 2s\n")
+    path.write_text(path.read_text() + "reconnect_timeout: 6s\n")
     book = project.playbook(VANISHING)
     process = project.start("run", book, "-e", f"folder={project.folder}", "-e", f"vanish={vanish}")
     wait_for(project.folder / "begun", process)
@@ -128,7 +134,9 @@ def test_a_link_that_falls_silent_is_noticed_and_made_again(project: Project) ->
         process = project.start("run", project.playbook(COUNTING), "-e", f"folder={project.folder}")
         wait_for(project.folder / "begun", process)
         proxy.black_hole(True)
-        threading.Timer(3.0, lambda: proxy.black_hole(False)).start()
+        until("it is noticed", lambda: told(project, "LinkDropped"))
+        time.sleep(1.5)
+        proxy.black_hole(False)
         out, err = process.communicate(timeout=600)
     assert process.returncode == 0, out + err
     record = project.record()
@@ -218,7 +226,7 @@ def test_hosts_that_are_dead_cost_their_time_limit_once_and_the_others_are_done(
         port = silent.getsockname()[1]
         dead = "".join(f"  dead{n}: {{address: 127.0.0.1, port: {port}, user: x}}\n" for n in range(12))
         project.write("inventory.yml", (project.folder / "inventory.yml").read_text() + dead)
-        project.write("rawat.yml", (project.folder / "rawat.yml").read_text() + "connect_timeout: 2s\n")
+        project.write("rawat.yml", (project.folder / "rawat.yml").read_text() + "connect_timeout: 6s\n")
         head = "rollout: {parallel: 13, stop_when_failed: 100%}\n"
         book = project.playbook(f"{head}phases: {{implement: [{{id: one, command: 'true'}}]}}\n")
         began = time.monotonic()
@@ -228,8 +236,8 @@ def test_hosts_that_are_dead_cost_their_time_limit_once_and_the_others_are_done(
     hosts = project.record()["hosts"]
     assert [name for name, host in hosts.items() if host["outcome"] == "ok"] == ["h1"]
     assert sum(host["outcome"] == "unreachable" for host in hosts.values()) == 12
-    assert said.out.count("no answer within 2 s while connecting") >= 1
-    assert 2 <= took < 12, "one after another they would take 24 s"
+    assert said.out.count("no answer within 6 s while connecting") >= 1
+    assert 6 <= took < 60, "one after another they would take 72 s"
 
 
 def test_a_server_that_throttles_new_connections_is_asked_again(
@@ -238,6 +246,7 @@ def test_a_server_that_throttles_new_connections_is_asked_again(
     """MaxStartups: it drops what comes while another is still logging in."""
     sshd = start_sshd(options=("MaxStartups 3:100:3",))
     project = Project(tmp_path / "project", sshd, hosts=12)
+    project.write("rawat.yml", (project.folder / "rawat.yml").read_text() + "connect_timeout: 2m\n")
     book = project.playbook("rollout: {parallel: 12}\nphases:\n  implement:\n    - {id: a, command: 'true'}\n")
     said = project.rawat("run", book)
     assert said.code == 0, said

@@ -34,7 +34,7 @@ def project(tmp_path: Path, loopback_sshd: LoopbackSshd) -> Project:
     return Project(tmp_path / "project", loopback_sshd)
 
 
-def begin(project: Project, *, seconds: float = 3, more: str = "") -> tuple[str, str, str, str]:
+def begin(project: Project, *, seconds: float | str = 3, more: str = "") -> tuple[str, str, str, str]:
     """The words of a run of BOOK."""
     return ("run", project.playbook(BOOK.format(seconds=seconds, more=more)), "-e", f"folder={project.folder}")
 
@@ -110,7 +110,7 @@ def test_a_failed_step_gets_a_new_attempt_and_its_number_goes_on(project: Projec
 
 
 def test_a_run_that_was_cancelled_goes_on_where_it_stopped(project: Project) -> None:
-    process = project.start(*begin(project, seconds=2))
+    process = project.start(*begin(project, seconds=4))
     wait_for(project.folder / "begun", process)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=600)
@@ -189,7 +189,7 @@ def test_a_changed_playbook_is_refused_unless_that_is_said(project: Project) -> 
 
 def test_a_step_in_doubt_that_was_taken_out_of_the_playbook_is_settled(project: Project) -> None:
     """By the host, which wrote down how it ended."""
-    killed_in_two(project, seconds=1)
+    killed_in_two(project, seconds=3)
     path = project.folder / "p.yml"
     lines = path.read_text().splitlines(keepends=True)
     start = next(number for number, line in enumerate(lines) if "id: two" in line)
@@ -203,11 +203,12 @@ def test_a_step_in_doubt_that_was_taken_out_of_the_playbook_is_settled(project: 
 
 
 def test_a_run_that_is_under_way_cannot_be_resumed_by_a_second(project: Project) -> None:
-    process = project.start(*begin(project, seconds=4))
+    process = project.start(*begin(project, seconds="0; until test -e go; do sleep 0.05; done; true"))
     wait_for(project.folder / "begun", process)
     said = project.rawat("resume")
     assert said.code == 7
     assert "is under way by" in said.err
+    (project.folder / "go").touch()
     out, err = process.communicate(timeout=600)
     assert process.returncode == 0, out + err
     assert count(project) == "123"
@@ -247,7 +248,7 @@ phases:
       undo:
         - id: back
           script: >-
-            cd {{{{ folder }}}} && printf A >>count && touch begun && sleep 1
+            cd {{{{ folder }}}} && printf A >>count && touch begun && sleep 3
             && test {{{{ first.stdout }}}} = said && printf E >>count
     - {{id: b, script: "cd {{{{ folder }}}} && printf b >>count && test -e repaired", on_failure: rollback}}
 """

@@ -106,7 +106,7 @@ def test_a_run_that_was_gone_on_with_and_cut_off_again_is_interrupted(tmp_path: 
     """Though the index knows its first sitting as sealed."""
     project = Project(tmp_path / "project")
     flag = project.folder / "flag"
-    text = "phases: {implement: [{id: a, script: 'test -e FLAG || exit 1; touch FLAG.begun; sleep 5'}]}\n"
+    text = "phases: {implement: [{id: a, script: 'test -e FLAG || exit 1; touch FLAG.begun; sleep 60'}]}\n"
     book = project.playbook(text.replace("FLAG", str(flag)))
     assert project.rawat("run", book).code == 1
     flag.touch()

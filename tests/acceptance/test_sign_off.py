@@ -16,7 +16,8 @@ HAND = (
 )
 WAITS = HEAD + (
     "checklist: [{id: told, text: Told, phase: plan, by: hand}]\n"
-    "phases: {implement: [{id: one, command: 'touch {{ folder | raw }}/begun; sleep 5'}]}\n"
+    "phases: {implement: [{id: one, command: "
+    "'cd {{ folder | raw }}; touch begun; until test -e go; do sleep 0.05; done'}]}\n"
 )
 
 
@@ -111,6 +112,7 @@ def test_an_item_may_be_signed_while_the_run_is_under_way(project: Project) -> N
     wait_for(project.folder / "begun", process)
     assert project.rawat("sign", "last", "--item", "told").code in (0, 9)
     assert project.rawat("sign", "last", "--review", environment=BOB).code == 2
+    (project.folder / "go").touch()
     process.communicate(timeout=600)
     (run,) = (project.folder / "records").glob("01*")
     act = json.loads(next((run / "acts").glob("*.json")).read_text())

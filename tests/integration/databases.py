@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import shutil
-import socket
 import sqlite3
 import subprocess
 import tempfile
@@ -18,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.bed.sshd import TRIES, free_port
 from tests.programs import programs, real
 from tests.unit.steps.driver import Hand, Ran
 
@@ -79,17 +79,22 @@ def pg(space: Path, clients: None) -> Iterator[dict[str, Any]]:
         pytest.fail("PostgreSQL is not installed here: python -m tests.bed.setup")
     user = "postgres" if ROOT else None
     folder = folder_of(space, "pg", "postgres")
-    with closing(socket.create_server(("127.0.0.1", 0))) as probe:
-        port = probe.getsockname()[1]
     run(initdb, "-D", str(folder / "data"), "-U", "owner", "-A", "trust", "-E", "UTF8", "--locale=C", user=user)
     (folder / "data/pg_hba.conf").write_text(
         "local all,replication all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
     )
     control = Path(initdb).with_name("pg_ctl")
-    options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} -c fsync=off"
-    options += " -c shared_preload_libraries=pg_stat_statements"
-    log = str(folder / "log")
-    run(str(control), "-D", str(folder / "data"), "-o", options, "-l", log, "-w", "start", user=user)
+    options = f"-c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
+    options += " -c shared_preload_libraries=pg_stat_statements -c port="
+    words = [str(control), "-D", str(folder / "data"), "-l", str(folder / "log"), "-w", "-t", "600", "start", "-o"]
+    for left in reversed(range(TRIES)):  # between finding a free port and listening, somebody else may take it
+        port = free_port()
+        try:
+            run(*words, f"{options}{port}", user=user)
+            break
+        except subprocess.CalledProcessError:
+            if not left:
+                raise
     try:
         yield {"engine": "postgresql", "host": str(folder), "port": port, "user": "owner"}
     finally:
@@ -104,17 +109,22 @@ def maria(space: Path) -> Iterator[dict[str, Any]]:
     user = "mysql" if ROOT else None
     folder = folder_of(space, "my", "mysql")
     run(setup, "--no-defaults", f"--datadir={folder}/data", "--auth-root-authentication-method=normal", user=user)
-    with closing(socket.create_server(("127.0.0.1", 0))) as probe:
-        port = probe.getsockname()[1]
     words = [daemon, "--no-defaults", f"--datadir={folder}/data", f"--socket={folder}/s", "--bind-address=127.0.0.1"]
-    words += [f"--port={port}", f"--pid-file={folder}/pid", "--innodb-flush-log-at-trx-commit=0", "--log-bin"]
+    words += [f"--pid-file={folder}/pid", "--innodb-flush-log-at-trx-commit=0", "--log-bin"]
     words += ["--performance-schema=on"]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(words, stdout=log, stderr=log, user=user)
+    client = ["mariadb", "--no-defaults", "-u", "root", f"--socket={folder}/s", "-e", "select 1"]
+
+    def answers() -> bool:
+        return (folder / "s").exists() and not subprocess.run(client, capture_output=True, check=False).returncode
+
+    for _ in range(TRIES):
+        with (folder / "log").open("ab") as log:
+            process = subprocess.Popen([*words, f"--port={free_port()}"], stdout=log, stderr=log, user=user)
+        until(lambda: process.poll() is not None or answers())  # noqa: B023
+        if process.poll() is None:
+            break
     try:
-        until(lambda: (folder / "s").exists() and subprocess.run(
-            ["mariadb", "--no-defaults", "-u", "root", f"--socket={folder}/s", "-e", "select 1"],
-            capture_output=True, check=False).returncode == 0)  # fmt: skip
+        assert process.poll() is None, (folder / "log").read_text(errors="replace")[-2000:]
         yield {"engine": "mariadb", "host": f"{folder}/s", "user": "root"}
     finally:
         process.terminate()

@@ -323,15 +323,22 @@ def test_a_password_is_in_no_argument_of_any_program(hand: Hand, engine: str, re
     if engine == "mariadb":
         wish["database"] = "information_schema"
     seen: set[bytes] = set()
-    asking = threading.Thread(target=lambda: ask(hand, wish, nap))
-    asking.start()
-    while asking.is_alive():
-        for file in Path("/proc").glob("[0-9]*/cmdline"):
-            with suppress(OSError):
-                seen.add(file.read_bytes())
-        time.sleep(0.05)
-    asking.join()
-    assert any(b"psql" in words or b"mariadb\0" in words for words in seen)
+
+    def client_seen() -> bool:
+        return any(b"psql" in words or b"mariadb\0" in words for words in seen)
+
+    for _ in range(20):  # who is too slow to see it asks once more
+        asking = threading.Thread(target=lambda: ask(hand, wish, nap))
+        asking.start()
+        while asking.is_alive():
+            for file in Path("/proc").glob("[0-9]*/cmdline"):
+                with suppress(OSError):
+                    seen.add(file.read_bytes())
+            time.sleep(0.05)
+        asking.join()
+        if client_seen():
+            break
+    assert client_seen()
     assert not any(password.encode() in words for words in seen)
 
 
@@ -370,10 +377,13 @@ def test_a_statement_is_given_up_after_its_timeout(hand: Hand, engine: str, requ
     where: dict[str, Any] = request.getfixturevalue("shop" if engine == "postgresql" else "store")
     if engine == "postgresql":
         words = ["psql", "-X", "-q", "-A", "-t", "-h", where["host"], "-p", str(where["port"]), "-U", "owner"]
-        nap, busy = "select pg_sleep(30)", "select pid from pg_stat_activity where state = 'active' and query like :nap"
+        nap, busy = (
+            "select pg_sleep(200)",
+            "select pid from pg_stat_activity where state = 'active' and query like :nap",
+        )
     else:
         words = ["mariadb", "--no-defaults", "-N", "-n", "-u", "root", f"--socket={where['host']}"]
-        nap, busy = "select sleep(30)", "select id from information_schema.processlist where info like :nap"
+        nap, busy = "select sleep(200)", "select id from information_schema.processlist where info like :nap"
     began = time.monotonic()
     with subprocess.Popen([*words, where["database"]], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdin is not None and holder.stdout is not None
@@ -385,11 +395,11 @@ def test_a_statement_is_given_up_after_its_timeout(hand: Hand, engine: str, requ
             ran = hand.do("sql", {**where, "query": query, "change": change, "timeout": "100ms"})
             assert f"{engine} {where['database']} on {where['host']} gave the statement up after 100 ms" in ran.problem
             assert ran.verdict.changed is (None if change else False)
-        assert ask(hand, where, busy, params={"nap": f"{nap[:-4]}%"}, timeout="20s").values["count"] == 0
+        assert ask(hand, where, busy, params={"nap": f"{nap[:-5]}%"}, timeout="200s").values["count"] == 0
         holder.stdin.close()
-    assert time.monotonic() - began < 20
-    assert ask(hand, where, "update loans set amount = 3", change=True, timeout="20s").values["count"] > 2
-    assert ask(hand, where, "select amount, 'x' as x from loans where id = 1", timeout="20s").values["row"] == {
+    assert time.monotonic() - began < 150
+    assert ask(hand, where, "update loans set amount = 3", change=True, timeout="200s").values["count"] > 2
+    assert ask(hand, where, "select amount, 'x' as x from loans where id = 1", timeout="200s").values["row"] == {
         "amount": 3.0, "x": "x",
     }  # fmt: skip
 
@@ -527,7 +537,7 @@ class TestMariaDb:
             holder.stdin.write(b"lock tables loans write; select 'held';\n")
             holder.stdin.flush()
             assert holder.stdout.readline() == b"held\n"
-            ran = hand.do("optimize", {**store, "apply": "act", "statement_timeout": "200ms"})
+            ran = hand.do("optimize", {**store, "apply": "act", "statement_timeout": "2s"})
             holder.stdin.close()
         assert ran.problem.startswith(
             f"1 of 3 statements failed: {store['database']}.loans: Query execution was interrupted"
@@ -599,10 +609,10 @@ class TestSqlite:
                 "create table fat (a); insert into fat select zeroblob(20000) from pragma_table_info('wide')"
             )
         done = threading.Event()
-        late = time.monotonic() + 20
+        late = time.monotonic() + 200
 
         def write() -> None:
-            with closing(sqlite3.connect(credit["database"], timeout=30, isolation_level=None)) as base:
+            with closing(sqlite3.connect(credit["database"], timeout=200, isolation_level=None)) as base:
                 base.execute("pragma synchronous = off")
                 while not done.wait(0.001) and time.monotonic() < late:
                     base.execute("insert into log values (1)")

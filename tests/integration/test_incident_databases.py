@@ -132,7 +132,7 @@ def test_sorts_on_disk_get_memory_and_what_is_no_help_is_taken_back(
     ask(hand, {**slow, "database": "postgres"}, "alter database slow reset work_mem", change=True)
     # An index that is made for a statement that takes its time elsewhere is no help, and is dropped again. Nothing is
     # asked of the table before the session is gone that holds all of it.
-    query = "select pg_sleep(0.3) from (select count(*) as n from loans where branch = 'b 77') as c where n > 0"
+    query = "select pg_sleep(1) from (select count(*) as n from loans where branch = 'b 77') as c where n > 0"
     with session(slow, "begin; lock table loans"):
         time.sleep(0.5)
         said = project.rawat("run", book, *words, "-e", f"query={json.dumps(query)}", environment=env)
@@ -271,7 +271,7 @@ def test_mariadb_sorts_get_memory_and_what_is_no_help_is_taken_back(
     waiting = "select id from information_schema.processlist where state like '%metadata lock'"
     with ExitStack() as clients:
         opened = clients.enter_context(
-            maria_session(where, "set wait_timeout = 10; begin; select id into @id from loans limit 1")
+            maria_session(where, "set wait_timeout = 900; begin; select id into @id from loans limit 1")
         )
         changing = clients.enter_context(subprocess.Popen([*words, "-e", "alter table loans add x int"]))
         clients.callback(opened.kill)  # before the change is waited for, which waits for it
@@ -295,7 +295,7 @@ def test_mariadb_sorts_get_memory_and_what_is_no_help_is_taken_back(
     assert ask(hand, where, sorts).values["value"] == 8 * 1024**2
     # An index, and memory, for a statement that takes its time elsewhere: no help, and both are taken back.
     ask(hand, where, "set global sort_buffer_size = 65536; drop index rawat_loans_branch on loans", change=True)
-    query = """select sleep(0.3) from (select count(*) as n from loans join (select max(note) from
+    query = """select sleep(1) from (select count(*) as n from loans join (select max(note) from
       (select id, note from sorted order by note, id limit 19000) as s) as m where branch = 'b 77') as c where n > 0"""
     said = run(query, "-e", "apply=act")
     assert said.code == 1, said.out + said.err

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -199,6 +199,11 @@ class TestDisk:
         assert "expected at least 900.0 TB free on" in ran.problem
 
 
+_TAKEN: list[socket.socket] = []
+
+
 def free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as probe:
-        return int(probe.getsockname()[1])
+    """One that nobody listens on, nor can take: it is kept."""
+    _TAKEN.append(socket.socket())
+    _TAKEN[-1].bind(("127.0.0.1", 0))
+    return int(_TAKEN[-1].getsockname()[1])

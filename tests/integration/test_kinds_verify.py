@@ -95,10 +95,10 @@ def test_a_probe_that_hangs_is_ended_and_the_others_are_made(shells: Hand) -> No
         {"load": {"available": "100%"}},
     ]
     began = time.monotonic()
-    ran = shells.do("verify", {"probes": probes, "probe_timeout": 1})
-    assert time.monotonic() - began < 30
+    ran = shells.do("verify", {"probes": probes, "probe_timeout": 3})
+    assert time.monotonic() - began < 70
     assert [probe["ok"] for probe in ran.values["probes"]] == [True, False, False]
-    assert ran.problem.startswith("2 failed: it took longer than 1 s, and was ended; memory: expected")
+    assert ran.problem.startswith("2 failed: it took longer than 3 s, and was ended; memory: expected")
     left = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     assert "sleep 77" not in left
 

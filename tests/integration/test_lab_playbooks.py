@@ -181,7 +181,7 @@ become: "{{ who }}"
 phases:
   implement:
     - id: work
-      command: logger -t app ERROR of the work; systemctl start bad || true; sleep 0.2
+      command: logger -t app ERROR of the work; systemctl start bad || true; journalctl --sync || true
   test:
     - id: look
       verify:
@@ -244,8 +244,8 @@ def test_patching_looks_by_itself_and_upgrades_when_asked(
     assert "1.0" in lab.host("a").exec("dpkg-query -W bed-app").stdout
     # Another program is at work on b until the upgrade has waited for it; the balancer writes down what it was told.
     holder = "import fcntl, glob, os, time; f = open('/var/lib/dpkg/lock-frontend', 'w'); fcntl.lockf(f, fcntl.LOCK_EX)"
-    begun = "os.path.exists('/run/drained') and glob.glob('/tmp/rawat.*')"
-    until = f"[time.sleep(0.1) for _ in range(900) if not ({begun})]; time.sleep(2)"
+    begun = "os.path.exists('/run/drained') and glob.glob('/tmp/rawat.*') and not os.system('pgrep -xf sleep.1')"
+    until = f"[time.sleep(0.1) for _ in range(6000) if not ({begun})]; time.sleep(2)"
     lab.host("b").exec(f'setsid python3 -c "{holder}; {until}" >/dev/null 2>&1 &')
     told = f"/proc/{lab.host('b').init_pid}/root/run/drained"
     script = f'#!/bin/sh\necho "$1 $2" >>"${{0%/*}}/traffic"\n[ "$1 $2" != "drain b" ] || touch {told}\n'

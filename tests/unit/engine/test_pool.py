@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
 from runner.engine import pool
 from runner.engine.surroundings import Stop
+from tests.bed.process import until
 
 
 def test_more_threads_join_where_the_others_only_wait(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,7 +26,12 @@ def test_no_more_than_were_asked_for_are_begun_at_once(monkeypatch: pytest.Monke
         begun.append(item)
         let_go.wait(240)
 
-    threading.Timer(0.6, let_go.set).start()
+    def soon() -> None:
+        until("four have begun", lambda: len(begun) == 4)
+        time.sleep(0.3)  # in which a fifth would begin
+        let_go.set()
+
+    threading.Thread(target=soon).start()
     seen: list[int] = []
     pool.for_each(
         range(9),

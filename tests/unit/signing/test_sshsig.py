@@ -166,7 +166,7 @@ def agent(tmp_path: Path) -> Iterator[dict[str, str]]:
     socket = tmp_path / "agent.sock"
     process = subprocess.Popen(["ssh-agent", "-D", "-a", str(socket)], stdout=subprocess.DEVNULL)
     environment = {**os.environ, "SSH_AUTH_SOCK": str(socket)}
-    for _ in range(100):
+    for _ in range(1000):
         if socket.exists():
             break
         subprocess.run(["sleep", "0.05"], check=True)

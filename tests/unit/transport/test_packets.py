@@ -41,8 +41,8 @@ class Server:
 def link() -> Iterator[tuple[LinkPacketizer, Server]]:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        ours.settimeout(5)
-        theirs.settimeout(5)
+        ours.settimeout(60)
+        theirs.settimeout(60)
         packets = LinkPacketizer(ours)
         keyed(packets)
         yield packets, Server(theirs)

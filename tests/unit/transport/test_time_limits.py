@@ -90,7 +90,7 @@ def launch(text: str, deadline_s: float) -> Launch:
     return Launch(run_id=RUN, step=uuid.uuid4().hex, attempt=1, script=Script(text=text), deadline_s=deadline_s)
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(200)
 def test_a_question_that_is_not_answered_is_not_waited_for_for_ever(
     session: Session, stopped: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,24 +99,24 @@ def test_a_question_that_is_not_answered_is_not_waited_for_for_ever(
     began = time.monotonic()
     with pytest.raises(LinkLost, match="does not answer"):
         session.lock("me", name="other")
-    assert 0.3 <= time.monotonic() - began < 5
+    assert 0.3 <= time.monotonic() - began < 25, "and not 30 s"
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(200)
 def test_a_supervisor_that_takes_no_launch_is_not_waited_for_as_long_as_the_step_may_take(
     session: Session, stopped: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An hour, by default, in which nothing was begun; what runs long and says nothing is waited for as before."""
-    monkeypatch.setattr("runner.transport.supervisor.ANSWER_S", 0.4)
-    assert session.run(launch("sleep 0.9", 60), lambda *_: None).exit.ok
+    monkeypatch.setattr("runner.transport.supervisor.ANSWER_S", 1.5)
+    assert session.run(launch("sleep 2.2", 60), lambda *_: None).exit.ok
     stopped()
     began = time.monotonic()
     with pytest.raises(LinkLost, match="does not answer"):
         session.run(launch("true", 60), lambda *_: None)
-    assert 0.4 <= time.monotonic() - began < 5
+    assert 1.5 <= time.monotonic() - began < 25, "and not 30 s"
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(200)
 def test_a_step_whose_end_is_not_told_is_not_waited_for_long_after_its_deadline(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,4 +129,4 @@ def test_a_step_whose_end_is_not_told_is_not_waited_for_long_after_its_deadline(
     began = time.monotonic()
     with pytest.raises(LinkLost, match="does not say how it ended"):
         session.run(launch("true", 0.2), lambda *_: None)
-    assert 0.5 <= time.monotonic() - began < 5
+    assert 0.5 <= time.monotonic() - began < 50, "and not a minute"
