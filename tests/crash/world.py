@@ -78,7 +78,7 @@ class World:
         for path in self.counts.iterdir() if counts else ():
             path.unlink()
         settings: dict[str, Any] = {"rawat": 1, "ssh_config": "/dev/null"}
-        settings |= {"connect_timeout": "5s", "reconnect_timeout": "5s", "policy": {"same_machine": "allow"}}
+        settings |= {"connect_timeout": "60s", "reconnect_timeout": "5s", "policy": {"same_machine": "allow"}}
         host: dict[str, Any] = {"transport": "local"}
         if sshd is not None:
             settings |= {"known_hosts": [str(sshd.known_hosts)]}

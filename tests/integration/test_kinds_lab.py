@@ -266,7 +266,8 @@ def test_another_program_at_work_is_waited_for_and_not_for_ever(box: Box) -> Non
         "import fcntl, os, time; f = open('/var/lib/dpkg/lock-frontend', 'w'); fcntl.lockf(f, fcntl.LOCK_EX); "
         "open(chr(47) + chr(120), chr(119)).close(); "
         # until it may, and somebody sleeps from second to second, since he waits; then a little longer
-        "[time.sleep(0.1) for _ in range(3000) if not os.path.exists('/let-go') or os.system('pgrep -xf sleep.1')]; "
+        "seen = lambda: os.path.exists('/let-go') and not os.system('pgrep -xf sleep.1'); "
+        "any(seen() or time.sleep(0.1) for _ in range(3000)); "
         "time.sleep(2)"
     )
     box.host.exec(f'setsid python3 -c "{holder}" >/dev/null 2>&1 &')

@@ -245,7 +245,7 @@ def test_patching_looks_by_itself_and_upgrades_when_asked(
     # Another program is at work on b until the upgrade has waited for it; the balancer writes down what it was told.
     holder = "import fcntl, glob, os, time; f = open('/var/lib/dpkg/lock-frontend', 'w'); fcntl.lockf(f, fcntl.LOCK_EX)"
     begun = "os.path.exists('/run/drained') and glob.glob('/tmp/rawat.*') and not os.system('pgrep -xf sleep.1')"
-    until = f"[time.sleep(0.1) for _ in range(6000) if not ({begun})]; time.sleep(2)"
+    until = f"any(({begun}) or time.sleep(0.1) for _ in range(6000)); time.sleep(2)"
     lab.host("b").exec(f'setsid python3 -c "{holder}; {until}" >/dev/null 2>&1 &')
     told = f"/proc/{lab.host('b').init_pid}/root/run/drained"
     script = f'#!/bin/sh\necho "$1 $2" >>"${{0%/*}}/traffic"\n[ "$1 $2" != "drain b" ] || touch {told}\n'
