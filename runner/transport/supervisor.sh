@@ -495,8 +495,9 @@ r_pump() {
 
 r_size() {
     # Sets r_z to the size of file $1. By ls: the wc of busybox reads the file, and while it grows as fast, never ends.
+    # In bytes, whatever unit the login likes to see.
     # shellcheck disable=SC2046  # split it shall be
-    set -- $("$r_ls" -ln "$1")
+    set -- $(LS_BLOCK_SIZE=1 "$r_ls" -ln "$1")
     r_z=$5
     [ -n "$r_z" ]
 }

@@ -109,6 +109,12 @@ def test_much_on_stderr_does_not_stop_the_channel(start_sshd: Start) -> None:
         assert bed.session().run(bed.launch("echo on"), ignore).stdout == b"on\n"
 
 
+@pytest.mark.parametrize("unit", ["BLOCK_SIZE=1M", "LS_BLOCK_SIZE=7"])
+def test_an_output_is_whole_in_whatever_unit_the_login_likes_its_sizes(start_sshd: Start, unit: str) -> None:
+    with reached(start_sshd(environment=(unit,))) as bed:
+        assert bed.session().run(bed.launch("seq 100; sleep 0.1; seq 100"), ignore).stdout_bytes == 2 * 292
+
+
 @pytest.mark.parametrize(
     ("command", "words"),
     [

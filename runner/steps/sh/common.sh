@@ -2,6 +2,8 @@ set -eu
 umask 077
 LC_ALL=C
 export LC_ALL
+# What a login likes to see otherwise, or adds to a program's options.
+unset BLOCK_SIZE DU_BLOCK_SIZE DF_BLOCK_SIZE LS_BLOCK_SIZE TAR_OPTIONS CDPATH
 HOME=${HOME:-/}
 
 # Why the script ends badly: the line that people see.
