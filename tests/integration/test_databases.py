@@ -308,6 +308,13 @@ def test_verification_checks_every_table_of_mariadb(hand: Hand, maria: dict[str,
     assert not found()
 
 
+def test_a_socket_that_is_named_is_the_server_whatever_the_login_says(maria: dict[str, Any], tmp_path: Path) -> None:
+    """A client takes MYSQL_HOST, or the host of a ~/.my.cnf, before a socket: it would ask another server."""
+    (tmp_path / ".my.cnf").write_text("[client]\nhost=127.0.0.2\nport=1\n")
+    login = Hand(root=tmp_path, env={"HOME": str(tmp_path), "MYSQL_HOST": "127.0.0.3", "MYSQL_TCP_PORT": "2"})
+    ask(login, {**maria, "database": "mysql"}, "select 1")
+
+
 @pytest.mark.parametrize("engine", ["postgresql", "mariadb"])
 def test_a_password_is_in_no_argument_of_any_program(hand: Hand, engine: str, request: pytest.FixtureRequest) -> None:
     where: dict[str, Any] = request.getfixturevalue("shop" if engine == "postgresql" else "store")

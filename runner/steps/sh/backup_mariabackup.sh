@@ -4,7 +4,7 @@ maria_backup() {
 	[ -z "$user" ] || set -- "$@" "--user=$user"
 	[ -z "$port" ] || set -- "$@" "--port=$port"
 	[ -z "$host" ] || set -- "$@" "--host=$host"
-	[ -z "$socket" ] || set -- "$@" "--socket=$socket"
+	[ -z "$socket" ] || set -- "$@" --host=localhost "--socket=$socket"
 	[ -z "${MYSQL_PWD-}" ] || {
 		# It does not read the environment; a file that only we can read.
 		printf '[client]\npassword="%s"\n' "$(printf '%s' "$MYSQL_PWD" | sed -e 's/\\/\\\\/g' -e 's/"/\\"/g')" >"$pipes/password.cnf"

@@ -13,7 +13,8 @@ connected() {
 	[ -z "$user" ] || set -- "--user=$user" "$@"
 	[ -z "$port" ] || set -- "--port=$port" "$@"
 	[ -z "$host" ] || set -- "--host=$host" "$@"
-	[ -z "$socket" ] || set -- "--socket=$socket" "$@"
+	# the login's own host would come before a socket
+	[ -z "$socket" ] || set -- "--protocol=socket" "--host=localhost" "--socket=$socket" "$@"
 	"$program" --default-character-set=utf8mb4 "$@"
 }
 
