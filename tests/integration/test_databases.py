@@ -315,6 +315,14 @@ def test_a_socket_that_is_named_is_the_server_whatever_the_login_says(maria: dic
     ask(login, {**maria, "database": "mysql"}, "select 1")
 
 
+def test_the_servers_own_database_is_saved_and_proven(hand: Hand, maria: dict[str, Any], copies: Path) -> None:
+    """Its tables of logs are saved without their rows, by another statement than others."""
+    ran = backup(hand, {**maria, "database": "mysql"}, copies)
+    assert ran.verdict.ok, ran.problem
+    proof = restore(hand, maria, ran.values["path"])
+    assert proof.verdict.ok and proof.values["equal"], proof.problem
+
+
 @pytest.mark.parametrize("engine", ["postgresql", "mariadb"])
 def test_a_password_is_in_no_argument_of_any_program(hand: Hand, engine: str, request: pytest.FixtureRequest) -> None:
     where: dict[str, Any] = request.getfixturevalue("shop" if engine == "postgresql" else "store")

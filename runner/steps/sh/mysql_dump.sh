@@ -70,7 +70,7 @@ count_dump() {
 	/^DELIMITER ;$/ { body = 0; next }
 	body { next }
 	inside { if (/^\(/) row($0); if (/;$/) inside = 0; next }
-	/^CREATE TABLE `/ { begin($0); next }
+	/^CREATE TABLE (IF NOT EXISTS )?`/ { begin($0); next }
 	/^\) ENGINE=[A-Za-z0-9_]+ AUTO_INCREMENT=[0-9]+/ { sub(/^.* AUTO_INCREMENT=/, ""); sub(/[^0-9].*/, ""); print json(now) "\"" $0 "\"]" >numbers; next }
 	/^DO SETVAL\(`/ { begin($0); row($0) }
 	/^INSERT (IGNORE )?INTO `/ {
