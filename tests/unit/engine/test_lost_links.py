@@ -79,7 +79,7 @@ def test_a_step_is_found_again_though_the_lock_of_its_user_is_not_free_at_once(t
             return super().become(user)
 
     class Locked(FakeTransport):
-        def connect(self, host: Host, *, run_id: str, passwords: Passwords) -> FakeSession:
+        def connect(self, host: Host, *, run_id: str, passwords: Passwords, within_s: float = inf) -> FakeSession:
             first = super().connect(host, run_id=run_id, passwords=passwords)
             return Busy(fake, first._clock, name="a")
 
