@@ -196,12 +196,12 @@ class FakeSession:
         return replace(self._host.facts, user=user, uid=0 if user == "root" else 1001)
 
     def run(self, launch: Launch, on_output: OnOutput) -> Completed:
+        if launch.user is not None:
+            self.become(launch.user)
         with self._lock:
             self._claim(launch)
             self._host.launches.append(launch)
             number = len(self._host.launches)
-        if launch.user is not None:
-            self.become(launch.user)
         completed = self._host.answer(launch)
         self._clock.advance(self._host.slow_s)
         self._hand_on(launch, completed, on_output)
@@ -222,6 +222,8 @@ class FakeSession:
         if self._host.drop_settling:
             self._host.drop_settling -= 1
             raise LinkLost(f"{self._name}: the connection ended", host=self._name)
+        if launch.user is not None:
+            self.become(launch.user)
         if self._host.settled is not None:
             if self._host.settled.state == "none":
                 self._host.started.discard((launch.run_id, launch.step, launch.attempt))

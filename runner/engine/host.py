@@ -7,6 +7,7 @@ from typing import Any
 
 from runner.engine.carry import Carrier
 from runner.engine.doubts import Doubts
+from runner.engine.hold import session_of
 from runner.engine.link import Link
 from runner.engine.once import Once
 from runner.engine.past import Past, Rollback, base
@@ -88,7 +89,7 @@ class HostRun:
     def _connect(self) -> None:
         """The facts are in the names from here on; a host whose link is gone still gets its local steps."""
         try:
-            facts = self._link.connect().facts
+            facts = session_of(self._around, self._link).facts
         except (TransportError, LockBusy) as error:
             raise Halt(error.message, Outcome.UNREACHABLE) from error
         names = self._progress.names

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runner.engine.errand import Errand
 from runner.engine.result import StepResult, judged
-from runner.errors import TransportError
+from runner.errors import LockBusy, TransportError
 from runner.model import Exit, Outcome
 from runner.playbook.template import render
 from runner.seams import Check, Completed, Script, Verdict, Wish
@@ -48,7 +48,7 @@ def settle(errand: Errand, wish: Wish, result: StepResult) -> StepResult:
         return result
     try:
         left, why = _left(errand, wish)
-    except TransportError:
+    except (TransportError, LockBusy):
         return result
     if left is None or (left and not result.gone):
         return result  # what may still run may still do it

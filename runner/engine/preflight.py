@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from runner.engine.hold import held
 from runner.engine.link import Link
-from runner.engine.locks import held
 from runner.engine.naming import user_of
 from runner.engine.pool import for_each
 from runner.engine.surroundings import Surroundings

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TypeVar
 
+from runner.engine.hold import session_of
 from runner.engine.link import Link
 from runner.engine.shutdown import doubted, went_down
 from runner.engine.surroundings import Surroundings
@@ -52,10 +53,10 @@ def launch_through(
 
     A read-only launch is asked again. Any other is looked up by its claim: adopted where it ended, followed where it
     runs, started where it never arrived. Where it `reboots`, a new boot id is its good end. Raises NeverStarted and,
-    for what happens before the start, TransportError.
+    for what happens before the start, TransportError and LockBusy.
     """
     received = _Received(on_output)
-    boot = link.session(local=local).facts.boot_id
+    boot = ""
 
     def begin(session: Session) -> Completed:
         if link.cancelled:
@@ -63,6 +64,8 @@ def launch_through(
         return session.run(launch, received.add)
 
     def ask(session: Session, cuts: int) -> Completed:
+        nonlocal boot
+        boot = boot or session.facts.boot_id
         try:
             done = _settle(session, launch, received, boot, reboots, begin) if cuts else begin(session)
         except StartedBefore:  # by what was sent over a link that was lost, and came late
@@ -119,21 +122,29 @@ def _over_cuts(
     What `ask` gives (a session, and how many were lost before it), over new sessions where the link is lost.
 
     After each loss the host is tried for `limit_s`, and after all of them together no longer than AFTER_DEADLINE_S
-    beyond the deadline, but for LAST_CHANCE_S; a host that is reached later is asked once. Raises _NotReached.
+    beyond the deadline, but for LAST_CHANCE_S; a host that is reached later is asked once. Raises _NotReached, and
+    LockBusy where nothing was asked yet.
     """
     clock = around.clock
-    over = clock.monotonic() + launch.deadline_s + AFTER_DEADLINE_S
-    session = link.session(local=local)
+    session: Session | None = None
     late = False
+    over = 0.0
     for cuts in range(CUTS):
         asked = clock.monotonic()
         try:
+            session = session or session_of(around, link, user=launch.user, instance=instance, local=local)
+            over = over or clock.monotonic() + launch.deadline_s + AFTER_DEADLINE_S
             return ask(session, cuts)
+        except LockBusy as error:
+            if not cuts:
+                raise
+            raise _NotReached(error.message) from error
         except LinkLost as error:
             link.drop(local=local)
             around.bus.emit(LinkDropped(host=link.host.name, message=error.message))
             lost = error
         now = clock.monotonic()
+        over = over or now + launch.deadline_s + AFTER_DEADLINE_S
         if late:
             raise _NotReached(f"{lost.message}; and it should have ended long ago")
         late = now >= over

@@ -9,6 +9,7 @@ from runner.engine import looking
 from runner.engine.errand import Errand, Task
 from runner.engine.gone import NOT_STARTED, ONLY_READS, by_host
 from runner.engine.here import WHY, is_here
+from runner.engine.hold import session_of
 from runner.engine.past import Before
 from runner.engine.people import STOPPED, RecordingPeople, Stopped
 from runner.engine.reboot import booted
@@ -16,7 +17,7 @@ from runner.engine.recovery import FORGOTTEN, NeverStarted, settle_through
 from runner.engine.result import StepResult, ended_otherwise, hushed, judged, of_all
 from runner.engine.shutdown import doubted
 from runner.engine.surroundings import Surroundings
-from runner.errors import InvalidInput, JournalError, LaunchRefused, TransportError
+from runner.errors import InvalidInput, JournalError, LaunchRefused, LockBusy, TransportError
 from runner.events import StepFinished, StepStarted, Waited
 from runner.frozen import replace
 from runner.model import Exit, Host, Outcome, Step
@@ -35,6 +36,8 @@ class Trial:
         self.step = task.step
         self.errand = Errand(around, task, number)
         self.kind = self.errand.kind
+        self._told = False
+        """Whether the host has told how the act ended, or how it stands."""
 
     def run(self) -> StepResult:
         """The whole attempt."""
@@ -51,7 +54,8 @@ class Trial:
         if self.kind.reads_only(self.step.params):
             return StepResult(outcome=Outcome.UNREACHABLE, problem=ONLY_READS, free=True)
         result = self._guarded(lambda: self._found(before))
-        if result.outcome is Outcome.UNREACHABLE and not result.free:
+        unasked = result.outcome is Outcome.UNREACHABLE and not result.free
+        if unasked or not (self._told and result.begun):
             problem = f"its end was not seen, and the host cannot be asked: {result.problem}"
             return StepResult(outcome=Outcome.UNKNOWN, problem=problem, repeatable=False)
         return result
@@ -62,17 +66,19 @@ class Trial:
     def _found(self, before: Before) -> StepResult:
         """What the host says of an attempt of an earlier sitting."""
         boot_id = before.boot_ids[self.step.local]  # of the machine, when it began
-        session = self.link.session(local=self.step.local)
+        session = session_of(self.around, self.link, local=self.step.local)
         try:
             wish = self.errand.wish(session.facts)
         except (TemplateFailed, InvalidInput) as error:  # that it cannot be begun now says nothing of what was begun
+            self._told = True
             why = f"no more can be said of it: {error.message}"
             return by_host(self.around, self.link, self.errand.instance, before, self.step, why=why)
         launch = self.errand.made(wish, Script(text=""), read_only=False)
         settled = settle_through(
             self.around, self.link, launch, self.errand.show, instance=self.errand.instance, local=self.step.local
         )
-        session = self.link.session(local=self.step.local)
+        session = session_of(self.around, self.link, local=self.step.local)
+        self._told = True
         rebooted = bool(boot_id) and session.facts.boot_id != boot_id
         booting = rebooted and self.errand.reboots
         if settled.completed is not None:
@@ -99,27 +105,37 @@ class Trial:
         except (TemplateFailed, InvalidInput) as error:
             self.errand.start()
             return StepResult(outcome=Outcome.FAILED, problem=error.message, repeatable=False)
-        except NeverStarted as error:
-            stopped = self.link.cancelled or self.around.stop.full
-            outcome = Outcome.CANCELLED if stopped else Outcome.UNREACHABLE
-            return StepResult(outcome=outcome, problem=error.message, free=True, begun=False)
-        except LaunchRefused as error:
-            self.errand.start()
-            outcome = Outcome.CANCELLED if self.link.cancelled else Outcome.FAILED
-            return StepResult(outcome=outcome, problem=error.message, begun=False)
-        except TransportError as error:
-            self.errand.start()
-            return StepResult(outcome=Outcome.UNREACHABLE, problem=error.message)
+        except (TransportError, LockBusy) as error:
+            return self._unasked(error)
         except Exception as error:  # noqa: BLE001 - one of the two places that isolate what plugs in
             self.errand.start()
             problem = f"a fault in the step kind '{self.step.kind}': {type(error).__name__}"
             problem += "" if self.step.no_output else f": {error}"
             return StepResult(outcome=Outcome.FAILED, problem=problem, repeatable=False)
 
+    def _unasked(self, error: TransportError | LockBusy) -> StepResult:
+        """What becomes of an attempt where something could not be launched: its act, or a look after it."""
+        stop = self.around.stop
+        match error:
+            case NeverStarted():
+                stopped, outcome, begun = self.link.cancelled or stop.full, Outcome.UNREACHABLE, False
+            case LaunchRefused():
+                stopped, outcome, begun = self.link.cancelled, Outcome.FAILED, False
+            case LockBusy():
+                stopped, outcome, begun = self.link.cancelled or stop.asked, Outcome.FAILED, False
+            case _:
+                stopped, outcome, begun = False, Outcome.UNREACHABLE, True
+        outcome = Outcome.CANCELLED if stopped else outcome
+        if not isinstance(error, NeverStarted):
+            self.errand.start()
+        if self._told:
+            return StepResult(outcome=outcome, problem=f"it ran, but could not be looked at again: {error.message}")
+        return StepResult(outcome=outcome, problem=error.message, free=isinstance(error, NeverStarted), begun=begun)
+
     def _run(self) -> StepResult:
         if not hasattr(self.kind, "act"):  # a ControllerKind; isinstance of a Protocol takes 0.1 ms
             return self._decided()
-        facts = self.link.session(local=self.step.local).facts
+        facts = session_of(self.around, self.link, local=self.step.local).facts
         wish = self.errand.wish(facts)
         found, skip = looking.look(self.errand, wish)
         if skip is not None:
@@ -129,7 +145,9 @@ class Trial:
             problem = f"the host was not booted: {WHY}; boot it by hand when nothing runs"
             return StepResult(outcome=Outcome.FAILED, problem=problem, changed=False, repeatable=False)
         script = self.kind.act(wish, found)
-        result = self._read(wish, self.errand.send(wish, script), found)
+        done = self.errand.send(wish, script)
+        self._told = True
+        result = self._read(wish, done, found)
         if result.outcome is Outcome.OK and self.step.watch is not None:
             result = self._watch(wish, script, found, result)
         if result.outcome is Outcome.OK and self.errand.reboots:

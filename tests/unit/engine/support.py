@@ -128,6 +128,7 @@ def run(
     carrying: Callable[[Run], None] = lambda carried: None,
     clock: FakeClock | None = None,
     owner: str = "",
+    lock_s: float = 0.0,
 ) -> Outcome:
     """
     Load `head` + `text`, run it on fake hosts (one named `a` by default), and fold what happened.
@@ -152,7 +153,7 @@ def run(
     around = Surroundings(
         playbook=playbook, kinds=KINDS, bus=bus, journal=journal, clock=clock, people=answers,
         stop=stop or Stop(), run_id="01RUN", machine=machine, resources=resources,
-        until=clock.monotonic() + playbook.rollout.timeout_s,
+        until=clock.monotonic() + playbook.rollout.timeout_s, lock_s=lock_s,
     )  # fmt: skip
     first = started("01RUN", plan, Context(folder=folder, environment={}), Reason())
     bus.emit(first)
