@@ -6,7 +6,9 @@ Hosts need root: a test that asks for them as another user fails, and says so; `
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +17,8 @@ import pytest
 
 from tests.bed.host import HostSpec
 from tests.bed.lab import Lab
+from tests.bed.packages import ensure
+from tests.bed.process import BedError, run
 from tests.bed.sshd import LoopbackSshd
 
 LAB3 = (
@@ -22,6 +26,8 @@ LAB3 = (
     HostSpec(name="maria", services=("mariadb",)),
     HostSpec(name="plain", packages=("bed-app",)),
 )
+PASSWORD = "the 'right' $(one)"
+"""Of the accounts that `sudoer` makes."""
 
 
 def spool(folder: Path) -> tuple[str, ...]:
@@ -69,3 +75,27 @@ def start_lab() -> Iterator[Callable[[Sequence[HostSpec]], Lab]]:
     """Start a lab of one's own: `start_lab([HostSpec(name="web")])`; stopped at the test's end."""
     with ExitStack() as undo:
         yield lambda specs: undo.enter_context(Lab.start(specs))
+
+
+@pytest.fixture
+def sudoer() -> Iterator[Callable[[str], str]]:
+    """Make an account with these sudo rules (`%s` is its name) and PASSWORD; both are removed at the end."""
+    ensure(("sudo",))
+    names: list[str] = []
+
+    def made(rules: str) -> str:
+        name = f"rawat{uuid.uuid4().hex[:8]}"
+        names.append(name)
+        run(["useradd", "--create-home", "--shell", "/bin/sh", name])
+        run(["chpasswd"], stdin=f"{name}:{PASSWORD}\n")
+        rule = Path(f"/etc/sudoers.d/{name}")
+        rule.write_text(rules.replace("%s", name) + "\n")
+        rule.chmod(0o440)
+        run(["visudo", "-cqf", str(rule)])
+        return name
+
+    yield made
+    for name in names:
+        Path(f"/etc/sudoers.d/{name}").unlink(missing_ok=True)
+        with contextlib.suppress(BedError):
+            run(["userdel", "--remove", "--force", name])

@@ -29,7 +29,7 @@ from runner.transport.session import SupervisedSession
 from runner.transport.ssh import OPENED_AT_ONCE, SshTransport
 from runner.transport.target import Target, dial
 from tests.bed.draws import cuts, drawn
-from tests.bed.fixtures import shared_sshd, start_sshd
+from tests.bed.fixtures import PASSWORD, shared_sshd, start_sshd
 from tests.bed.packages import ensure
 from tests.bed.process import BedError, alive, run, until
 from tests.bed.proxy import Counters, Direction, Proxy
@@ -559,8 +559,6 @@ def test_no_channel_at_all_is_told(start_sshd: Start, monkeypatch: pytest.Monkey
 
 # -- sudo --------------------------------------------------------------------------------------------------------
 
-PASSWORD = "the 'right' $(one)"
-
 
 @dataclass
 class Passwords:
@@ -572,30 +570,6 @@ class Passwords:
     def sudo(self, host: str, user: str) -> Secret | None:
         self.asked += 1
         return Secret("sudo", self.value)
-
-
-@pytest.fixture
-def sudoer(request: pytest.FixtureRequest) -> Iterator[Callable[[str], str]]:
-    """Make an account with these sudo rules (`%s` is its name) and PASSWORD; both are removed at the end."""
-    ensure(("sudo",))
-    names: list[str] = []
-
-    def made(rules: str) -> str:
-        name = f"rawat{uuid.uuid4().hex[:8]}"
-        names.append(name)
-        run(["useradd", "--create-home", "--shell", "/bin/sh", name])
-        run(["chpasswd"], stdin=f"{name}:{PASSWORD}\n")
-        rule = Path(f"/etc/sudoers.d/{name}")
-        rule.write_text(rules.replace("%s", name) + "\n")
-        rule.chmod(0o440)
-        run(["visudo", "-cqf", str(rule)])
-        return name
-
-    yield made
-    for name in names:
-        Path(f"/etc/sudoers.d/{name}").unlink(missing_ok=True)
-        with contextlib.suppress(BedError):
-            run(["userdel", "--remove", "--force", name])
 
 
 def as_(start_sshd: Start, name: str, **given: Any) -> contextlib.AbstractContextManager[Reached]:
