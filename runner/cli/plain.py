@@ -49,6 +49,7 @@ class PlainProgress:
         self._heartbeat_s = heartbeat_s
         self._spoke = time.monotonic()
         self._lines: list[str] = []
+        self._writing = threading.Lock()
         self._recalled: set[tuple[str, str]] = set()
         threading.Thread(target=self._beat, name="rawat-heartbeat", daemon=True).start()
 
@@ -116,9 +117,10 @@ class PlainProgress:
         """Outputs are in the record, and in what `rawat logs` shows."""
 
     def rest(self) -> None:
-        lines, self._lines = self._lines, []
-        if lines:
-            sys.stderr.write("".join(lines))
+        with self._writing:  # the heartbeat is a thread of its own
+            lines, self._lines = self._lines, []
+            if lines:
+                sys.stderr.write("".join(lines))
 
     def stopping(self, how: str, becomes: Becomes, again: Becomes | None) -> None:
         """A signal was heard: called within its handler, where nothing that is buffered may be written."""
@@ -134,7 +136,8 @@ class PlainProgress:
 
     def _say(self, text: str) -> None:
         self._spoke = time.monotonic()
-        self._lines.append(f"{time.strftime('%H:%M:%S')}  {one_line(text)}\n")
+        with self._writing:
+            self._lines.append(f"{time.strftime('%H:%M:%S')}  {one_line(text)}\n")
 
     def _beat(self) -> None:
         """Whatever the others say meanwhile: who is out is named, or a host that hangs would never be."""
