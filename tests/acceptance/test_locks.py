@@ -38,6 +38,9 @@ def test_a_host_that_another_run_holds_is_7_and_names_the_holder(project: Projec
     holder = project.rawat("runs").out
     assert "running" in holder
     assert "since 20" in said.out and "run 01" in said.out
+    (under_way,) = [line.split()[0] for line in holder.splitlines() if "running" in line]
+    said = project.rawat("cancel")  # the last one, which was refused
+    assert said.code == 2 and f"under way: {under_way.partition('…')[0]}" in said.err, said
     waits = project.start("run", other, "--lock-timeout", "2m")
     assert project.sshd is not None
     until("it is connected, too", lambda: project.sshd.sessions() == 2)
@@ -106,7 +109,8 @@ def test_cancel_from_elsewhere_lets_the_step_end_and_seals(project: Project) -> 
     assert (project.folder / "ended").exists()
     assert not (project.folder / "after").exists()
     assert project.record()["stopped_by"] == "rawat cancel"
-    assert project.rawat("cancel").code == 2
+    said = project.rawat("cancel")
+    assert said.code == 2 and "under way: none" in said.err
 
 
 def test_cancel_kill_ends_the_step_on_the_host(project: Project) -> None:
