@@ -11,7 +11,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -218,8 +218,9 @@ def leftovers() -> tuple[str, ...]:
     """Names of labs whose process is gone."""
     gone: list[str] = []
     for folder in sorted(labs().glob("rb*")):
-        owner = folder / "owner"
-        words = owner.read_text(encoding="utf-8").split() if owner.exists() else []
+        words: list[str] = []
+        with suppress(FileNotFoundError):  # another process may be removing it at this moment
+            words = (folder / "owner").read_text(encoding="utf-8").split()
         if len(words) != 2 or not alive(int(words[0]), int(words[1])):
             gone.append(folder.name)
     return tuple(gone)

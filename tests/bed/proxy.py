@@ -70,6 +70,8 @@ class Proxy:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="bed-proxy", daemon=True)
         self._server: asyncio.Server | None = None
+        self._held = socket.socket()
+        """Bound, and never listening: while new connections are refused, nobody else gets the port."""
         self._links: set[_Link] = set()
         self._flow = asyncio.Event()
         self._cut_after: dict[Direction, int | None] = {"up": None, "down": None}
@@ -121,6 +123,7 @@ class Proxy:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(LIMIT_S)
         self._loop.close()
+        self._held.close()
 
     def __enter__(self) -> Self:
         return self
@@ -150,8 +153,10 @@ class Proxy:
         if self._server is None:
             if self.port == 0:
                 self._flow.set()
-            self._server = await asyncio.start_server(self._serve, self.host, self.port)
-            self.port = self._server.sockets[0].getsockname()[1]
+                self._held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                self._held.bind((self.host, 0))
+                self.port = self._held.getsockname()[1]
+            self._server = await asyncio.start_server(self._serve, self.host, self.port, reuse_address=True)
 
     def _reset_links(self) -> None:
         for link in list(self._links):

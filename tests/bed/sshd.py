@@ -199,21 +199,30 @@ class LoopbackSshd:
             file.write_text(self._configuration(), encoding="utf-8")
             argv = [program, "-D", "-f", str(file), "-E", str(self.log)]
             null = subprocess.DEVNULL
+            self.log.unlink(missing_ok=True)  # what an earlier try said
             self._process = process = subprocess.Popen(
                 argv, stdin=null, stdout=null, stderr=null, start_new_session=True
             )
             with contextlib.suppress(BedError):
-                until("sshd answers", lambda: process.poll() is not None or self._answers(), limit_s=60)  # noqa: B023
-            if process.poll() is None and self._answers():
+                until("sshd listens", lambda: process.poll() is not None or self._settled())  # noqa: B023
+            if process.poll() is None and self._listens():
                 self._write_known_hosts()
                 return
             end(process)
         self._process = None
-        raise BedError(f"sshd did not start\n{self.log.read_text(encoding='utf-8', errors='replace')[-2000:]}")
+        raise BedError(f"sshd did not start\n{self._said()[-2000:]}")
 
-    def _answers(self) -> bool:
-        """Does every address greet as an SSH server?"""
-        return all(_greets(address, self.port) for address in self.addresses)
+    def _said(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
+
+    def _listens(self) -> bool:
+        """At every address, as it says itself: whoever greets there may be another, who was faster."""
+        said = self._said()
+        return all(f"Server listening on {address} port {self.port}." in said for address in self.addresses)
+
+    def _settled(self) -> bool:
+        """Where one address is taken it goes on with the others."""
+        return self._listens() or f"Bind to port {self.port} on" in self._said()
 
 
 def account(shell: str = "/bin/bash") -> str:
@@ -233,15 +242,6 @@ def free_port(address: str = "127.0.0.1") -> int:
     with socket.socket() as probe:
         probe.bind((address, 0))
         return int(probe.getsockname()[1])
-
-
-def _greets(address: str, port: int) -> bool:
-    try:
-        with socket.create_connection((address, port), timeout=10) as link:
-            link.settimeout(10)
-            return link.recv(4).startswith(b"SSH-")
-    except OSError:
-        return False
 
 
 def _name(pid: int) -> str:

@@ -24,7 +24,7 @@ from tests.bed.packages import ensure, no_services
 from tests.bed.process import BedError, alive, run, until
 from tests.bed.proxy import Proxy
 from tests.bed.root import SUDO_PASSWORD, debian_sources
-from tests.bed.sshd import LoopbackSshd, account
+from tests.bed.sshd import LoopbackSshd, account, free_port
 
 __all__ = ["lab3", "loopback_sshd", "shared_sshd", "start_lab", "start_sshd"]
 
@@ -42,6 +42,17 @@ def test_sshd_answers_openssh_with_strict_checking(shared_sshd: LoopbackSshd) ->
 
 def test_one_sshd_looks_like_many_hosts(start_sshd: Callable[..., LoopbackSshd]) -> None:
     sshd = start_sshd(addresses=("127.0.0.1", "127.0.0.2", "127.3.4.5"))
+    for address in sshd.addresses:
+        assert run(sshd.ssh_argv("echo up", address=address)).stdout == "up\n"
+
+
+def test_an_sshd_whose_port_another_took_meanwhile_takes_the_next(
+    shared_sshd: LoopbackSshd, start_sshd: Callable[..., LoopbackSshd], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole, though it can have its other address; and nobody takes the one that greets there for it."""
+    ports = iter((shared_sshd.port, free_port()))
+    monkeypatch.setattr("tests.bed.sshd.free_port", lambda address: next(ports))
+    sshd = start_sshd(addresses=(shared_sshd.address, "127.3.4.5"))
     for address in sshd.addresses:
         assert run(sshd.ssh_argv("echo up", address=address)).stdout == "up\n"
 
@@ -121,6 +132,8 @@ def test_a_proxy_goes_silent_and_refuses(shared_sshd: LoopbackSshd) -> None:
         proxy.refuse()
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection((proxy.host, proxy.port), timeout=60).close()
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind((proxy.host, proxy.port))
         proxy.refuse(False)
         proxy.black_hole()
         with socket.create_connection((proxy.host, proxy.port), timeout=60) as link:
@@ -356,6 +369,13 @@ def test_small_disks_new_keys_and_skewed_clocks(lab3: Lab) -> None:
     assert "HOST IDENTIFICATION HAS CHANGED" in lab3.ssh("plain", "true").stderr
     lab3.write_known_hosts()
     assert lab3.ssh("plain", "true").returncode == 0
+
+
+def test_a_lab_that_goes_while_it_is_looked_at_is_no_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(lab, "labs", lambda: tmp_path)
+    (tmp_path / "rb1x0").mkdir()
+    monkeypatch.setattr(Path, "exists", lambda path: True)  # a moment ago it was there
+    assert lab.leftovers() == ("rb1x0",)
 
 
 @pytest.mark.lab
