@@ -1,11 +1,13 @@
-"""The fixtures of the bed; and the order: what takes longest begins first, not alone at the end."""
+"""The fixtures of the bed; properties without a clock; and the order: what takes longest begins first, not alone."""
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.bed.fixtures"]
 
@@ -38,8 +40,15 @@ LONGEST = (
 One exception: the 14 hosts of `test_lab_midstep.py` want a machine on which the other processes mostly wait.
 """
 
+settings.register_profile("rawat", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("rawat")
+"""How fast the machine is says nothing about a property."""
+
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 """Under nohup it is ignored, here and in every rawat that a test starts, which then goes on when it should stop."""
+
+os.umask(0o022)
+"""Whatever that of who starts the tests is: hosts on this machine get it from us, and theirs is usual."""
 
 HERE = Path(__file__).parent
 PLACES = {(HERE / name).resolve(strict=True): place for place, name in enumerate(LONGEST)}

@@ -200,7 +200,7 @@ SITTING = st.tuples(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.data(), st.integers(1, 3))
 def test_no_part_is_less_than_nothing_and_all_are_the_whole(data: st.DataObject, sittings: int) -> None:
     """And where events leave no gap, none of it is the tool's own time."""

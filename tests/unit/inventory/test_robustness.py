@@ -66,7 +66,9 @@ ANSIBLE = st.dictionaries(
     NAMES, st.fixed_dictionaries({}, optional={"hosts": HOSTS, "children": VALUES, "vars": VALUES})
 )
 
-ONE_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+ONE_FOLDER = settings(
+    suppress_health_check=[*settings.default.suppress_health_check, HealthCheck.function_scoped_fixture]
+)
 
 
 @ONE_FOLDER

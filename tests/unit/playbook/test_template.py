@@ -56,7 +56,7 @@ def test_values_keep_their_type_and_are_never_read_as_templates(text: Any, value
 
 
 @given(st.text(alphabet=st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=40))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_value_in_shell_text_is_one_word_whatever_it_is(value: str) -> None:
     line = render("printf %s {{ value }}", {"value": value}, shell=True)
     assert subprocess.run(["sh", "-c", line], capture_output=True, check=True).stdout.decode() == value

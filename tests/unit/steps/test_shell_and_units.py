@@ -38,7 +38,7 @@ def test_a_quoted_word_reaches_the_program_as_it_is(word: str) -> None:
     assert done.stdout.decode() == word
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), min_size=1, max_size=8))
 def test_any_words_stay_the_words_they_are(words: list[str]) -> None:
     line = "printf '%s\\0' " + shell.join(words)

@@ -50,7 +50,7 @@ def test_a_full_disk_here_is_told_at_the_end() -> None:
 # -- requests ----------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.binary(max_size=60))
 @example(b"-\0")
 @example(b"--")
