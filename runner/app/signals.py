@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from queue import SimpleQueue
 from typing import Literal
 
 from runner.engine.surroundings import Stop
@@ -15,9 +16,11 @@ OnCancel = Literal["leave", "kill"]
 Becomes = Literal["end", "kill", "leave"]
 """Of what runs on hosts: it may end, it is ended there, it is not waited for."""
 Heard = Callable[[str, Becomes, Becomes | None], None]
-"""Told of a signal within its handler: its name, what becomes of what runs, and what would after another Ctrl-C."""
+"""Told of a signal, on a thread of its own: its name, what becomes of what runs, what would after another Ctrl-C."""
 SEAL_WITHIN_S = 1.5
 """How long SIGTERM waits for what runs before the record is sealed without it."""
+TOLD_WITHIN_S = 2.0
+"""How long the end of a run waits for a signal that came before it to be told."""
 
 
 @contextmanager
@@ -38,26 +41,38 @@ def heeded(
     SIGUSR2 is `rawat cancel`, SIGUSR1 `rawat cancel --kill`: begin nothing new, and wait for, or end, what runs now,
     however often they come. `kill` is called in a thread of its own, once.
     """
-    handlers = _Handlers(stop, kill, on_cancel, heard)
-    by_signal: dict[int, Callable[[int, object], None]] = {
-        signal.SIGINT: handlers.interrupt,
-        signal.SIGTERM: handlers.terminate,
-        signal.SIGHUP: handlers.terminate,
-        signal.SIGUSR1: handlers.cancel,
-        signal.SIGUSR2: handlers.cancel,
+    meanings = _Meanings(stop, kill, on_cancel, heard)
+    by_signal: dict[int, Callable[[int], None]] = {
+        signal.SIGINT: meanings.interrupt,
+        signal.SIGTERM: meanings.terminate,
+        signal.SIGHUP: meanings.terminate,
+        signal.SIGUSR1: meanings.cancel,
+        signal.SIGUSR2: meanings.cancel,
     }
     if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
         del by_signal[signal.SIGHUP]
-    before = {number: signal.signal(number, handler) for number, handler in by_signal.items()}
+    came: SimpleQueue[int] = SimpleQueue()
+
+    def heed() -> None:
+        while number := came.get():
+            by_signal[number](number)
+
+    # One after another, and on a thread of their own: a handler may run within another, or while the main thread holds
+    # the lock of the very event that it sets. To put something into this queue is safe even then.
+    thread = threading.Thread(target=heed, name="rawat-signals", daemon=True)
+    thread.start()
+    before = {number: signal.signal(number, lambda number, frame: came.put(number)) for number in by_signal}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        came.put(0)
+        thread.join(TOLD_WITHIN_S)
 
 
-class _Handlers:
-    """Each is called within a signal's handler: it sets flags and starts threads, and waits for nothing."""
+class _Meanings:
+    """What each signal does: it sets flags and starts threads, and waits for nothing. What is told is so by then."""
 
     def __init__(self, stop: Stop, kill: Callable[[], None], on_cancel: OnCancel, heard: Heard) -> None:
         self._stop = stop
@@ -66,34 +81,34 @@ class _Handlers:
         self._heard = heard
         self._killing = False
 
-    def interrupt(self, number: int, frame: object) -> None:
+    def interrupt(self, number: int) -> None:
         to_kill = self._kills and not self._killing
         if not self._stop.asked:
-            self._heard("SIGINT", "end", "kill" if to_kill else "leave")
             self._stop.ask("SIGINT")
+            self._heard("SIGINT", "end", "kill" if to_kill else "leave")
         elif to_kill:
-            self._heard("SIGINT", "kill", "leave")
             self._kill_soon()
+            self._heard("SIGINT", "kill", "leave")
         else:
-            self._heard("SIGINT", "leave", None)
             self._stop.leave.set()
+            self._heard("SIGINT", "leave", None)
 
-    def terminate(self, number: int, frame: object) -> None:
+    def terminate(self, number: int) -> None:
         name = signal.Signals(number).name
-        self._heard(name, "kill" if self._kills else "end", None)
         self._stop.ask(name)
         if self._kills:
             self._kill_soon()
         timer = threading.Timer(SEAL_WITHIN_S, self._stop.leave.set)
         timer.daemon = True
         timer.start()
+        self._heard(name, "kill" if self._kills else "end", None)
 
-    def cancel(self, number: int, frame: object) -> None:
+    def cancel(self, number: int) -> None:
         kills = number == signal.SIGUSR1 or self._killing
-        self._heard(CANCEL, "kill" if kills else "end", "leave")
         self._stop.ask(CANCEL)
         if kills:
             self._kill_soon()
+        self._heard(CANCEL, "kill" if kills else "end", "leave")
 
     def _kill_soon(self) -> None:
         if not self._killing:

@@ -67,7 +67,7 @@ class LiveProgress:
         """The screen is drawn by a clock of its own."""
 
     def stopping(self, how: str, becomes: Becomes, again: Becomes | None) -> None:
-        """A signal was heard: called within its handler."""
+        """A signal was heard: called on the thread of signals."""
         self._board.stopping = stopping(how, becomes, again)
 
     def pause(self) -> None:

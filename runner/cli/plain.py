@@ -123,7 +123,7 @@ class PlainProgress:
                 sys.stderr.write("".join(lines))
 
     def stopping(self, how: str, becomes: Becomes, again: Becomes | None) -> None:
-        """A signal was heard: called within its handler, where nothing that is buffered may be written."""
+        """A signal was heard: told at once, on the thread of signals, past the lines that wait."""
         words = stopping(how, becomes, again)
         if self._board.stopping != words:
             self._board.stopping = words

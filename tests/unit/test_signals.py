@@ -1,10 +1,11 @@
-"""What each signal does to a run, and what the next one would: signals to this process, under its own handlers."""
+"""What each signal does to a run, and what the next one would: signals to this process, as a run heeds them."""
 
 from __future__ import annotations
 
 import os
 import signal
 import threading
+import time
 
 import pytest
 
@@ -38,6 +39,42 @@ def test_what_signals_do(
     assert heard == told
     assert (stop.how, stop.leave.is_set()) == ("rawat cancel" if signals[0] in (CANCEL, KILL) else "SIGINT", leaves)
     assert killed.wait(60 if kills else 0.05) is kills
+
+
+def test_a_second_signal_that_comes_while_the_first_is_told_is_the_second() -> None:
+    """Who reads that once more means not to wait may be faster than we are; it counted as the first once more."""
+    stop, told = Stop(), list[str]()
+
+    def heard(how: str, becomes: str, again: str | None) -> None:
+        told.append(becomes)
+        if len(told) == 1:
+            os.kill(os.getpid(), INT)
+            time.sleep(0.1)
+
+    with heeded(stop, lambda: None, heard=heard):
+        os.kill(os.getpid(), INT)
+        assert stop.leave.wait(10)
+    assert told == ["end", "leave"]
+
+
+def test_what_is_told_is_so_by_then() -> None:
+    """Or a step that ends in this moment would be followed by another."""
+    for number in (INT, CANCEL, signal.SIGTERM):
+        stop, asked = Stop(), list[bool]()
+        with heeded(stop, lambda: None, heard=lambda *words: asked.append(stop.asked)):  # noqa: B023
+            os.kill(os.getpid(), number)
+        assert asked == [True]
+
+
+@pytest.mark.timeout(60)
+def test_a_signal_is_heeded_wherever_the_main_thread_is() -> None:
+    """As when it looks whether it was asked to stop, and holds the lock of that."""
+    stop = Stop()
+    with heeded(stop, lambda: None):
+        with stop.event._cond:
+            os.kill(os.getpid(), INT)
+            time.sleep(0.1)
+        assert stop.event.wait(60)
 
 
 def test_under_nohup_a_terminal_that_closes_is_nothing() -> None:
