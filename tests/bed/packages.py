@@ -11,6 +11,20 @@ from pathlib import Path
 
 from tests.bed.process import BedError, run
 
+OS_RELEASE = Path("/etc/os-release")
+POSTGRESQL = {"bookworm": "15", "trixie": "17"}
+"""The major version that a release of Debian has."""
+
+
+def release() -> str:
+    """Code name of the machine's Debian release, as in `bookworm`; empty where it has none."""
+    lines = OS_RELEASE.read_text(encoding="utf-8").splitlines() if OS_RELEASE.exists() else []
+    named = (line.partition("=")[2].strip('"') for line in lines if line.startswith("VERSION_CODENAME="))
+    return next(named, "")
+
+
+REPACK = f"postgresql-{POSTGRESQL.get(release(), '17')}-repack"
+
 LOOPBACK = ("openssh-server", "openssh-client")
 """What ring 2 (loopback sshd) needs."""
 
@@ -31,7 +45,7 @@ LAB = (
 
 EXTRA = (
     *("sudo", "sqlite3", "libfaketime", "tmux", "dnf", "postgresql", "mariadb-server", "busybox", "gawk", "openssl"),
-    *("mariadb-backup", "pgbackrest", "postgresql-15-repack", "restic", "borgbackup", "age", "gnupg", "zstd"),
+    *("mariadb-backup", "pgbackrest", REPACK, "restic", "borgbackup", "age", "gnupg", "zstd"),
     *("tcsh", "fish", "wget", "pgloader", "libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0"),
     *("attr", "acl", "libcap2-bin"),
 )

@@ -17,7 +17,7 @@ from tests.bed.process import BedError, run
 INCLUDE = (
     *("systemd", "systemd-sysv", "dbus", "libpam-systemd", "openssh-server", "openssh-client", "sudo"),
     *("iproute2", "iputils-ping", "procps", "curl", "less", "rsync", "logrotate", "python3", "apt-utils"),
-    *("postgresql", "postgresql-15-repack", "pgbackrest", "mariadb-server", "mariadb-backup", "sqlite3"),
+    *("postgresql", packages.REPACK, "pgbackrest", "mariadb-server", "mariadb-backup", "sqlite3"),
     *("needrestart", "unattended-upgrades", "restic", "borgbackup", "zstd", "age", "gnupg", "faketime"),
     *("rpm", "dnf", "zypper", "python3-dateutil", "python3-dbus"),
 )
@@ -42,10 +42,9 @@ def cache() -> Path:
 
 
 def release() -> str:
-    """Code name of the machine's Debian release, as in `bookworm`."""
-    for line in Path("/etc/os-release").read_text(encoding="utf-8").splitlines():
-        if line.startswith("VERSION_CODENAME="):
-            return line.partition("=")[2].strip('"')
+    """Code name of the machine's Debian release. Raises BedError where it has none."""
+    if name := packages.release():
+        return name
     raise BedError("/etc/os-release names no VERSION_CODENAME: the lab's hosts need a Debian release to be built from")
 
 
