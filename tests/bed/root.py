@@ -104,8 +104,7 @@ def prune() -> tuple[str, ...]:
 def bootstrap(target: Path) -> None:
     """Fill target with a minimal Debian and the packages of INCLUDE, from the machine's own apt sources."""
     with tempfile.TemporaryDirectory(prefix="rawat-bed-") as folder:
-        sources = Path(folder) / "bed.sources"
-        sources.write_text(debian_sources(Path("/etc/apt"), release()), encoding="utf-8")
+        sources = written(debian_sources(Path("/etc/apt"), release()), Path(folder))
         excluded = [f"--dpkgopt=path-exclude=/usr/share/{part}/*" for part in ("doc", "man", "locale", "info")]
         argv = ["mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory", *excluded]
         argv += [
@@ -118,6 +117,13 @@ def bootstrap(target: Path) -> None:
         # In namespaces of its own: when we are stopped, its mounts and processes are gone, before the rest is removed.
         apart = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"]
         run([*apart, *argv, release(), str(target), str(sources)], timeout_s=1200, cwd=Path("/"))
+
+
+def written(sources: str, folder: Path) -> Path:
+    """A file with these sources, whose ending says of which kind they are: mmdebstrap and apt go by that."""
+    path = folder / ("bed.list" if sources.startswith("deb ") else "bed.sources")
+    path.write_text(sources, encoding="utf-8")
+    return path
 
 
 def customise(target: Path) -> None:

@@ -23,7 +23,7 @@ from tests.bed.network import GATEWAY
 from tests.bed.packages import ensure, no_services
 from tests.bed.process import BedError, alive, run, until
 from tests.bed.proxy import Proxy
-from tests.bed.root import SUDO_PASSWORD, debian_sources
+from tests.bed.root import SUDO_PASSWORD, debian_sources, written
 from tests.bed.sshd import LoopbackSshd, account, free_port
 
 __all__ = ["lab3", "loopback_sshd", "shared_sshd", "start_lab", "start_sshd"]
@@ -152,9 +152,12 @@ def test_only_debian_sources_of_the_release_are_taken(tmp_path: Path) -> None:
     (folder / "debian.sources").write_text("# a comment\n" + ours, encoding="utf-8")
     (folder / "other.sources").write_text(ours.replace("bookworm bookworm-updates", "nodistro"), encoding="utf-8")
     assert debian_sources(tmp_path, "bookworm") == ours
+    assert written(ours, tmp_path).name == "bed.sources"
     (folder / "debian.sources").unlink()
     (tmp_path / "sources.list").write_text("deb http://mirror.invalid/debian bookworm main\n", encoding="utf-8")
-    assert debian_sources(tmp_path, "bookworm") == "deb http://mirror.invalid/debian bookworm main\n"
+    lines = "deb http://mirror.invalid/debian bookworm main\n"
+    assert debian_sources(tmp_path, "bookworm") == lines
+    assert written(lines, tmp_path).name == "bed.list"
     with pytest.raises(BedError, match="trixie"):
         debian_sources(tmp_path, "trixie")
 

@@ -20,6 +20,7 @@ import pytest
 from runner.redact import Secret
 from runner.seams import Script
 from tests.integration.databases import (
+    PG_BIN,
     ROOT,
     ask,
     backup,
@@ -378,7 +379,7 @@ class TestPostgreSql:
             f"alter system set archive_command = 'pgbackrest --config={config} --stanza=main archive-push %p'",
         ):
             ask(owner, {**pg, "database": "postgres"}, change, change=True)
-        control = Path(shutil.which("initdb", path="/usr/lib/postgresql/15/bin") or "").with_name("pg_ctl")
+        control = Path(PG_BIN) / "pg_ctl"
         archiver.run(Script(text=f"{control} -D '{data}' -m fast -w -l {pg['host']}/log restart >/dev/null 2>&1"))
         (place := tmp_path / "apart").mkdir()
         if ROOT:
