@@ -456,12 +456,14 @@ r_over() {
 
 r_await() {
     # Nothing of it lives any more; whoever writes the end may need a moment, and one who killed it as long as he lives.
+    # Who that is he could not write down where the disk is full, or has not yet: then he is given longer.
     r_centi; r_y0=$r_c
     while r_state; [ -z "$r_end" ]; do
         r_centi
         [ $((r_c - r_y0)) -lt 6000 ] || return
         if [ $((r_c - r_y0)) -ge 200 ]; then
-            read -r r_x r_y <"$r_d.kill" && r_alive "$r_y" || return
+            [ -e "$r_d.kill" ] || return
+            if read -r r_x r_y <"$r_d.kill"; then r_alive "$r_y"; else [ $((r_c - r_y0)) -lt 2000 ]; fi || return
         fi
         r_nap 0.1
     done

@@ -876,6 +876,27 @@ def test_a_parent_that_was_killed_is_noticed_while_following(lost: Bed) -> None:
     assert session.run(lost.launch("echo on"), ignore).stdout == b"on\n"
 
 
+def append(file: Path, text: str) -> None:
+    with file.open("a") as opened:
+        opened.write(text)
+
+
+def test_the_end_of_a_step_that_is_being_ended_is_waited_for_though_it_is_not_known_by_whom(lost: Bed) -> None:
+    """As on a full disk, where who ends it cannot write down his number; slow as he is, his word was not waited for."""
+    launch = lost.launch("true")
+    assert lost.session().run(launch, ignore).exit.ok
+    state = folder_of(lost) / f"{launch.step}.1.st"
+    lines = state.read_text().splitlines(keepends=True)
+    state.write_text("".join(line for line in lines if not line.startswith("end")))
+    state.with_suffix(".kill").touch()
+    uptime = Path("/proc/uptime").read_text().split()[0]
+    timer = threading.Timer(5.0, append, (state, f"\nend timeout:trace {uptime} .\n"))
+    timer.start()
+    settled = lost.session().settle(launch, ignore)
+    timer.join()
+    assert settled.completed is not None and settled.completed.exit.timeout_s == launch.deadline_s, settled
+
+
 @pytest.mark.parametrize("watcher", [False, True])
 def test_a_deadline_is_kept_though_the_supervisor_was_killed(lost: Bed, *, watcher: bool) -> None:
     """By its watcher where that lives; by whoever comes back and asks, otherwise."""
