@@ -6,7 +6,7 @@ from contextlib import suppress
 from math import inf
 
 from runner.errors import OtherMachine, TransportError
-from runner.model import Host
+from runner.model import Facts, Host
 from runner.seams import Passwords, Session, Transport
 
 
@@ -73,6 +73,11 @@ class Link:
         self.machine = self.machine or found
         self.addresses.append(session.peer.address)
         return session
+
+    @property
+    def facts(self) -> Facts | None:
+        """Of the session it has, though its host's lock may be somebody else's; None where it has none."""
+        return self._session.facts if self._session is not None else None
 
     def session(self, *, local: bool, within_s: float = inf) -> Session:
         if not local:

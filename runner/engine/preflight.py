@@ -62,13 +62,21 @@ def preflight(
 def look(around: Surroundings, host: Host, link: Link, users: Sequence[str]) -> Facts | None:
     """What a host says of itself, once it is locked and lets us become all `users`; None where it is refused."""
     began = around.clock.monotonic()
+    met: Facts | None = None
+    offset = 0.0
 
     def refuse(reason: str, message: str, code: int) -> None:
         took_ms = _since(around, began)
         around.bus.emit(HostRefused(host=host.name, reason=reason, message=message, took_ms=took_ms, exit_code=code))
 
     def ready() -> Session:
-        session = link.connect()
+        nonlocal met, offset
+        try:
+            session = link.connect()
+        finally:  # its clock was read now, and not when its lock was free and all users were become
+            if link.facts is not met and link.facts is not None:
+                met = link.facts
+                offset = (met.clock - around.clock.now().timestamp()) * 1000 if met.clock else 0.0
         for user in sorted(users):  # in one order: each has a lock of his, and two runs could wait for each other
             session.become(user)
         return session
@@ -82,7 +90,6 @@ def look(around: Surroundings, host: Host, link: Link, users: Sequence[str]) -> 
         refuse("lock", error.message, error.exit_code)
         return None
     facts = session.facts
-    offset = (facts.clock - around.clock.now().timestamp()) * 1000 if facts.clock else 0.0
     around.bus.emit(
         HostConnected(
             host=host.name,

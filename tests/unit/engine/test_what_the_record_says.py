@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ import pytest
 
 from runner.engine.bus import Bus
 from runner.engine.plan import Choice
-from runner.errors import Unreachable
+from runner.engine.run import Run
+from runner.errors import LockBusy, Unreachable
 from runner.events import ClockJumped, SittingStarted, Waited
-from runner.model import Exit
+from runner.model import Exit, Facts, Host
 from runner.record import (
     Attempt,
     Batch,
@@ -28,7 +30,8 @@ from runner.record import (
 from runner.record.schema import schema
 from runner.redact import Redactor
 from runner.report.text import summary
-from runner.testing import FACTS, FakeClock, FakeHost, done
+from runner.seams import Passwords
+from runner.testing import FACTS, FakeClock, FakeHost, FakeSession, FakeTransport, done
 from tests.unit.engine.support import MemoryJournal, Outcome, run
 
 ONE = "phases: {implement: [{id: s1, command: w}]}\n"
@@ -75,6 +78,38 @@ def test_a_host_whose_clock_is_wrong_is_noted(tmp_path: Path) -> None:
     said = summary(run(tmp_path / "many", ONE, hosts).record)
     assert "note  h60, h61, h62, h63 and 2 more: their clocks are 60 to 65 s behind the controller's" in said
     assert said.count("note ") == 1
+
+
+@pytest.mark.parametrize("waits_for", ["a user", "the lock"])
+def test_a_clock_is_not_wrong_because_the_host_was_waited_for(tmp_path: Path, waits_for: str) -> None:
+    """It was read when the host answered; what came after that counted as its being behind."""
+    busy = iter([True] * 12 + [False])
+
+    class Slow(FakeSession):
+        def become(self, user: str) -> Facts:
+            if waits_for == "a user":
+                self._clock.advance(30.0)
+            return super().become(user)
+
+        def lock(self, owner: str, *, name: str = "host") -> None:
+            if waits_for == "the lock" and next(busy):
+                raise LockBusy("a: another run holds this host: run 01OTHER")
+            super().lock(owner, name=name)
+
+    class Waited(FakeTransport):
+        def connect(self, host: Host, *, run_id: str, passwords: Passwords, within_s: float = inf) -> FakeSession:
+            return Slow(self.hosts[host.name], self.clock)
+
+    def patient(carried: Run) -> None:
+        carried.around = replace(carried.around, lock_s=300.0)
+
+    fake = FakeHost(facts=replace(FACTS, clock=FakeClock().now().timestamp()))
+    text = ONE.replace("command: w", "command: w, become: root")
+    outcome = run(tmp_path, text, {"a": fake}, transport=Waited, carrying=patient, owner="me")
+    host = outcome.record.hosts["a"]
+    assert host.time["connect"] + host.time.get("lock", 0) >= 30_000
+    assert "its clock is" not in summary(outcome.record)
+    assert abs(host.clock_offset_ms) < 1000
 
 
 def test_a_phase_whose_step_nobody_saw_the_end_of_is_open_and_not_failed(tmp_path: Path) -> None:
