@@ -16,6 +16,7 @@ from runner.redact import Redactor
 from runner.seams import Clock, Journal, Stream, Watcher
 
 TELL_EVERY_S = 0.04
+CLOSING_TURNS = 50
 JUMP_S = 2.0
 """How far the clock of the day may part from the monotonic one between two events, before that goes on record."""
 
@@ -109,12 +110,17 @@ class Bus:
             self._queue.put(lambda: self._to_all(lambda watcher: watcher.output(host, step, stream, text)))
 
     def close(self, *, wait_s: float = 5.0) -> None:
-        """Take nothing more; let the watchers hear what is left, and end."""
+        """Take nothing more; let the watchers hear what is left, for so long at most, and end."""
         with self._lock:
             self._closed = True
         self._queue.put(None)
         self._closing.set()
-        self._thread.join(wait_s)
+        for _ in range(
+            CLOSING_TURNS
+        ):  # of a machine that stands still for a while one turn is over, not the whole time
+            self._thread.join(wait_s / CLOSING_TURNS)
+            if not self._thread.is_alive():
+                return
 
     def _telling(self, event: Event) -> Callable[[], None]:
         return lambda: self._to_all(lambda watcher: watcher.hear(event))

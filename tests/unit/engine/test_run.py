@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import signal
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from math import inf
@@ -35,6 +39,7 @@ from runner.report.text import summary
 from runner.seams import Answer, Completed, Launch, OnOutput, Passwords, Question, Script, Settled
 from runner.testing import FACTS, FakeClock, FakeHost, FakeSession, FakeTransport, NoPasswords, RecordingWatcher, done
 from runner.units import text_of_duration
+from tests.bed.process import process_stat, until
 from tests.unit.engine.support import HEAD, Answers, MemoryJournal, Outcome, Stopping, run
 
 DISK = "rawat:kilobytes=1000\t500\nrawat:mount=/\n"
@@ -1212,10 +1217,7 @@ def test_a_fault_in_a_watcher_is_noted_and_the_others_hear_on(tmp_path: Path) ->
     journal, good = MemoryJournal(tmp_path, Redactor()), RecordingWatcher()
     bus = Bus(journal, Redactor(), FakeClock(), [RecordingWatcher(fail=True), good])
     bus.emit(HostStarted(host="a", batch=1))
-    for _ in range(200):
-        if good.of(WatcherFailed):
-            break
-        threading.Event().wait(0.01)
+    until("the other one has heard of it", lambda: good.of(WatcherFailed))
     bus.emit(HostStarted(host="b", batch=1))
     bus.close()
     assert [event.host for event in good.of(HostStarted)] == ["a", "b"]
@@ -1223,16 +1225,53 @@ def test_a_fault_in_a_watcher_is_noted_and_the_others_hear_on(tmp_path: Path) ->
     assert good.rests and good.closed
 
 
+STANDING_STILL = """
+import os, signal, time
+from pathlib import Path
+from runner.engine.bus import Bus
+from runner.events import HostStarted
+from runner.redact import Redactor
+from runner.testing import FakeClock, RecordingWatcher
+from tests.unit.engine.support import MemoryJournal
+
+class Last(RecordingWatcher):
+    def hear(self, event):
+        os.kill(os.getpid(), signal.SIGSTOP)
+        time.sleep(0.1)
+        print("told", flush=True)
+
+bus = Bus(MemoryJournal(Path("."), Redactor()), Redactor(), FakeClock(), [Last()])
+bus.emit(HostStarted(host="a", batch=1))
+bus.close(wait_s=2.0)
+"""
+
+
+def test_a_machine_that_stands_still_at_the_end_of_a_run_takes_no_last_line_away(tmp_path: Path) -> None:
+    """As one that is suspended: when it goes on, the time for the last words is over, and nobody had any of it."""
+    argv = [sys.executable, "-c", STANDING_STILL]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
+        until("it stands still", lambda: (process_stat(process.pid) or "?")[0] in "TZ")
+        time.sleep(2.5)
+        process.send_signal(signal.SIGCONT)
+        assert process.communicate(timeout=240)[0] == "told\n"
+
+
 def test_what_nobody_waits_for_is_on_disk_and_told_soon_all_the_same(tmp_path: Path) -> None:
     journal, watcher = MemoryJournal(tmp_path, Redactor()), RecordingWatcher()
-    bus = Bus(journal, Redactor(), FakeClock(), [watcher])
+    bus, over = Bus(journal, Redactor(), FakeClock(), [watcher]), threading.Event()
+
+    class Moment(threading.Event):
+        """The 40 ms, however long the machine takes for two events."""
+
+        def wait(self, timeout: float | None = None) -> bool:
+            return over.wait(240)
+
+    bus._closing = Moment()
     for name in ("a", "b"):
         bus.emit(HostStarted(host=name, batch=1), later=True)
     assert journal.synced == []
-    for _ in range(200):
-        if len(watcher.of(HostStarted)) == 2:
-            break
-        threading.Event().wait(0.01)
+    over.set()
+    until("both are told", lambda: len(watcher.of(HostStarted)) == 2)
     assert [event.host for event in watcher.of(HostStarted)] == ["a", "b"]
     assert journal.synced == [2]
     bus.close()
