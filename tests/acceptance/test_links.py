@@ -33,6 +33,8 @@ phases:
     - {id: after, command: "true", when: "'line 10' in said.stdout"}
 """
 LINES = [f"h1 | line {number}" for number in range(1, 11)]
+WAITING = COUNTING.replace("sleep 0.4; done\n", "sleep 0.4; done\n        until test -e go; do sleep 0.05; done\n")
+"""It runs until the test is through with its link, however slow that is."""
 
 
 @pytest.fixture
@@ -53,8 +55,7 @@ def told(project: Project, kind: str) -> int:
 def test_a_session_that_is_killed_three_times_changes_nothing(project: Project) -> None:
     assert project.sshd is not None
     sshd = project.sshd
-    last = "until test -e go; do sleep 0.05; done"
-    book = project.playbook(COUNTING.replace("sleep 0.4; done\n", f"sleep 0.4; done\n        {last}\n"))
+    book = project.playbook(WAITING)
     process = project.start("run", book, "-e", f"folder={project.folder}")
     wait_for(project.folder / "begun", process)
     for number in range(3):
@@ -79,7 +80,7 @@ phases:
         printf x >>{{ folder }}/count
         eval {{ vanish }}
         touch {{ folder }}/begun
-        sleep 2
+        sleep 300
 """
 
 
@@ -131,12 +132,13 @@ def test_a_link_that_falls_silent_is_noticed_and_made_again(project: Project) ->
     path.write_text(path.read_text() + "keepalive: 500ms\n")
     with Proxy(project.sshd.address, project.sshd.port) as proxy:
         through(project, proxy)
-        process = project.start("run", project.playbook(COUNTING), "-e", f"folder={project.folder}")
+        process = project.start("run", project.playbook(WAITING), "-e", f"folder={project.folder}")
         wait_for(project.folder / "begun", process)
         proxy.black_hole(True)
         until("it is noticed", lambda: told(project, "LinkDropped"))
         time.sleep(1.5)
         proxy.black_hole(False)
+        (project.folder / "go").touch()
         out, err = process.communicate(timeout=600)
     assert process.returncode == 0, out + err
     record = project.record()
@@ -182,7 +184,7 @@ def test_a_link_that_is_cut_at_any_byte_loses_and_repeats_nothing(
 
 def test_a_host_that_does_not_come_back_is_unknown_within_the_limit(project: Project) -> None:
     assert project.sshd is not None
-    book = project.playbook(COUNTING)
+    book = project.playbook(WAITING)
     process = project.start("run", book, "-e", f"folder={project.folder}", "--reconnect-timeout", "2s")
     wait_for(project.folder / "begun", process)
     project.sshd.stop()
@@ -207,12 +209,13 @@ def test_a_jump_host_that_goes_and_comes_back_changes_nothing(
         bastion = f"address: {proxy.host}, port: {proxy.port}, user: {jump.user}, identity_file: {jump.key}"
         project.write("inventory.yml", f"{text}  bastion: {{{bastion}}}\n")
         words = ("--hosts", "h1", "-e", f"folder={project.folder}")
-        process = project.start("run", project.playbook(COUNTING), *words)
+        process = project.start("run", project.playbook(WAITING), *words)
         wait_for(project.folder / "begun", process)
         proxy.refuse(True)
         assert jump.kill_sessions() == 1
         time.sleep(1.5)
         proxy.refuse(False)
+        (project.folder / "go").touch()
         out, err = process.communicate(timeout=600)
     assert process.returncode == 0, out + err
     assert project.record()["hosts"]["h1"]["links_lost"] == 1

@@ -31,7 +31,7 @@ def through_sh(project: Project, line: str) -> subprocess.CompletedProcess[str]:
     rawat = " ".join(RAWAT)
     return subprocess.run(
         ["bash", "-c", line.replace("rawat", rawat)],
-        cwd=project.folder, env=project.environment, capture_output=True, text=True, timeout=60, check=False,
+        cwd=project.folder, env=project.environment, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
 
 

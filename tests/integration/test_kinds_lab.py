@@ -228,7 +228,7 @@ def test_an_upgrade_that_is_killed_can_be_taken_back(lab: Lab, box: Box) -> None
     assert box.host.exec(f"{at_work}; kill -9 -$(cat /root/pid)").stdout, "it was at work"
     # Only the versions from before are known, on the disk of the host; what did not move stays.
     assert "bed-app 2.0" in box.host.exec(STATES).stdout
-    back = box.do("patch", {"apply": "back", "lock_wait": "5s"})
+    back = box.do("patch", {"apply": "back", "lock_wait": "120s"})
     assert back.verdict.ok, back.problem
     assert box.host.exec(STATES).stdout.replace("bed-newdep 2.0 ii \n", "") == before
     assert box.look("patch", {"apply": "back"}).needed is False

@@ -163,7 +163,7 @@ class TestHttp:
 class TestWait:
     def test_a_port(self, tmp_path: Path, server: int) -> None:
         hand = Hand(root=tmp_path)
-        assert hand.do("wait", {"port": server, "timeout": "5s"}).values["seen"] == "open"
+        assert hand.do("wait", {"port": server, "timeout": "60s"}).values["seen"] == "open"
         ran = hand.do("wait", {"port": free_port(), "timeout": "1s", "every": "200ms"})
         assert "open, found closed after" in ran.problem
         assert hand.do("wait", {"port": free_port(), "gone": True, "timeout": "1s"}).verdict.ok
@@ -171,11 +171,11 @@ class TestWait:
     @pytest.mark.parametrize("names", [("python3",), ("bash", "timeout")])
     def test_a_port_with_what_the_host_has(self, tmp_path: Path, server: int, names: tuple[str, ...]) -> None:
         hand = Hand(root=tmp_path, env=with_only(tmp_path / "bin", *names))
-        assert hand.do("wait", {"port": server, "timeout": "2s"}).verdict.ok
+        assert hand.do("wait", {"port": server, "timeout": "60s"}).verdict.ok
         assert not hand.do("wait", {"port": free_port(), "timeout": 0}).verdict.ok
 
     def test_a_page(self, hand: Hand, server: int) -> None:
-        assert hand.do("wait", {"http": f"http://127.0.0.1:{server}/health", "timeout": "5s"}).verdict.ok
+        assert hand.do("wait", {"http": f"http://127.0.0.1:{server}/health", "timeout": "60s"}).verdict.ok
         ran = hand.do("wait", {"http": f"http://127.0.0.1:{server}/broken", "timeout": "1s"})
         assert "status 200, found 503" in ran.problem
 
@@ -183,7 +183,7 @@ class TestWait:
         late = tmp_path / "la te's"
         timer = threading.Timer(1.0, late.touch)
         timer.start()
-        ran = Hand(root=tmp_path).do("wait", {"file": str(late), "timeout": "20s", "every": "200ms"})
+        ran = Hand(root=tmp_path).do("wait", {"file": str(late), "timeout": "120s", "every": "200ms"})
         timer.join()
         assert ran.verdict.ok
         assert ran.values["looks"] > 1

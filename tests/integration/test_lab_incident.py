@@ -56,7 +56,7 @@ def payment(lab3: Lab, tmp_path: Path) -> Iterator[LabProject]:
         files = {"/srv/payment/releases/1.0/serve.py": release("1.0", fixed=False), "/usr/local/bin/lb": BALANCER}
         for path, text in {**files, "/etc/systemd/system/payment.service": UNIT}.items():
             host.exec(["tee", path], stdin=text)
-        up = "for i in $(seq 100); do ! curl -s -o /dev/null http://127.0.0.1:8099/ || exit 0; sleep 0.1; done; exit 1"
+        up = "for i in $(seq 1000); do ! curl -s -o /dev/null http://127.0.0.1:8099/ || exit 0; sleep 0.1; done; exit 1"
         host.exec(f"chmod 755 /usr/local/bin/lb; systemctl daemon-reload; systemctl start payment; {up}")
     project = LabProject(tmp_path / "project", lab3)
     shutil.copyfile(shipped_playbook("payment-fix"), project.folder / "payment-fix.yml")

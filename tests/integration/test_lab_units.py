@@ -89,14 +89,19 @@ def cut(session: SupervisedSession) -> None:
     process.wait()
 
 
-def cut_while_it_runs(session: SupervisedSession, launch: Launch) -> None:
-    """Cut when its first output comes."""
+def cut_while_it_runs(session: SupervisedSession, launch: Launch) -> bool:
+    """Cut when its first output comes; was it lost, or over by then?"""
     begun = threading.Event()
     cutting = threading.Thread(target=lambda: begun.wait(240) and cut(session))
     cutting.start()
-    with pytest.raises(LinkLost):
+    try:
         session.run(launch, lambda *_: begun.set())
-    cutting.join(240)
+    except LinkLost:
+        return True
+    finally:
+        begun.set()
+        cutting.join(240)
+    return False
 
 
 # -- kills -------------------------------------------------------------------------------------------------------
@@ -133,12 +138,13 @@ def test_a_cancel_is_proven(root: Reached) -> None:
 
 
 def test_a_deadline_after_the_link_was_lost_is_proven(root: Reached) -> None:
-    session = root.session()
-    launch = root.launch(ESCAPES + "sleep 300", deadline_s=5)
-    cut_while_it_runs(session, launch)
+    for deadline_s in (5, 30, 120):  # a busy machine may take longer to cut it
+        launch = root.launch(ESCAPES + "sleep 300", deadline_s=deadline_s)
+        if cut_while_it_runs(root.session(), launch):
+            break
     settled = root.session().settle(launch, contract.ignore)
     assert settled.completed is not None
-    assert (settled.completed.exit.timeout_s, settled.completed.exit.killed) == (5, "proven")
+    assert (settled.completed.exit.timeout_s, settled.completed.exit.killed) == (deadline_s, "proven")
     assert not any(root.alive(int(word)) for word in settled.completed.stdout.split())
 
 
@@ -205,8 +211,12 @@ def test_a_step_knows_its_cgroup_and_no_cgroup_is_left(root: Reached) -> None:
 def test_where_logind_kills_what_a_login_leaves_a_step_runs_on(root: Reached) -> None:
     with killing(root.host):
         session = root.session()
-        launch = root.launch("echo begun; sleep 4; sed -n 's/^0:://p' /proc/self/cgroup")
-        cut_while_it_runs(session, launch)
+        go = f"/tmp/rawat-go-{uuid.uuid4().hex}"
+        wait = f"until [ -e {go} ]; do sleep 0.05; done"
+        launch = root.launch(f"echo begun; {wait}; sed -n 's/^0:://p' /proc/self/cgroup")
+        assert cut_while_it_runs(session, launch)
+        until("the login is gone", lambda: logins(root.host) == 0)
+        root.host.exec(["touch", go])
         settled = root.session().settle(launch, contract.ignore)
         assert settled.completed is not None and settled.completed.exit.ok
         assert b"/system.slice/rawat-" in settled.completed.stdout
@@ -214,6 +224,12 @@ def test_where_logind_kills_what_a_login_leaves_a_step_runs_on(root: Reached) ->
         assert done.exit.killed == "proven"
     root.bed.close()
     until("its scopes are gone", lambda: not root.cgroups())
+
+
+def logins(host: Host) -> int:
+    """How many there are of maint; what logind kills is dead when one is gone."""
+    listed = host.exec("loginctl list-sessions --no-legend").stdout.splitlines()
+    return sum("maint" in line and "closing" not in line for line in listed)
 
 
 @contextlib.contextmanager

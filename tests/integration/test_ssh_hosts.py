@@ -147,8 +147,9 @@ def test_busybox_as_the_shell(start_sshd: Start) -> None:
 # -- reaching it -------------------------------------------------------------------------------------------------
 
 
-def unreachable(shared_sshd: LoopbackSshd, **given: Any) -> str:
-    with reached(shared_sshd, connect_timeout_s=1.0, **given) as bed, pytest.raises(Unreachable) as caught:
+def unreachable(shared_sshd: LoopbackSshd, *, connect_timeout_s: float = 120.0, **given: Any) -> str:
+    transport = {"connect_timeout_s": connect_timeout_s}
+    with reached(shared_sshd, **transport, **given) as bed, pytest.raises(Unreachable) as caught:
         bed.session()
     return caught.value.message
 
@@ -207,7 +208,7 @@ def nobody_there() -> Iterator[int]:
 def test_a_server_that_says_nothing(shared_sshd: LoopbackSshd) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         begun = time.monotonic()
-        message = unreachable(shared_sshd, port=silent.getsockname()[1])
+        message = unreachable(shared_sshd, port=silent.getsockname()[1], connect_timeout_s=1.0)
         assert message.endswith("no answer within 1 s while connecting; is that an SSH server?")
         assert time.monotonic() - begun < 60
 
@@ -223,7 +224,7 @@ def test_an_attempt_may_be_given_less_time_than_the_usual(start_sshd: Start, sil
             with pytest.raises(Unreachable, match=r"no answer within 0\.5 s"):
                 bed.session(within_s=0.5)
             assert time.monotonic() - begun < 60
-    until("the server serves nobody", lambda: sshd.sessions() == 0, limit_s=30)
+    until("the server serves nobody", lambda: sshd.sessions() == 0)
 
 
 @contextlib.contextmanager
@@ -418,8 +419,12 @@ def test_output_is_whole_over_new_keys_and_other_ciphers(start_sshd: Start, opti
 
 
 def test_a_slow_silent_step_is_no_lost_link(shared_sshd: LoopbackSshd) -> None:
-    with reached(shared_sshd, keepalive_s=0.7) as bed:
-        assert bed.session().run(bed.launch("sleep 4; echo still"), ignore).stdout == b"still\n"
+    for keepalive_s in (0.7, 4.0, 16.0):  # a server that gets no time to answer is as silent as one that is gone
+        with reached(shared_sshd, keepalive_s=keepalive_s) as bed, contextlib.suppress(LinkLost):
+            launch = bed.launch(f"sleep {6 * keepalive_s}; echo still")
+            assert bed.session().run(launch, ignore).stdout == b"still\n"
+            return
+    raise AssertionError("it was called lost each time")
 
 
 def ended(bed: Reached, launch: Launch, offsets: tuple[int, int] = (0, 0)) -> tuple[str, Completed | None, bytes]:
@@ -455,19 +460,27 @@ def test_the_end_of_a_step_whose_link_was_cut_is_in_the_spool(start_sshd: Start,
 def test_a_deadline_is_kept_without_us(start_sshd: Start) -> None:
     sshd = start_sshd()
     with reached(sshd) as bed:
-        session = bed.session()
-        launch = bed.launch("trap '' TERM; echo $$; sleep 900 & sleep 900", deadline_s=5)
-        seen: list[bytes] = []
-        begun = threading.Event()
-        cut = threading.Thread(target=lambda: begun.wait(240) and sshd.kill_sessions())
-        cut.start()
-        with pytest.raises(LinkLost):
-            session.run(launch, lambda _, data: (seen.append(data), begun.set()))
-        cut.join(240)
+        for deadline_s in (5, 30, 120):  # a busy machine may take longer to cut it
+            session = bed.session()
+            launch = bed.launch("trap '' TERM; echo $$; sleep 900 & sleep 900", deadline_s=deadline_s)
+            seen: list[bytes] = []
+            begun = threading.Event()
+            cut = threading.Thread(target=lambda: begun.wait(240) and sshd.kill_sessions())  # noqa: B023
+            cut.start()
+            lost = False
+            try:
+                session.run(launch, lambda _, data: (seen.append(data), begun.set()))  # noqa: B023
+            except LinkLost:
+                lost = True
+            begun.set()
+            cut.join(240)
+            if lost:
+                break
+        assert lost
         # before anybody comes back and asks
         until("it has ended", lambda: not alive(int(seen[0])))
         found = ended(bed, launch)
-        assert found[1] is not None and found[1].exit.timeout_s == 5
+        assert found[1] is not None and found[1].exit.timeout_s == deadline_s
         assert found[1].exit.killed in DEAD
 
 
@@ -625,7 +638,7 @@ def test_logins_of_two_people_meet_where_they_become_one_user(
         assert third.run(his.launch("echo looks", user=shared), ignore).stdout == b"looks\n", "it holds nothing"
         assert first.run(hers.launch("echo works", user=shared), ignore).stdout == b"works\n"
         first.close()
-        until("it is free", lambda: not busy(second, shared), limit_s=20)
+        until("it is free", lambda: not busy(second, shared))
 
 
 def busy(session: Session, user: str) -> bool:
@@ -794,7 +807,7 @@ def test_output_takes_no_more_than_a_tenth_of_a_small_disk(start_sshd: Start, tm
             session = bed.session()
             fits = session.run(bed.launch("head -c 8000000 /dev/zero; sleep 1.5"), ignore)
             assert (fits.exit.code, fits.stdout_bytes) == (0, 8_000_000)
-            done = session.run(bed.launch("while head -c 1000000 /dev/zero; do sleep 0.05; done"), ignore)
+            done = session.run(bed.launch("while head -c 1000000 /dev/zero; do sleep 0.2; done"), ignore)
             assert done.exit.killed in DEAD and done.exit.output_limit is not None
             assert 9_000_000 < done.exit.output_limit < 60_000_000
             assert any("a tenth of the room" in note for note in done.notes)
@@ -804,7 +817,6 @@ def test_output_takes_no_more_than_a_tenth_of_a_small_disk(start_sshd: Start, tm
 
 
 @needs_root
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("asked", ["after a while", "before it is refused"])
 def test_a_full_disk_is_a_refusal_before_the_start(
     start_sshd: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str
@@ -837,9 +849,13 @@ def test_a_full_disk_is_a_refusal_before_the_start(
                 (disk / "filler").unlink()
             inodes = f"i=0; while command : 2>&- >{disk}/filler.$i; do i=$((i + 1)); done"
             for filling in (fill, inodes):
-                launch = bed.launch(f"echo begun; {filling}; sleep 60", deadline_s=1)
-                late = session.run(launch, ignore)
-                assert (late.exit.timeout_s, late.exit.killed, late.stdout) == (1, "no trace left", b"begun\n")
+                for deadline_s in (1, 6, 36):  # a busy machine may take longer to begin
+                    launch = bed.launch(f"echo begun; {filling}; sleep 60", deadline_s=deadline_s)
+                    late = session.run(launch, ignore)
+                    assert (late.exit.timeout_s, late.exit.killed) == (deadline_s, "no trace left"), late
+                    if late.stdout:
+                        break
+                assert late.stdout == b"begun\n"
                 with contextlib.closing(bed.session()) as another:
                     found = another.settle(launch, ignore)
                 assert found.completed is not None and found.completed.stdout == b"begun\n", "a link lost by then"

@@ -335,8 +335,8 @@ def test_a_key_in_the_agent(start_sshd: Start, tmp_path: Path, monkeypatch: pyte
     sock = tmp_path / "agent"
     agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(sock)], stdout=subprocess.DEVNULL)
     try:
-        until("the agent listens", sock.exists)
         monkeypatch.setenv("SSH_AUTH_SOCK", str(sock))
+        until("the agent answers", lambda: run(["ssh-add", "-l"], check=False).returncode == 1)
         run(["ssh-add", "-q", str(sshd.key)])
         target = Host(name="web", address=sshd.address, port=sshd.port, user=sshd.user)
         monkeypatch.setenv("HOME", str(tmp_path))
@@ -356,8 +356,8 @@ def test_keys_of_the_agent_are_not_tried_where_ssh_config_says_so(
     inventory.write_text(f"rawat: 1\nhosts: {{web: {{address: {sshd.address}, user: {sshd.user}}}}}\n")
     agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(sock)], stdout=subprocess.DEVNULL)
     try:
-        until("the agent listens", sock.exists)
         monkeypatch.setenv("SSH_AUTH_SOCK", str(sock))
+        until("the agent answers", lambda: run(["ssh-add", "-l"], check=False).returncode == 1)
         run(["ssh-add", "-q", str(sshd.key)])
         for only in ("no", "yes"):
             config.write_text(f"Host web\n Port {sshd.port}\n IdentityFile {wrong}\n IdentitiesOnly {only}\n")

@@ -76,7 +76,7 @@ def test_that_hosts_are_connected_to_and_when_all_have_answered_is_told_once(
 ) -> None:
     def told(refused: int, done: tuple[str, ...] = ()) -> list[str]:
         all_done = len(done) == 3
-        progress = PlainProgress(done, heartbeat_s=0.05 if all_done else 30.0)
+        progress = PlainProgress(done, heartbeat_s=0.05 if all_done else 3600.0)
         hosts = ("a", "b", "c")
         progress.hear(SittingStarted(run="r", sitting=2, playbook="p", title="", kind="other", plan="", hosts=hosts))
         for number, host in enumerate(host for host in hosts if host not in done):

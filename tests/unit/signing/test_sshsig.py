@@ -19,6 +19,7 @@ from runner.signing import BadSignature, check_signature, parse_public_key
 from runner.signing.allowed import parse_allowed
 from runner.signing.make import KeySigner, SigningFailed, public_key_of
 from runner.sshwire import string
+from tests.bed.process import until
 
 DATA = b"what was done\n"
 SPACE = "rawat-run@v1"
@@ -166,10 +167,8 @@ def agent(tmp_path: Path) -> Iterator[dict[str, str]]:
     socket = tmp_path / "agent.sock"
     process = subprocess.Popen(["ssh-agent", "-D", "-a", str(socket)], stdout=subprocess.DEVNULL)
     environment = {**os.environ, "SSH_AUTH_SOCK": str(socket)}
-    for _ in range(1000):
-        if socket.exists():
-            break
-        subprocess.run(["sleep", "0.05"], check=True)
+    keys = ["ssh-add", "-l"]  # 1: it has none; 2: nobody answers
+    until("it answers", lambda: subprocess.run(keys, env=environment, capture_output=True).returncode == 1)
     yield environment
     process.kill()
     process.wait()
