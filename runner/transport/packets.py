@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from paramiko.common import MSG_CHANNEL_DATA
@@ -106,6 +107,11 @@ class LinkPacketizer(Packetizer):
     def reset_seqno_in(self) -> None:
         super().reset_seqno_in()
         self._seqno = 0
+
+    def close(self) -> None:
+        """Over a jump host this says goodbye to it, which may be gone by then."""
+        with suppress(SSHException, OSError, EOFError):
+            super().close()
 
     def read_all(self, n: int, check_rekey: bool = False) -> bytes:
         """paramiko keeps what it read too much of the greeting to itself, until the first message is complete."""

@@ -41,7 +41,8 @@ OVERDUE_S = 60.0
 _STREAMS: dict[str, Stream] = {"o": "stdout", "e": "stderr"}
 _REFUSED = {
     "started-before": "this attempt was started before; it is not started twice",
-    "spool": "the host could not store it in its spool (no space left, or read-only); nothing was started",
+    "spool": "the host could not store it in its spool (no space left, read-only, or more than its `ulimit -f`); "
+    "nothing was started",
 }
 
 _STATES: dict[str, Literal["none", "torn", "free", "forgotten"]] = {

@@ -759,4 +759,6 @@ r_lives() {
 r_w= r_locked= r_cb= r_cn=0 r_cg= r_parent= r_d=/nonexistent r_id= r_ro= r_s= r_poked= r_no=
 r_hello
 exec 2>/dev/null
+# what a limit of file sizes does not let us write has failed, and does not end us; steps get the signal as it was
+command trap : XFSZ
 r_age

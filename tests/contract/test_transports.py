@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from runner.errors import LinkLost, LockBusy, TransportError
+from runner.errors import LaunchRefused, LinkLost, LockBusy, TransportError
 from runner.model import Host
 from runner.redact import Secret
 from runner.seams import KEEP_BYTES, Completed, Launch, Script, Session, Stream, Transport
@@ -458,6 +458,22 @@ def test_a_number_that_was_given_to_another_process_is_not_killed(tmp_path: Path
     other = int(done.stdout)
     assert alive(other)
     os.kill(other, signal.SIGKILL)
+    bed.close()
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_what_a_limit_of_file_sizes_does_not_let_us_write_is_not_begun(
+    shell: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """`ulimit -f` of an account ends who writes more: the supervisor lives on, and what a step does is as it was."""
+    env = request.getfixturevalue("busybox_only") if shell == "busybox" else None
+    argv = ("sh", "-c", 'ulimit -f 8; exec "$@"', "sh", *SHELLS[shell])
+    transport = LocalTransport(shell=argv, env=env, spool=str(tmp_path / "spool"))
+    bed = Bed(transport, Host(name="here", address="localhost", transport="local"))
+    with pytest.raises(LaunchRefused, match="ulimit -f"):
+        bed.run(f"echo ran #{'x' * 10_000}")
+    assert bed.run("echo ran").stdout == b"ran\n"
+    assert bed.run(f"exec dd if=/dev/zero bs=1024 count=99 of={tmp_path / 'large'}").exit.code == 128 + signal.SIGXFSZ
     bed.close()
 
 

@@ -158,3 +158,18 @@ def test_new_keys_are_asked_for_and_must_come(
     server.send(server.sealed(b"\x5e" + b"x" * 1000))
     with pytest.raises(SSHException, match="new keys"):
         packets.read_message()
+
+
+def test_a_link_through_a_jump_host_that_is_gone_is_closed_without_a_word() -> None:
+    """In paramiko's own thread nobody would catch it: it was a traceback beside the end of a run."""
+
+    class Gone:
+        closed = False
+
+        def close(self) -> None:
+            self.closed = True
+            raise EOFError
+
+    hop = Gone()
+    LinkPacketizer(hop).close()
+    assert hop.closed
