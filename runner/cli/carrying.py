@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from runner.cli.console import context_of, drawn, show_json, shown, silence, terminal, unread
+from runner.cli.console import context_of, cut_short, drawn, show_json, shown, silence, terminal, unread
 from runner.cli.screen import say
 
 if TYPE_CHECKING:
@@ -78,6 +78,8 @@ def carry_out_live(
         progress.close()  # whatever happened, the terminal is a person's again
     try:
         tell_end(finished, as_json=bool(given.get("as_json")))
+    except KeyboardInterrupt:
+        cut_short()  # the run is over and sealed; other words behind half of its end would be none
     except OSError as error:
         if not unread(error):
             raise

@@ -45,7 +45,17 @@ def silence() -> None:
         except OSError as error:
             if not unread(error):
                 raise
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            _hush(stream)
+
+
+def cut_short() -> None:
+    """A person wants no more of it: what was not written yet goes nowhere, and nothing waits for a slow reader."""
+    for stream in _said_on():
+        _hush(stream)
+
+
+def _hush(stream: TextIO) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def fail_as_json(message: str, code: int, *, hint: str = "", problems: Sequence[Problem] = ()) -> int:

@@ -7,6 +7,7 @@ import errno
 import gc
 import io
 import os
+import signal
 import sys
 from contextlib import suppress
 from importlib import import_module
@@ -67,8 +68,26 @@ def cli() -> None:
 def main() -> None:
     """The entry point of `rawat` and of `python -m runner`."""
     _streams()
+    _signals()
     gc.disable()  # no module becomes garbage; a run enables it again when all is loaded
     _leave(_main())
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM or SIGHUP where no run heeds them: what is open is closed, as after Ctrl-C. The next one ends us."""
+
+
+def _signals() -> None:
+    """A SIGHUP that is ignored stays so: that is how `nohup` asks to go on."""
+
+    def terminate(number: int, frame: object) -> NoReturn:
+        for heard in heeded:
+            signal.signal(heard, signal.SIG_DFL)
+        raise Terminated
+
+    heeded = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) == signal.SIG_DFL]
+    for each in heeded:
+        signal.signal(each, terminate)
 
 
 def _leave(code: int) -> NoReturn:
@@ -113,6 +132,25 @@ def _asked_for_json() -> bool:
 
 
 def _main() -> int:
+    try:
+        return _asked()
+    except (click.Abort, KeyboardInterrupt) as ended:  # of the second Click makes the first
+        return _stopped(143 if isinstance(ended.__cause__ or ended, Terminated) else 130)
+
+
+def _stopped(code: int) -> int:
+    try:
+        click.echo("stopped", err=True)
+        if _asked_for_json():
+            fail_as_json("stopped", code)
+    except OSError as error:
+        if not unread(error):
+            raise
+        silence()
+    return code
+
+
+def _asked() -> int:
     from runner.errors import InvalidInput, RawatError
 
     for word in sys.argv[1:]:
@@ -125,9 +163,8 @@ def _main() -> int:
     except click.ClickException as error:
         error.show()
         return fail_as_json(error.format_message(), 2) if _asked_for_json() else 2
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("stopped", err=True)
-        return fail_as_json("stopped", 130) if _asked_for_json() else 130
+    except click.Abort:
+        raise
     except RawatError as error:
         return fail(error, as_json=_asked_for_json())
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug of ours is exit code 70

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import json
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
@@ -13,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.project import RAWAT, Project, wait_for
+from tests.bed.process import until
 
 ONE = "phases: {implement: [{id: one, command: %s}]}\n"
 HIDE, SHOW = b"\x1b[?25l", b"\x1b[?25h"
@@ -86,6 +90,47 @@ def test_a_run_whose_terminal_is_closed_ends_as_it_should(project: Project, befo
     go.touch()
     assert process.wait(240) == code
     assert project.record()["stopped_by"] == ("" if code == 0 else "SIGHUP")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
+def test_a_signal_before_anything_was_begun_leaves_one_document(
+    project: Project, number: signal.Signals, code: int
+) -> None:
+    """The playbook is a pipe that somebody has open and writes nothing to: that is where it waits."""
+    book = project.folder / "pipe.yml"
+    os.mkfifo(book)
+    process = subprocess.Popen(
+        [*RAWAT, "run", "pipe.yml", "--json"], cwd=project.folder, env=project.environment, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    with book.open("wb"):
+        process.send_signal(number)
+        out, err = process.communicate(timeout=240)
+    assert (process.returncode, err.strip()) == (code, "stopped")
+    assert json.loads(out) == {
+        "schema": "rawat-error@1", "exit": code, "error": "stopped", "hint": "", "problems": [],
+    }  # fmt: skip
+
+
+def test_who_stops_what_is_said_of_a_run_that_is_over_gets_no_other_words(project: Project) -> None:
+    ours, theirs = os.pipe()
+    fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, 4096)  # the record finds no room in it, and nobody reads
+    process = subprocess.Popen(
+        [*RAWAT, "run", "p.yml", "--json"], cwd=project.folder, env=project.environment, stdout=theirs,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    os.close(theirs)
+    until("something is said", lambda: bool(select.select([ours], [], [], 1)[0]))
+
+    def stopped() -> bool:
+        process.send_signal(signal.SIGINT)
+        return process.poll() is not None
+
+    until("it has ended", stopped)
+    with os.fdopen(ours, "rb") as said:
+        document = said.read()
+    assert process.returncode == 0
+    assert b'"schema": "rawat-record@' in document and b"rawat-error" not in document
 
 
 def test_a_full_disk_behind_stdout_is_6_in_words(project: Project) -> None:
