@@ -17,6 +17,7 @@ from runner.seams import Clock, Journal, Stream, Watcher
 
 TELL_EVERY_S = 0.04
 CLOSING_TURNS = 50
+"""So many times the end of a run looks after its watchers: a machine that stands still uses up one, not all."""
 JUMP_S = 2.0
 """How far the clock of the day may part from the monotonic one between two events, before that goes on record."""
 
@@ -115,9 +116,7 @@ class Bus:
             self._closed = True
         self._queue.put(None)
         self._closing.set()
-        for _ in range(
-            CLOSING_TURNS
-        ):  # of a machine that stands still for a while one turn is over, not the whole time
+        for _ in range(CLOSING_TURNS):
             self._thread.join(wait_s / CLOSING_TURNS)
             if not self._thread.is_alive():
                 return
