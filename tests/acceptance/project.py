@@ -17,6 +17,8 @@ from tests.bed.sshd import LoopbackSshd
 from tests.records import shown
 
 RAWAT = (sys.executable, "-m", "runner")
+PATIENT = "connect_timeout: 60s\n"
+"""A machine that stands still for a while is no host that does not answer."""
 HEAD = "rawat: 1\nname: t\nkind: other\nhosts: all\n"
 
 
@@ -40,7 +42,10 @@ class Project:
         self.environment = {**os.environ, "RAWAT_SPOOL": str(folder / "spool"), "TERM": "dumb", "COLUMNS": "100"}
         (folder / "spool").mkdir(mode=0o700, exist_ok=True)
         known = f"known_hosts: [{sshd.known_hosts}]\n" if sshd else ""
-        self.write("rawat.yml", f"rawat: 1\nssh_config: /dev/null\n{known}policy: {{same_machine: allow}}\n")
+        self.write(
+            "rawat.yml",
+            f"rawat: 1\nssh_config: /dev/null\n{known}policy: {{same_machine: allow}}\n{PATIENT}",
+        )
         lines = ["rawat: 1", "hosts:"]
         for number in range(1, hosts + 1):
             how = "transport: local"

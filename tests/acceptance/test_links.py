@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.project import Project, wait_for
+from tests.acceptance.project import PATIENT, Project, wait_for
 from tests.bed.draws import cuts, drawn
 from tests.bed.process import until
 from tests.bed.proxy import Proxy
@@ -229,18 +229,22 @@ def test_hosts_that_are_dead_cost_their_time_limit_once_and_the_others_are_done(
         port = silent.getsockname()[1]
         dead = "".join(f"  dead{n}: {{address: 127.0.0.1, port: {port}, user: x}}\n" for n in range(12))
         project.write("inventory.yml", (project.folder / "inventory.yml").read_text() + dead)
-        project.write("rawat.yml", (project.folder / "rawat.yml").read_text() + "connect_timeout: 6s\n")
+        settings = (project.folder / "rawat.yml").read_text()
         head = "rollout: {parallel: 13, stop_when_failed: 100%}\n"
         book = project.playbook(f"{head}phases: {{implement: [{{id: one, command: 'true'}}]}}\n")
-        began = time.monotonic()
-        said = project.rawat("run", book)
-        took = time.monotonic() - began
-    assert said.code == 4, said
-    hosts = project.record()["hosts"]
+        for limit_s in (6, 30):  # within which the one that lives must answer, on a busy machine too
+            project.write("rawat.yml", settings.replace(PATIENT, f"connect_timeout: {limit_s}s\n"))
+            began = time.monotonic()
+            said = project.rawat("run", book)
+            took = time.monotonic() - began
+            assert said.code == 4, said
+            hosts = project.record()["hosts"]
+            if hosts["h1"]["outcome"] == "ok" and took < 10 * limit_s:
+                break
     assert [name for name, host in hosts.items() if host["outcome"] == "ok"] == ["h1"]
     assert sum(host["outcome"] == "unreachable" for host in hosts.values()) == 12
-    assert said.out.count("no answer within 6 s while connecting") >= 1
-    assert 6 <= took < 60, "one after another they would take 72 s"
+    assert said.out.count(f"no answer within {limit_s} s while connecting") >= 1
+    assert limit_s <= took < 10 * limit_s, "one after another they would take twelve times as long"
 
 
 def test_a_server_that_throttles_new_connections_is_asked_again(
@@ -249,7 +253,7 @@ def test_a_server_that_throttles_new_connections_is_asked_again(
     """MaxStartups: it drops what comes while another is still logging in."""
     sshd = start_sshd(options=("MaxStartups 3:100:3",))
     project = Project(tmp_path / "project", sshd, hosts=12)
-    project.write("rawat.yml", (project.folder / "rawat.yml").read_text() + "connect_timeout: 2m\n")
+    project.write("rawat.yml", (project.folder / "rawat.yml").read_text().replace(PATIENT, "connect_timeout: 2m\n"))
     book = project.playbook("rollout: {parallel: 12}\nphases:\n  implement:\n    - {id: a, command: 'true'}\n")
     said = project.rawat("run", book)
     assert said.code == 0, said

@@ -29,7 +29,7 @@ FAULTS: tuple[Fault, ...] = ("kill", "full", "lasting", "broken", "short", "cut"
 DISK: tuple[Fault, ...] = ("full", "lasting", "broken", "short")
 KILLS: tuple[Fault, ...] = ("kill", "power")
 
-ARRIVES_S = 0.05
+ARRIVES_S = float(os.environ.get("BED_ARRIVES_S") or 0.05)
 """What was sent is with the host by then, and at work: a power that is lost sooner loses nothing."""
 CALLS = ("write", "fsync", "fdatasync", "mkdir", "ftruncate")
 LINK = ("send", "recv")

@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.bed.packages import ensure
 from tests.bed.process import alive, until
 from tests.bed.sshd import LoopbackSshd, account
-from tests.crash.points import Fault
+from tests.crash.points import ARRIVES_S, Fault
 from tests.crash.world import SOON, World
 
 HEAD = "rawat: 1\nname: t\nkind: other\nhosts: all\nvars: {folder: {required: true}}\n"
@@ -172,6 +172,6 @@ _SCENES = (
     Scene("once", ONCE, ONES, LASTS, ("a", "b")),
     Scene("once-resumed", ONCE_RESUMED, ONES, LASTS, ("a", "b"), first=True),
     Scene("become", plain(), ("one", "two", "three"), become=True),
-    Scene("power", plain("sleep 0.1", last="true"), ("one", "two", "three"), fault="power"),
+    Scene("power", plain(f"sleep {2 * ARRIVES_S}", last="true"), ("one", "two", "three"), fault="power"),
 )
 SCENES = {scene.name: scene for scene in _SCENES}

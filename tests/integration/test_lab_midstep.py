@@ -22,7 +22,7 @@ from tests.integration.lab_project import LabProject, Said, step_of
 
 pytestmark = pytest.mark.lab
 
-BUSY_S = 12
+BUSY_S = 20
 """How long apt-get sits in a package's script, in seconds; pg_dump stands before a locked table."""
 
 JOBS = {"apt": "upgrade", "dump": "dump"}
@@ -136,6 +136,7 @@ def _strike(lab: Lab, fault: str, job: str, undo: ExitStack, lost: Lost, trouble
         until(
             f"{host.name}: {job} runs",
             lambda: host.exec(["pgrep", "-f", process], check=False).returncode == 0,
+            every_s=0.2,
         )
         time.sleep(1)
         FAULTS[fault](host, undo, lost)
