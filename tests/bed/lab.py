@@ -168,7 +168,7 @@ class Lab:
             "-o",
             "StrictHostKeyChecking=yes",
         ]
-        options += ["-o", f"UserKnownHostsFile={self.known_hosts}", "-o", "ConnectTimeout=20"]
+        options += ["-o", f"UserKnownHostsFile={self.known_hosts}", "-o", "ConnectTimeout=60"]
         return self.run(["ssh", *options, f"{user}@{self.host(host).address}", command], check=check)
 
     def write_known_hosts(self) -> None:

@@ -204,6 +204,7 @@ def test_a_signal_to_end_leaves_what_runs_a_moment_and_no_more(
     monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     monkeypatch.setattr(signals, "SEAL_WITHIN_S", 1.0)
+    monkeypatch.setattr(signals, "TOLD_WITHIN_S", 240.0)
     stop, heard, killed = Stop(), list[str](), threading.Event()
     with signals.heeded(stop, killed.set, heard=lambda how, becomes, again: heard.append(how)):
         began = time.monotonic()
