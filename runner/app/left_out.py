@@ -38,11 +38,11 @@ class _Left:
                 if step.register:
                     self._gone.setdefault(step.register, step)
                 continue
-            if step.register:
-                self._given.add(step.register)
             own = (*whens, step.when) if step.when else whens
             inner = safe | defined_where(step.when or "")
             yield from self._step(step, own, safe, inner)
+            if step.register:
+                self._given.add(step.register)
             yield from self._steps((*step.steps, *step.undo), own, inner)
 
     def _step(
@@ -50,7 +50,8 @@ class _Left:
     ) -> Iterator[Problem]:
         lost: set[str] = set()
         for text in texts_of(step, KINDS):
-            lost |= needed(text.text, expression=text.expression) - (safe if text.at == ("when",) else inner)
+            told = safe if text.at == ("when",) else inner | ({step.register} if text.result else set())
+            lost |= needed(text.text, expression=text.expression) - told
         lost &= self._gone.keys() - self._given
         if lost and not self._never(whens):
             for name in sorted(lost):

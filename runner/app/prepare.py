@@ -16,7 +16,7 @@ from runner.errors import InvalidInput, Problem
 from runner.frozen import frozen
 from runner.inventory.load import Inventory
 from runner.inventory.load import load as load_inventory
-from runner.model import PHASES, Playbook
+from runner.model import FINALLY, UNDO, Playbook
 from runner.playbook.load import load as load_playbook
 from runner.playbook.variables import given
 from runner.settings import Settings
@@ -31,6 +31,8 @@ class Prepared:
     inventory: Inventory
     plan: Plan
     selection: Selection
+    notes: tuple[str, ...] = ()
+    """What was ignored of the inventories, and of what is said of the hosts that are chosen."""
 
 
 def settings_of(context: Context) -> Settings:
@@ -83,15 +85,19 @@ def prepare(selection: Selection, context: Context) -> Prepared:
         skip=selection.skip,
     )
     plan = make_plan(playbook, chosen.hosts, choice, left_out=chosen.left_out, limits=chosen.limits)
-    steps = [step.id for step in playbook.walk() if step.kind != "group" and step.phase in PHASES]
-    if all(step in plan.skip for step in steps):
+    steps = [step for step in playbook.walk() if step.kind != "group" and step.phase != UNDO]
+    asked = (choice.start_at, *choice.only)
+    at_end = any(inner.id in asked for step in playbook.finally_ for inner in step.walk())
+    if all(step.id in plan.skip for step in steps if at_end or step.phase != FINALLY):
         raise InvalidInput(
             f"no step of {playbook.name} is left to run: {', '.join(sorted(set(plan.skip.values())))}",
-            hint=f"its steps: {', '.join(steps)}",
+            hint=f"its steps: {', '.join(step.id for step in steps)}",
         )
     if problems := [*_missed(plan), *refusals(plan)]:
         raise InvalidInput(problems=tuple(problems))
-    return Prepared(settings=settings, playbook=playbook, inventory=inventory, plan=plan, selection=selection)
+    return Prepared(
+        settings=settings, playbook=playbook, inventory=inventory, plan=plan, selection=selection, notes=chosen.notes
+    )
 
 
 def _missed(plan: Plan) -> list[Problem]:

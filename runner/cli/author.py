@@ -111,7 +111,7 @@ def plan(
 
     notes = [why if why.startswith(host) else f"{host}: {why}" for host, why in looks.refused.items()] if looks else []
     crowd = crowd_notes(len(prepared.plan.hosts), prepared.plan.playbook.rollout.parallel)
-    said = (*prepared.inventory.notes, *crowd, *notes)
+    said = (*prepared.notes, *crowd, *notes)
     say(plan_text(described, commands=commands, notes=said, width=columns() or WIDTH))
     return code
 

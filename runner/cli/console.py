@@ -148,6 +148,10 @@ def context_of(config: str | None = None, **flags: Any) -> Context:
     )
 
 
+def _each(words: Sequence[str]) -> tuple[str, ...]:
+    return tuple(step.strip() for word in words for step in word.split(","))
+
+
 def selection_of(playbook: str, given: dict[str, Any]) -> Selection:
     """Raises InvalidInput where an option has an empty value: a variable of a pipeline that is not set."""
     from runner.app.request import Selection
@@ -162,8 +166,8 @@ def selection_of(playbook: str, given: dict[str, Any]) -> Selection:
         hosts=given["hosts"] or "",
         variables=given["variable"],
         start_at=given["start_at"] or "",
-        only=given["only"],
-        skip=given["skip"],
+        only=_each(given["only"]),
+        skip=_each(given["skip"]),
         override=given.get("override") or (),
     )
 
@@ -240,8 +244,8 @@ def selection_options(function: F) -> F:
             click.option("--hosts", metavar="PATTERN", help="Instead of the playbook's own pattern."),
             click.option("-e", "--variable", multiple=True, metavar="KEY=VALUE", help="Value of a variable."),
             click.option("--from", "start_at", metavar="STEP", help="Leave out what comes before this step."),
-            click.option("--only", multiple=True, metavar="STEP", help="This step only; may be given again."),
-            click.option("--skip", multiple=True, metavar="STEP", help="Leave this step out; may be given again."),
+            click.option("--only", multiple=True, metavar="STEP", help="This step only; several: with commas."),
+            click.option("--skip", multiple=True, metavar="STEP", help="Leave this step out; several: with commas."),
             click.option("--known-hosts", multiple=True, metavar="FILE", help="known_hosts files to trust."),
         )
     ):

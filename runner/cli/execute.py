@@ -35,7 +35,7 @@ def run(playbook: str | None, plan: str | None, **given: Any) -> int:
         prepared = prepare_saved(context, plan)
     else:
         raise InvalidInput("say either a playbook, with what selects hosts and steps, or --plan alone")
-    for note in prepared.inventory.notes:
+    for note in prepared.notes:
         click.echo(f"note: {one_line(note)}", err=True)
     return carry_out_live(prepared, context, reason_of(given), given)
 

@@ -23,15 +23,15 @@ def hosts(pattern: str, inventory: tuple[str, ...], as_json: bool, config: str |
     settings = settings_of(context_of(config, records=records))
     found = inventory_of(settings, inventory)
     with looked_for(settings, inventory):
-        chosen = found.select(pattern).hosts
+        chosen = found.select(pattern)
     if as_json:
-        show_json([host.to_json() for host in chosen])
+        show_json([host.to_json() for host in chosen.hosts])
         return
-    for host in chosen:
+    for host in chosen.hosts:
         click.echo(host.name)
         for what, value, origin in found.describe(host):
             say(one_line(f"  {what:<16} {value}  ({origin})"))
-    for note in found.notes:
+    for note in chosen.notes:
         click.echo(f"note: {one_line(note)}", err=True)
 
 

@@ -175,12 +175,14 @@ def _skip(playbook: Playbook, choice: Choice) -> dict[str, str]:
     skip: dict[str, str] = {}
     wanted = {inner.id for step in _forward(playbook) if step.id in choice.only for inner in _inside(step)}
     start = order.index(choice.start_at) if choice.start_at else 0
+    last = [step.id for step in _forward(playbook) if step.phase == FINALLY]
     for number, step in enumerate(_forward(playbook)):
-        if step.kind == "group" or step.phase == FINALLY:
+        # `finally` is left out in part only where a step of it is asked for by name
+        if step.kind == "group":
             continue
-        if number < start:
+        if number < start and (step.phase != FINALLY or choice.start_at in last):
             skip[step.id] = f"--from {choice.start_at}"
-        elif choice.only and step.id not in wanted:
+        elif choice.only and step.id not in wanted and (step.phase != FINALLY or not wanted.isdisjoint(last)):
             skip[step.id] = f"--only {', '.join(choice.only)}"
     for step in _forward(playbook):
         if step.id in choice.skip:

@@ -92,3 +92,30 @@ def test_a_result_that_was_left_out_is_missed_before(project: Project) -> None:
         assert said.code == 2, said.out
         assert "p.yml:9:8: error: 'use' uses 'seen', the result of 'look', which is left out (--from use)" in said.err
     assert not (project.folder / "records").exists()
+
+
+def test_steps_of_finally_may_be_done_alone_and_several_are_named_with_commas(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    steps = "{id: a, command: echo}, {id: b, command: echo}, {id: c, command: echo}"
+    last = "{id: d, command: echo}, {id: e, command: echo}"
+    project.playbook(f"phases: {{implement: [{steps}]}}\nfinally: [{last}]\n")
+    for words, done in (
+        (("--only", "d"), "d"), (("--from", "e"), "e"), (("--only", "a, c"), "acde"), (("--skip", "a,b,d"), "ce"),
+        (("--only", "b,e", "--only", "c"), "bce"),
+    ):  # fmt: skip
+        assert project.rawat("run", "p.yml", *words).code == (0 if set("abc") & set(done) else 9), words
+        steps_of = project.record()["hosts"]["h1"]["steps"]
+        assert "".join(sorted(step["id"] for step in steps_of if step["outcome"] == "ok")) == done
+    said = project.rawat("run", "p.yml", "--skip", "a,b,c")
+    assert said.code == 2 and "no step of t is left to run: --skip a, --skip b, --skip c" in said.err
+
+
+def test_what_is_ignored_of_a_host_that_only_ssh_config_names_is_told(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    project.write("ssh_config", "Host odd\n  HostName 127.0.0.1\n  Port 1\n  ProxyCommand nc %h %p\n")
+    project.playbook("phases: {implement: [{id: a, command: echo}]}\n")
+    where = {"RAWAT_SSH_CONFIG": str(tmp_path / "ssh_config")}
+    for words in (("hosts", "odd"), ("plan", "p.yml", "--hosts", "odd"), ("run", "p.yml", "--hosts", "odd")):
+        said = project.rawat(*words, environment=where)
+        assert "ssh_config:4: ignored: ProxyCommand would run a local command" in said.out + said.err, words
+        assert "ProxyCommand" not in project.rawat(*words[:-1], "h1", environment=where).err

@@ -139,6 +139,14 @@ class TestFetch:
         assert (tmp_path / "fetched" / "db1" / "a b").read_bytes() == data, "what was fetched before stays"
         assert len(list((tmp_path / "fetched" / "db1").iterdir())) == 1
 
+    def test_what_has_no_size_is_not_fetched_as_an_empty_file(self, hand: Hand, tmp_path: Path) -> None:
+        for file in ("/proc/uptime", "/proc/self/environ"):
+            assert "has no size of its own" in hand.do("fetch", {"src": file, "to": "fetched"}).problem
+        (tmp_path / "empty").touch()
+        assert hand.do("fetch", {"src": str(tmp_path / "empty"), "to": "fetched"}).verdict.ok
+        assert hand.do("fetch", {"src": "/sys/kernel/uevent_seqnum", "to": "fetched"}).verdict.ok
+        assert (tmp_path / "fetched" / "db1" / "uevent_seqnum").read_text().strip().isdigit()
+
     def test_a_target_outside_the_project_is_refused(self, hand: Hand) -> None:
         with pytest.raises(InvalidInput, match="outside the project"):
             hand.do("fetch", {"src": "/etc/hostname", "to": "../x"})

@@ -93,5 +93,8 @@ def test_what_is_left_out_itself_or_gets_the_name_from_another_step_misses_nothi
     use = "    - {id: use, note: '{{ seen.ok }}'}\n"
     assert missed(tmp_path, use, skip=("look", "use")) == []
     assert missed(tmp_path, "    - {id: again, command: ls, register: seen}\n" + use, skip=("look",)) == []
+    own = "    - {id: again, command: ls, register: seen, %s}\n"
+    assert missed(tmp_path, own % "until: seen.ok", skip=("look",)) == []
+    assert len(missed(tmp_path, own % "when: not seen.ok", skip=("look",))) == 1
     final = "    - {id: a, note: x}\nfinally: [{id: end, note: '{{ seen.ok }}'}]\n"
     assert "take --skip look away, or let it ask first" in missed(tmp_path, final, skip=("look",))[0]

@@ -3,3 +3,7 @@
 [ -r "$src" ] || fail "$src cannot be read by $(id -un)"
 # A file that grows, such as a log, is taken up to the size that it has now.
 bytes=$(stat -L -c %s -- "$src")
+# Files that the kernel makes as they are read, as those of /proc, say that they are empty.
+if [ "$bytes" = 0 ] && [ "$(head -c 1 -- "$src" | wc -c)" -gt 0 ] && [ "$(stat -L -c %s -- "$src")" = 0 ]; then
+	fail "$src has no size of its own, as files of /proc: print it with a command and register what it says"
+fi

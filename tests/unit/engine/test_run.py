@@ -926,6 +926,30 @@ def test_selection_is_on_record_as_a_deviation(tmp_path: Path) -> None:
     assert last.steps() == {"one": "skipped", "two": "skipped", "three": "skipped", "end": "ok"}
 
 
+@pytest.mark.parametrize(
+    ("choice", "done"),
+    [
+        ({"only": ("two",)}, {"two", "tidy", "tell", "in"}),
+        ({"only": ("two", "tell")}, {"two", "tell"}),
+        ({"only": ("tell",)}, {"tell"}),
+        ({"only": ("more",)}, {"in"}),
+        ({"start_at": "two"}, {"two", "tidy", "tell", "in"}),
+        ({"start_at": "tell"}, {"tell", "in"}),
+        ({"start_at": "tell", "skip": ("in",)}, {"tell"}),
+        ({"skip": ("tell",)}, {"one", "two", "tidy", "in"}),
+    ],
+)
+def test_finally_is_left_out_in_part_only_where_a_step_of_it_is_named(
+    tmp_path: Path, choice: dict[str, Any], done: set[str]
+) -> None:
+    text = (
+        "phases: {implement: [{id: one, command: x}, {id: two, command: x}]}\n"
+        "finally: [{id: tidy, command: x}, {id: tell, command: x}, {id: more, steps: [{id: in, command: x}]}]\n"
+    )
+    ended = run(tmp_path, text, choice=Choice(variables={}, **choice))
+    assert {step for step, how in ended.steps().items() if how == "ok"} == done
+
+
 def test_stop_begins_nothing_new_and_seals(tmp_path: Path) -> None:
     stop = Stop()
 
