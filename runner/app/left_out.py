@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from runner.app.known import masks
+from runner.app.later import Unknown
+from runner.app.sources import needs_of
 from runner.app.wiring import KINDS
 from runner.engine.naming import host_names
 from runner.engine.plan import Plan
@@ -52,6 +54,7 @@ class _Left:
         for text in texts_of(step, KINDS):
             told = safe if text.at == ("when",) else inner | ({step.register} if text.result else set())
             lost |= needed(text.text, expression=text.expression) - told
+        lost |= needs_of(self._plan, step) - inner
         lost &= self._gone.keys() - self._given
         if lost and not self._never(whens):
             for name in sorted(lost):
@@ -77,7 +80,7 @@ class _Left:
 
     def _names(self, host: Host) -> Mapping[str, Any]:
         known = host_names(host, self._plan.variables[host.name], masks(self._plan), run_id="{run.id}")
-        return {**known, **dict.fromkeys((*self._given, "facts"), _Unknown())}
+        return {**known, **dict.fromkeys((*self._given, "facts"), Unknown())}
 
 
 def _is_false(when: str, names: Mapping[str, Any]) -> bool:
@@ -85,15 +88,3 @@ def _is_false(when: str, names: Mapping[str, Any]) -> bool:
         return not holds(when, names)
     except TemplateFailed:
         return False
-
-
-class _Unknown:
-    """There will be a value: whoever asks for it now has no answer."""
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def _no(self, *_: Any) -> NoReturn:
-        raise TypeError("it is not known yet")
-
-    __bool__ = __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __len__ = __iter__ = __contains__ = _no
-    __getattr__ = __getitem__ = __call__ = __str__ = __add__ = __radd__ = __sub__ = __rsub__ = _no

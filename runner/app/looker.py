@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from runner.app.known import check_params
+from runner.app.later import holds_whatever, later_names, missing_for
 from runner.app.wiring import KINDS
 from runner.engine.items import SKIPPED, by_item, items_of, wanted
 from runner.engine.link import Link
@@ -16,7 +17,6 @@ from runner.engine.plan import Plan
 from runner.engine.result import hushed, judged
 from runner.errors import InvalidInput, RawatError, TransportError
 from runner.model import Exit, Host, Outcome, Step
-from runner.playbook.evaluation import holds, names_in
 from runner.playbook.template import TemplateFailed, render
 from runner.seams import Answer, Completed, Launch, Question, Script, StepKind, Verdict, Wish, unheard
 
@@ -49,6 +49,8 @@ class Looker:
         self.session = link.connect()
         facts = self.session.facts
         self.names = {**names, "facts": asdict(facts), "run": {**names["run"], "began": facts.clock}}
+        self._never: set[str] = set()
+        self._later = later_names(plan, self._never)
 
     def all(self) -> dict[str, str]:
         """Step id -> what is said of it. Raises TransportError."""
@@ -61,25 +63,43 @@ class Looker:
     def _step(self, step: Step) -> dict[str, str]:
         if step.id in self.plan.skip:
             return _all_of(step, f"{NOTHING}: left out by {self.plan.skip[step.id]}")
+        held: bool | None = True
         try:
-            if step.when is not None and not by_item(step) and not holds(step.when, self.names):
-                return _all_of(step, f"{NOTHING}: not when {step.when}")
+            if step.when is not None and not by_item(step):
+                held = holds_whatever(step.when, self.names, self._later)
         except TemplateFailed as error:
-            unknown = ", ".join(self._unknown(step.when or "", self.names))
-            return _all_of(step, f"{CANNOT}: {f'depends on {unknown}' if unknown else error.message}")
+            return self._cannot(step, error.message)
+        if held is False:
+            self._never |= {inner.id for inner in step.walk()}
+            self._later = later_names(self.plan, self._never)
+            return _all_of(step, f"{NOTHING}: not when {step.when}")
+        waits = missing_for(self.plan, step, self.names, self._later, when=held is None)
+        if waits:
+            return self._cannot(step, f"depends on {', '.join(waits)}")
         if step.kind == "group":
             return {name: text for inner in step.steps for name, text in self._step(inner).items()}
         if step.loop is not None:
             return {step.id: self._each(step)}
         said, values = self._said(step, self.names)
+        self._register(step, values)
+        return {step.id: said}
+
+    def _cannot(self, step: Step, why: str) -> dict[str, str]:
+        for inner in step.walk():
+            self._register(inner, None)
+        return _all_of(step, f"{CANNOT}: {why}")
+
+    def _register(self, step: Step, values: Any) -> None:
+        """What a name stood for before holds no more where nobody knows what the step would make of it."""
+        self.names.pop(step.register or "", None)
         if step.register and values is not None:
             self.names[step.register] = values
-        return {step.id: said}
 
     def _each(self, step: Step) -> str:
         try:
             items, asked = items_of(step, self.names), wanted(step, self.names)
         except TemplateFailed as error:
+            self._register(step, None)
             return f"{CANNOT}: with: {error.message}"
         if not items:
             return f"{NOTHING}: with: the list is empty"
@@ -89,8 +109,7 @@ class Looker:
             for item, want in zip(items[:MOST_ITEMS], asked, strict=False)
         ]
         known = [values for _, values in looked if values is not None]
-        if step.register and len(known) == len(items):
-            self.names[step.register] = known
+        self._register(step, known if len(known) == len(items) else None)
         return _together([said for said, _ in looked], len(items))
 
     def _said(self, step: Step, names: Mapping[str, Any]) -> Said:
@@ -121,7 +140,7 @@ class Looker:
         )
         check_params(kind, wish.params)
         if not on_host:
-            return self._decided(step, wish, kind)
+            return self._judged(step, wish, kind.decide(wish, Nobody()), Completed(exit=Exit(code=0)))
         if step.check is not None:
             done = self._run(step, wish, Script(text=str(render(step.check, names, shell=True))))
             said = {0: f"{NOTHING}: its check says done", 1: f"{WILL}: its check says not done"}
@@ -141,14 +160,6 @@ class Looker:
             return self._judged(step, wish, verdict, Completed(exit=Exit(code=0)))
         word = WILL if found.needed else CANNOT
         return f"{word}: {found.why}" if found.why else word, None
-
-    def _decided(self, step: Step, wish: Wish, kind: Any) -> Said:
-        """A step that touches no host: a claim over names that have no value yet is not judged."""
-        claims = [wish.params[key] for key in getattr(kind, "expressions", ()) if key in wish.params]
-        texts = [text for claim in claims for text in ([claim] if isinstance(claim, str) else claim)]
-        if unknown := sorted({name for text in texts for name in self._unknown(text, wish.names)}):
-            return f"{CANNOT}: depends on {', '.join(unknown)}", None
-        return self._judged(step, wish, kind.decide(wish, Nobody()), Completed(exit=Exit(code=0)))
 
     def _judged(self, step: Step, wish: Wish, verdict: Verdict, done: Completed) -> Said:
         """The verdict with `expect` and `until` on top, as a run would judge it."""
@@ -170,9 +181,6 @@ class Looker:
             read_only=True,
         )
         return self.session.run(launch, unheard)
-
-    def _unknown(self, expression: str, names: Mapping[str, Any]) -> list[str]:
-        return sorted(name for name in names_in(expression, expression=True) if name not in names)
 
 
 def _all_of(step: Step, said: str) -> dict[str, str]:

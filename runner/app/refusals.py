@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
+from runner.app.sources import as_written, mistakes_in_source
 from runner.app.wiring import KINDS
 from runner.engine.naming import host_names
 from runner.engine.plan import Plan
 from runner.errors import InvalidInput, Problem
-from runner.model import Host, Step
+from runner.model import Step
 from runner.playbook.template import TemplateFailed, is_template, templated
 from runner.seams import Wish
 from runner.steps.parts.local import MissingFile
@@ -27,6 +28,8 @@ def refusals(plan: Plan) -> list[Problem]:
     for step in plan.playbook.walk():
         if step.kind == "group" or step.id in plan.skip or undoes.get(step.id) in plan.skip:
             continue
+        if not _never(plan, step):
+            found += [_problem(step, InvalidInput(said)) for said in mistakes_in_source(plan, step)]
         for wish in _wishes(plan, step, found):
             try:
                 _asked(KINDS.get(step.kind)(), wish)
@@ -37,10 +40,20 @@ def refusals(plan: Plan) -> list[Problem]:
     return list(dict.fromkeys(found))
 
 
+def _never(plan: Plan, step: Step) -> bool:
+    """Whether variables alone say that the step is left out on each host."""
+    if step.when is None:
+        return False
+    from runner.app.known import masks, never
+
+    given = masks(plan)
+    return all(never(step, host_names(host, plan.variables[host.name], given, run_id="")) for host in plan.hosts)
+
+
 def _wishes(plan: Plan, step: Step, found: list[Problem]) -> Iterator[Wish]:
     """The step as some of its hosts would get it, where nothing of that has to be found out first."""
     if step.when is None and not templated(step.params) and not is_template(step.become):
-        yield _as_written(plan, step)
+        yield as_written(plan, step)
         return
     from runner.app.known import masks, never, wished
 
@@ -57,21 +70,6 @@ def _wishes(plan: Plan, step: Step, found: list[Problem]) -> Iterator[Wish]:
             continue
         if whole and number < ASKED:
             yield wish
-
-
-def _as_written(plan: Plan, step: Step) -> Wish:
-    host: Host = plan.hosts[0]
-    return Wish(
-        params=step.params,
-        host=host,
-        facts=None,
-        run_id="{run.id}",
-        step=step.id,
-        user=step.become,
-        root=plan.playbook.root,
-        folder=plan.playbook.folder_of(step),
-        names=plan.variables[host.name],
-    )
 
 
 def _asked(kind: Any, wish: Wish) -> None:

@@ -214,6 +214,25 @@ def render_text(source: str, names: Mapping[str, Any], *, name: str) -> str:
         raise TemplateFailed(f"{name}{line}: {_said(error)}") from error
 
 
+def file_problem(source: str) -> str:
+    """What is wrong with a template file before any value is known, behind its line; or an empty text."""
+    try:
+        return next((f"{line}: {word}" for line, word in _unknown(_FILE.parse(source))), "")
+    except TemplateSyntaxError as error:
+        return f"{error.lineno}: {error.message}"
+
+
+def file_needs(source: str) -> frozenset[str]:
+    """The names that a template file takes from outside and cannot do without; empty where it cannot be parsed."""
+    try:
+        tree = _FILE.parse(source)
+        asked = meta.find_undeclared_variables(tree)
+    except TemplateError:
+        return frozenset()
+    made = {node.name for node in tree.find_all(nodes.Name) if node.ctx != "load"}
+    return (_needed(tree, frozenset()) & asked) - made - _FILE.globals.keys()
+
+
 def missing(why: str) -> Any:
     """Stands for a value that is gone: whatever uses it fails, and says why."""
     return StrictUndefined(hint=why)
@@ -286,6 +305,9 @@ def _needed(node: nodes.Node, safe: frozenset[str]) -> frozenset[str]:
     if isinstance(node, nodes.CondExpr):
         parts = [(node.test, safe), (node.expr1, safe | _defined(node.test, True))]
         parts += [(node.expr2, safe | _defined(node.test, False))] if node.expr2 else []
+    elif isinstance(node, nodes.If):
+        parts = [(node.test, safe), *((child, safe | _defined(node.test, True)) for child in node.body)]
+        parts += [(child, safe | _defined(node.test, False)) for child in (*node.elif_, *node.else_)]
     elif isinstance(node, nodes.And | nodes.Or):
         parts = [(node.left, safe), (node.right, safe | _defined(node.left, isinstance(node, nodes.And)))]
     elif _asks(node):
@@ -340,13 +362,15 @@ def raw_uses(text: str) -> int:
 
 
 def _unknown_words(tree: nodes.Template) -> list[str]:
-    """Filters and tests that there are not: Jinja2 itself would only say so when the template is used."""
-    found = []
+    return [word for _, word in _unknown(tree)]
+
+
+def _unknown(tree: nodes.Template) -> Iterator[tuple[int, str]]:
+    """Filters and tests that there are not, with their lines: Jinja2 itself would only say so when it is used."""
     for node in tree.find_all((nodes.Filter, nodes.Test)):
         what, known = ("filter", _PLAIN.filters) if isinstance(node, nodes.Filter) else ("test", _PLAIN.tests)
         if node.name not in known:
-            found.append(f"there is no {what} '{node.name}'{likely(node.name, known)}")
-    return found
+            yield node.lineno, f"there is no {what} '{node.name}'{likely(node.name, known)}"
 
 
 def _infinite(tree: nodes.Template) -> list[str]:

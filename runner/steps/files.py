@@ -152,6 +152,8 @@ class Copy(Placed):
 
 class Template(Placed):
     name: ClassVar[str] = "template"
+    source: ClassVar[str] = "src"
+    """The parameter that names a template of the project, whose names are looked at before a run."""
     family: ClassVar[str] = "plain"
     schema: ClassVar[Mapping[str, Any]] = part.record(
         "Put a file made from a template on the host",

@@ -119,3 +119,40 @@ def test_what_is_ignored_of_a_host_that_only_ssh_config_names_is_told(tmp_path: 
         said = project.rawat(*words, environment=where)
         assert "ssh_config:4: ignored: ProxyCommand would run a local command" in said.out + said.err, words
         assert "ProxyCommand" not in project.rawat(*words[:-1], "h1", environment=where).err
+
+
+TEMPLATE = """{% set port = port | default(80) %}{% for n in range(2) %}{{ loop.index }}{{ n }}{% endfor %}
+{% if maybe is defined %}{{ maybe }}{% elif other is defined %}{{ other.x }}{% else %}{{ host.name }}{% endif %}
+{% macro m(a, b=1) %}{{ a }}{{ b }}{{ varargs }}{% endmacro %}{{ m(1) }}{{ port }}{{ facts.kernel }}{{ seen.stdout }}
+{{ nix | default(1) }}{% with z = dict(a=eng) %}{{ z.a }}{% endwith %}{{ token }}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (TEMPLATE, ""),
+        ("x\n{{ engg }}", "conf.j2:2: 'engg' is not declared; did you mean 'eng'?"),
+        ("{% if maybe is defined %}x{% else %}{{ maybe }}{% endif %}", "conf.j2:1: 'maybe' is not declared"),
+        ("\n{{ eng | uper }}", "conf.j2:2: there is no filter 'uper'; did you mean 'upper'?"),
+        ("{{ eng", "conf.j2:1: unexpected end of template"),
+        ("{{ seen.stdout }}", "'use' uses 'seen', the result of 'look', which is left out (--skip look)"),
+    ],
+)
+def test_what_a_template_file_asks_for_in_vain_is_told_before_anything_is_touched(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    """It failed in the middle of the run."""
+    project = Project(tmp_path)
+    project.write("conf.j2", text)
+    use = f"{{id: use, template: {{src: conf.j2, to: {tmp_path}/out}}}}"
+    book = project.playbook(
+        "vars: {eng: a}\nsecrets: [token]\n"
+        f"phases: {{implement: [{{id: look, command: echo, register: seen}}, {use}]}}\n"
+    )
+    skip = ("--skip", "look") if "--skip" in said else ()
+    for command in ("plan", "run"):
+        done = project.rawat(command, book, *skip, environment={"RAWAT_SECRET_TOKEN": "12345678"})
+        assert (done.code, "Traceback" in done.err) == (2 if said else 0, False), done
+        assert said in done.err and (not said or "p.yml:7:" in done.err)
+    assert (tmp_path / "records").exists() is not bool(said)

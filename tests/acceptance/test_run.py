@@ -321,6 +321,46 @@ finally:
     assert not list((project.folder / "spool").glob("**/run-*"))
 
 
+def test_plan_live_says_on_which_step_it_depends_what_cannot_be_known(project: Project) -> None:
+    """It said "'made' is undefined", or took a name that a run will have for one that there is not."""
+    project.write("conf.j2", "{{ made.stdout }}")
+    place = project.folder / "place"
+    place.touch()
+    book = project.playbook(
+        f"""
+vars: {{off: false}}
+phases:
+  implement:
+    - {{id: disk, disk: {{path: /}}, register: both}}
+    - {{id: go, command: "echo {place}", register: made}}
+    - {{id: not, when: off, command: echo, register: unmade}}
+    - {{id: uses, command: "cat {{{{ made.stdout }}}}"}}
+    - {{id: list, with: "{{{{ made.stdout.split() }}}}", command: "echo {{{{ item }}}}"}}
+    - {{id: items, with: [a], when: item == made.stdout, command: "echo {{{{ item }}}}"}}
+    - {{id: file, template: {{src: conf.j2, to: "{place}"}}}}
+    - {{id: place, file: {{path: "{{{{ made.stdout }}}}", state: absent}}}}
+    - {{id: claim, disk: {{path: /}}, expect: made.ok and result.ok}}
+    - {{id: own, disk: {{path: /}}, register: own, expect: own.free_bytes > 0 or result.ok}}
+    - {{id: else, note: "{{{{ (made | default({{}})).path | default(1) }}}}"}}
+    - {{id: off, when: off and made.ok, command: "echo {{{{ made.stdout }}}}"}}
+    - {{id: again, command: "echo", register: both}}
+    - {{id: stale, assert: {{that: both.free_bytes > 0}}}}
+    - {{id: none, when: unmade is defined, note: x}}
+finally:
+  - {{id: end, when: made is defined, note: "{{{{ made.stdout }}}}"}}
+"""
+    )
+    said = project.rawat("plan", book, "--live", "--json")
+    assert said.code == 0, said.err
+    looks = {step["id"]: step["live"] for step in said.json()["steps"]}
+    for step in ("uses", "list", "items", "file", "place", "claim", "else", "end"):
+        assert looks[step] == "cannot know: depends on made", step
+    assert looks["stale"] == "cannot know: depends on both"
+    assert looks["off"] == "nothing to do: not when off and made.ok"
+    assert looks["none"] == "nothing to do: not when unmade is defined"
+    assert looks["own"].startswith("nothing to do: ")
+
+
 def test_plan_live_refuses_the_hosts_that_a_run_would_refuse(tmp_path: Path) -> None:
     project = Project(tmp_path / "p", hosts=2)
     project.write("rawat.yml", "rawat: 1\nssh_config: /dev/null\n")
