@@ -74,7 +74,7 @@ def main() -> None:
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM or SIGHUP where no run heeds them: what is open is closed, as after Ctrl-C. The next one ends us."""
+    """SIGTERM or SIGHUP where no run heeds them: as after Ctrl-C what is open is closed. They may come together."""
 
 
 def _signals() -> None:
@@ -82,7 +82,7 @@ def _signals() -> None:
 
     def terminate(number: int, frame: object) -> NoReturn:
         for heard in heeded:
-            signal.signal(heard, signal.SIG_DFL)
+            signal.signal(heard, lambda *_: None)
         raise Terminated
 
     heeded = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) == signal.SIG_DFL]

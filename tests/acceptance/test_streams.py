@@ -105,6 +105,8 @@ def test_a_signal_before_anything_was_begun_leaves_one_document(
     )  # fmt: skip
     with book.open("wb"):
         process.send_signal(number)
+        if number == signal.SIGTERM:  # as systemd does where it is told SendSIGHUP=yes
+            process.send_signal(signal.SIGHUP)
         out, err = process.communicate(timeout=240)
     assert (process.returncode, err.strip()) == (code, "stopped")
     assert json.loads(out) == {
