@@ -198,7 +198,8 @@ def _messages(error: ValidationError) -> Iterator[tuple[At, bool, str]]:
             known = sorted(schema.get("properties", {}))
             for key in instance:
                 if key not in known:
-                    yield (*at, key), True, _unknown(str(key), known, at)
+                    takers = (name for name in known if name in instance and _takes(schema["properties"][name], key))
+                    yield (*at, key), True, _unknown(str(key), known, at, next(takers, ""))
         case "required":
             for key in rule:
                 if key not in instance:
@@ -253,15 +254,37 @@ def _meaning(schema: Mapping[str, Any]) -> str:
     return f". {_shorten(first)}." if first else ""
 
 
-def _unknown(key: str, known: Sequence[str], at: At) -> str:
+def _takes(schema: Any, key: Any) -> bool:
+    """Whether a mapping of this schema, or of one of its alternatives, may have the key."""
+    alternatives = (*schema.get("anyOf", ()), *schema.get("oneOf", ()))
+    return key in schema.get("properties", {}) or any(_takes(inner, key) for inner in alternatives)
+
+
+_ELSEWHERE = {
+    "name": "title", "shell": "command", "run": "command", "cmd": "command", "loop": "with", "with_items": "with",
+    "failed_when": "expect: not (...)", "ignore_errors": "on_failure: continue", "run_once": "once", "delegate_to": "local",
+    "block": "steps", "become_user": "become", "delay": "retries", "no_log": "no_output", "debug": "note",
+}  # fmt: skip
+"""Keys of a step as others name them, and what they are here."""
+
+
+def _unknown(key: str, known: Sequence[str], at: At, within: str) -> str:
+    """`within` is a key beside it whose value may have this one."""
     if not at:
         what = "key here"
     elif isinstance(at[-1], int):
         what = "checklist key" if "checklist" in at else "step key"
     else:
         what = f"key of '{at[-1]}'"
-    more = f" and {len(known) - SHOWN} more" if len(known) > SHOWN else ""
-    return f"'{key}' is not a {what}" + (likely(key, known) or f"; known are: {', '.join(known[:SHOWN])}{more}")
+    elsewhere = _ELSEWHERE.get(key, "") if what == "step key" else ""
+    if within or elsewhere:
+        hint = (
+            f"; it goes into '{within}': {within}: {{..., {key}: ...}}" if within else f"; here that is '{elsewhere}'"
+        )
+    else:
+        more = f" and {len(known) - SHOWN} more" if len(known) > SHOWN else ""
+        hint = likely(key, known) or f"; known are: {', '.join(known[:SHOWN])}{more}"
+    return f"'{key}' is not a {what}{hint}"
 
 
 def _types(names: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from runner.frozen import frozen
 from runner.model import FINALLY, UNDO, Playbook, Step
 from runner.playbook.idle import idle
 from runner.playbook.template import is_template
-from runner.playbook.words import unknown_word
+from runner.playbook.words import unknown_in_result, unknown_word
 from runner.registry import Registry
 
 ALWAYS = frozenset({"facts", "host", "run"})
@@ -65,6 +65,8 @@ class _Names:
         self.secrets = {*playbook.secrets, *playbook.optional}
         self.steps = {step.id for step in playbook.walk()}
         self.registered = set(unread)
+        self.gives: dict[str, frozenset[str] | None] = dict.fromkeys(unread)
+        """What the result under a name has beside RESULT, where that is known before it is made."""
         self.all_registered = {step.register for step in playbook.walk() if step.register} | unread
 
     def check(self) -> Iterator[Problem]:
@@ -81,6 +83,8 @@ class _Names:
         yield from self._step(step, item, outer)
         if step.register:
             self.registered.add(step.register)
+            gives = self._gives(step) if step.loop is None else None
+            self.gives[step.register] = gives if self.gives.get(step.register, gives) == gives else None
         for inner in step.steps:
             yield from self._tree(inner, item=item)
         for inner in step.undo:
@@ -113,8 +117,17 @@ class _Names:
                 if message:
                     yield self._at(document, (*at, *text.at), message, name)
             for name, word in sorted(self._below(text)):
-                if message := unknown_word(name, word, self.variables):
+                if message := unknown_word(name, word, self.variables) or self._not_given(step, text, name, word):
                     yield self._at(document, (*at, *text.at), message, word)
+
+    def _gives(self, step: Step) -> frozenset[str] | None:
+        return None if step.kind == "group" else getattr(self.kinds.get(step.kind), "gives", None)
+
+    def _not_given(self, step: Step, text: Text, name: str, word: str) -> str:
+        """A step would be done, and perhaps done again and again, before anybody saw that its claim makes no sense."""
+        own = text.result and text.at[0] != step.kind and name in ("result", step.register)
+        gives = self._gives(step) if own else self.gives.get(name)
+        return unknown_in_result(name, word, gives) if gives is not None else ""
 
     def _sound(self, step: Step, kind: Any) -> bool:
         return not self.doubtful or certainly_valid(step.params, kind.schema, excuse=is_template)

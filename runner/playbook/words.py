@@ -14,6 +14,8 @@ BELOW: Mapping[str, frozenset[str]] = {
     "host": frozenset({"name", "address", "groups"}),
     "run": frozenset({"id", "began"}),
 }
+RESULT = frozenset({"ok", "changed", "exit", "stdout", "stderr", "truncated"})
+"""What every result of a step has; a kind that `gives` certain values has those and no others besides."""
 
 
 def host_values(host: Host) -> dict[str, Any]:
@@ -27,5 +29,14 @@ def unknown_word(name: str, word: str, variables: Iterable[str] = ()) -> str:
         return ""
     if word in variables:
         return f"there is no '{name}.{word}'; the variable is '{word}' by itself"
-    known = sorted(BELOW[name])
+    return _no_such(name, word, BELOW[name])
+
+
+def unknown_in_result(name: str, word: str, gives: frozenset[str]) -> str:
+    """What is wrong with `name.word` of a result, or an empty text; what every mapping can do may be asked of it."""
+    return "" if word in RESULT | gives or hasattr(dict, word) else _no_such(name, word, RESULT | gives)
+
+
+def _no_such(name: str, word: str, among: frozenset[str]) -> str:
+    known = sorted(among)
     return f"there is no '{name}.{word}'" + (likely(word, known) or f"; known are: {', '.join(known)}")

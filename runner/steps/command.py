@@ -34,6 +34,7 @@ _ARGV = {"type": "array", "items": {"type": "string"}, "minItems": 1}
 class Command(HostKind):
     name: ClassVar[str] = "command"
     family: ClassVar[str] = "plain"
+    gives: ClassVar[frozenset[str]] = frozenset()
     shell: ClassVar[tuple[str, ...]] = ("", "line")
     secret: ClassVar[tuple[str, ...]] = ("env", "stdin")
     schema: ClassVar[Mapping[str, Any]] = {
@@ -113,6 +114,7 @@ class Command(HostKind):
 class ScriptStep(HostKind):
     name: ClassVar[str] = "script"
     family: ClassVar[str] = "plain"
+    gives: ClassVar[frozenset[str]] = frozenset()
     shell: ClassVar[tuple[str, ...]] = ("", "text")
     secret: ClassVar[tuple[str, ...]] = ("env", "stdin")
     schema: ClassVar[Mapping[str, Any]] = {
