@@ -22,7 +22,7 @@ from tests.programs import programs, real
 from tests.unit.steps.driver import Hand, Ran
 
 ROOT = os.getuid() == 0
-_PROGRAMS = (
+PROGRAMS = (
     *("awk", "basename", "cat", "chmod", "cp", "cut", "date", "df", "dirname", "grep", "head", "ls", "mkdir", "mktemp"),
     *("mv", "od", "rm", "sed", "sh", "sha256sum", "sleep", "sort", "sync", "tail", "tr", "uname", "wc", "id", "stat"),
     *("rmdir", "kill", "du", "find", "tar", "gzip"),
@@ -262,7 +262,7 @@ def without_sqlite3(tmp_path: Path) -> dict[str, str]:
     """A path with all the programs that the scripts use, but no sqlite3."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    programs(folder, (*_PROGRAMS, "python3"))
+    programs(folder, (*PROGRAMS, "python3"))
     return {"PATH": str(folder)}
 
 

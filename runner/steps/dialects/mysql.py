@@ -58,7 +58,7 @@ class MySql:
         }, {}
 
     def env(self, params: Mapping[str, Any]) -> Mapping[str, str | Secret]:
-        return environment({"MYSQL_PWD": params.get("password")})
+        return environment({"RAWAT_PASSWORD": params.get("password")})
 
     def query(self, query: str, params: Mapping[str, Any], *, write: bool) -> str:
         text = bare(filled(query, params, literal, backslash=True), backslash=True) + "\n"

@@ -1,16 +1,12 @@
 # The files of the whole server, by mariabackup, made ready to be started (prepared) while they are still here.
-maria_backup() {
-	program=$(command -v mariadb-backup || command -v mariabackup) || fail "mariadb-backup is not on this host"
-	[ -z "$user" ] || set -- "$@" "--user=$user"
-	[ -z "$port" ] || set -- "$@" "--port=$port"
-	[ -z "$host" ] || set -- "$@" "--host=$host"
-	[ -z "$socket" ] || set -- "$@" --host=localhost "--socket=$socket"
-	[ -z "${MYSQL_PWD-}" ] || {
-		# It does not read the environment; a file that only we can read.
-		printf '[client]\npassword="%s"\n' "$(printf '%s' "$MYSQL_PWD" | sed -e 's/\\/\\\\/g' -e 's/"/\\"/g')" >"$pipes/password.cnf"
-		set -- "--defaults-extra-file=$pipes/password.cnf" "$@"
-	}
-	"$program" "$@"
+# Ours is the one option file it reads: how to log in, how hard to work, and all that is said to the server, where nothing can
+# say what is to be copied.
+maria_login() {
+	has my_print_defaults || fail "my_print_defaults, which comes with MariaDB, is not on this host"
+	login_of "$program" 'client client-mariadb'
+	said_to "$program" 'xtrabackup mariabackup mariadb-backup' | options 'parallel|throttle|use-memory|tmpdir|open-files-limit'
+	echo '[mysqld]'
+	said_to "$program" "$(groups_of "$program")" | options '.*'
 }
 
 backup_need() {
@@ -20,10 +16,12 @@ backup_need() {
 
 backup_dump() {
 	folder=$(echo 'select @@datadir' | ask mysql)
-	maria_backup --backup "--target-dir=$raw" "--datadir=$folder" 2>"$pipes/said" ||
+	program=$(command -v mariadb-backup || command -v mariabackup) || fail "mariadb-backup is not on this host"
+	maria_login >"$pipes/login.cnf"
+	logged_in "$pipes/login.cnf" "$program" --backup "--target-dir=$raw" "--datadir=$folder" 2>"$pipes/said" ||
 		{ grep -v '^\[00\]' "$pipes/said" | tail -n 20 >&2; fail "mariabackup ended badly: $shown was not saved"; }
-	made_by=$("$program" --version 2>&1 | head -n 1)
-	"$program" --prepare "--target-dir=$raw" >"$pipes/said" 2>&1 ||
+	made_by=$("$program" --no-defaults --version 2>&1 | head -n 1)
+	"$program" "--defaults-file=$pipes/login.cnf" --prepare "--target-dir=$raw" >"$pipes/said" 2>&1 ||
 		{ tail -n 20 "$pipes/said" >&2; fail "the copy of $shown could not be prepared"; }
 	lsn=$(cat "$raw"/*backup_checkpoints | sed -n 's/^to_lsn = \([0-9]*\)/\1/p')
 	point="{\"lsn\": ${lsn:-0}"

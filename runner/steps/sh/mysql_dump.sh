@@ -7,7 +7,7 @@ dump_database() {
 	else
 		fail "neither mariadb-dump nor mysqldump is on this host"
 	fi
-	made_by=$("$dumper" --version)
+	made_by=$("$dumper" --no-defaults --version)
 	# Newer dump programs of MariaDB write a row per line; others are told to, so that rows can be counted.
 	rows=--skip-extended-insert
 	case $made_by in
@@ -16,14 +16,17 @@ dump_database() {
 	# Older versions of rows are no rows to a dump program that is not told so.
 	old=$(echo "select count(*) from information_schema.tables where table_schema = database() and table_type = 'SYSTEM VERSIONED'" | ask "$1") || return 1
 	if [ "$old" != 0 ]; then
-		"$dumper" --help 2>/dev/null | grep -q -e '--dump-history' ||
+		"$dumper" --no-defaults --help 2>/dev/null | grep -q -e '--dump-history' ||
 			fail "$old tables of $1 are system-versioned, and this $dumper cannot save their history: use one of MariaDB 10.11 or newer, or format: mariabackup"
 		set -- "$1" "$2" --dump-history
 	fi
 	into=$2 from=$1
 	shift 2
-	connected "$dumper" "$@" --single-transaction --quick --routines --triggers --events --hex-blob --no-tablespaces \
-		--comments "$rows" ${place:+"$place"} ${into:+"--result-file=$into"} -- "$from"
+	(
+		login=$(login_of "$dumper") || exit 1
+		connected "$dumper" "$@" --single-transaction --quick --routines --triggers --events --hex-blob --no-tablespaces \
+			--comments "$rows" ${place:+"$place"} ${into:+"--result-file=$into"} -- "$from"
+	)
 }
 
 # What a dump holds of each table, one JSON line each: its rows, and (checksum=yes) a digest of them. Line breaks in values

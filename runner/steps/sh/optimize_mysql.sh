@@ -103,7 +103,7 @@ report() {
 		from (select variable_value + 0.0 as v from information_schema.global_status where variable_name = 'INNODB_BUFFER_POOL_READS') r,
 			(select variable_value + 0.0 as v from information_schema.global_status where variable_name = 'INNODB_BUFFER_POOL_READ_REQUESTS') q
 		where q.v > 10000 and 100 - 100 * r.v / q.v < $cache_hit_percent" | ask 2>/dev/null || :
-	[ -z "$host" ] || return 0
+	on_this_host || return 0
 	memory=$(sed -n 's/^MemTotal: *\([0-9]*\) kB$/\1/p' /proc/meminfo 2>/dev/null) || memory=
 	[ -z "$memory" ] || echo "select concat('rawat:finding=', json_object('what', 'setting', 'object', 'innodb_buffer_pool_size',
 			'detail', concat(@@innodb_buffer_pool_size, ' of ', $memory * 1024, ' bytes of memory')))

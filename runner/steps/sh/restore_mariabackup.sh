@@ -23,10 +23,13 @@ restore_into() {
 	"$program" "$@" "--datadir=$plain" "--socket=$pipes/s" "--pid-file=$pipes/pid" --skip-networking --skip-grant-tables \
 		--skip-slave-start --skip-log-bin --innodb-buffer-pool-size=32M --innodb-flush-log-at-trx-commit=0 >"$pipes/log" 2>&1 &
 	daemon=$!
-	host='' port='' user='' socket=$pipes/s
-	until echo 'select 1' | ask mysql >/dev/null 2>&1; do
+	host='' port='' user='' socket=$pipes/s login=
+	until said=$(echo 'select 1' | ask mysql 2>&1); do
 		kill -0 "$daemon" 2>/dev/null || fail "the restored server does not start: $(grep -E 'ERROR' "$pipes/log" | tail -n 1)"
-		sleep 0.2
+		case $said in
+		*'ERROR 2002 '* | *'ERROR 2013 '*) sleep 0.2 ;;
+		*) fail "the restored server was started and gives no answer: $(printf '%s' "$said" | tail -n 1)" ;;
+		esac
 	done
 	scratch=$plain
 }

@@ -47,7 +47,7 @@ restore_into() {
 	scratch=rawat_scratch_$mark
 	tail -c 400 -- "$plain" | grep -q '^-- Dump completed' || fail "$artefact has no end: it is not whole"
 	! leads_away <"$plain" || fail "$artefact leads to a database of its own (USE): it cannot be tried in a scratch one"
-	[ -n "$host$port" ] || scratch_room "$(echo 'select @@datadir' | ask "")"
+	! on_this_host "" || scratch_room "$(echo 'select @@datadir' | ask "")"
 	made=yes
 	echo "$unlogged create database \`$scratch\` character set utf8mb4" | ask "" || { made=no && fail "cannot make the scratch database $scratch"; }
 	: >"$pipes/broken"

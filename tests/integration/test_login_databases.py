@@ -1,0 +1,184 @@
+"""
+What the login's own configuration does to the database kinds: it says how to log in where nobody named it, and no more.
+
+Real servers, and a home of the login's own with option files, services and variables in it.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.redact import Secret
+from tests.integration.databases import PROGRAMS, ask, backup, restore
+from tests.programs import program, programs
+from tests.unit.steps.driver import Hand, Ran
+
+QUERY = "select id, name, amount from loans order by id"
+ROWS = [
+    {"id": 1, "name": "INSERT INTO `x` VALUES", "amount": 1.5},
+    {"id": 2, "name": "),\n(3", "amount": None},
+    {"id": 3, "name": None, "amount": 7.0},
+]
+TABLES = {"loans": 3, 'we ir`d "x$y': 2, "empty": 0}
+
+
+def login(tmp_path: Path, files: dict[str, str], **env: str) -> Hand:
+    """A login with these files in its home, readable by it alone."""
+    home = tmp_path / "home"
+    home.mkdir()
+    for name, text in files.items():
+        (home / name).write_text(text)
+        (home / name).chmod(0o600)
+    return Hand(root=tmp_path, env={"HOME": str(home), **env})
+
+
+def forget(where: dict[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: value for key, value in where.items() if key not in keys}
+
+
+def proven(ran: Ran, proof: Ran, tables: dict[str, int]) -> None:
+    assert ran.verdict.ok, ran.problem
+    assert ran.values["tables"] == tables
+    assert proof.verdict.ok, proof.problem
+    assert proof.values["equal"] is True
+    assert proof.values["tables"] == tables
+
+
+class TestMariaDb:
+    @pytest.mark.parametrize(
+        "said",
+        [
+            "[mysqldump]\nno-data",
+            "[mariadb-dump]\nwhere=1=0",
+            "[client]\nloose-ignore-table-data=sto re's $db.loans\nloose_ignore_table=sto re's $db.empty",
+            "[mysqldump]\nxml\nhost=127.0.0.2\nprotocol=tcp",
+            "[mysqldump]\nskip-tz-utc\ntab=/nowhere\nno-create-info\nmax-allowed-packet=4096",
+        ],
+    )
+    def test_a_dump_is_of_all_whatever_the_login_says_to_its_dumps(
+        self, store: dict[str, Any], tmp_path: Path, copies: Path, said: str
+    ) -> None:
+        """`no-data` was a copy without a row that was called good, and proven."""
+        hand = login(tmp_path, {".my.cnf": said + "\n"})
+        made = backup(hand, store, copies)
+        proven(made, restore(hand, store, made.values["path"]), TABLES)
+        assert "TIME_ZONE='+00:00'" in Path(made.values["path"]).read_text()
+
+    @pytest.mark.parametrize(
+        "said",
+        [
+            "safe-updates\nselect-limit=1",
+            "html\nvertical",
+            "execute=select 1",
+            "database=mysql\ninit-command=set sql_select_limit=1",
+        ],
+    )
+    def test_an_answer_is_the_servers_whatever_the_login_says_to_its_client(
+        self, store: dict[str, Any], tmp_path: Path, copies: Path, said: str
+    ) -> None:
+        hand = login(tmp_path, {".my.cnf": f"[mysql]\n{said}\n[mariadb-client]\n{said}\n"})
+        assert ask(hand, store, QUERY).values["rows"] == ROWS
+        made = backup(hand, store, copies)
+        proven(made, restore(hand, store, made.values["path"]), TABLES)
+        figures = hand.do("optimize", {**store, "apply": "look"})
+        assert figures.verdict.ok, figures.problem
+        assert [name for name in figures.values["after"] if name.startswith("table ")] == [
+            f"table {name}" for name in sorted(TABLES)
+        ]
+
+    def test_how_to_log_in_is_the_logins_matter_where_nobody_names_it(
+        self, hand: Hand, store: dict[str, Any], tmp_path: Path, copies: Path
+    ) -> None:
+        """Host, port, user and password of ~/.my.cnf, for every program; `MYSQL_HOST` counts last."""
+        word, port = "a'b\"c\\d #e;f", self.guarded(hand, store, "a'b\"c\\d #e;f")
+        quoted = word.replace("\\", "\\\\")
+        groups = ("mysqldump", "mariadb-client", "mariadb-backup")
+        words = "".join(f"[{group}]\npassword = '{quoted}'\n" for group in groups)
+        user = login(tmp_path, {".my.cnf": f"[client]\nuser = keeper\nport={port}\n{words}"}, MYSQL_HOST="127.0.0.1")
+        where = {key: store[key] for key in ("engine", "database")}
+        assert ask(user, where, "select user() like 'keeper@%' as it").values["value"] == 1
+        made = backup(user, where, copies)
+        proven(made, restore(user, where, made.values["path"]), TABLES)
+        whole = backup(user, forget(where, "database"), copies, format="mariabackup")
+        assert whole.verdict.ok, whole.problem
+
+    def test_the_files_of_a_server_are_all_copied_whatever_the_login_says(
+        self, store: dict[str, Any], tmp_path: Path, copies: Path
+    ) -> None:
+        """`databases` was a copy of a part of the server that was called one of the server."""
+        said = "[client]\ntables=^none\n[mariabackup]\ndatabases=none\nstream=xbstream\n"
+        user = login(tmp_path, {".my.cnf": said})
+        made = backup(user, forget(store, "database"), copies, format="mariabackup")
+        assert made.verdict.ok, made.problem
+        # The scratch server is nobody's but ours: what the source asks of those who come is nothing to it.
+        (tmp_path / "home/.my.cnf").write_text("[client]\nssl\nssl-verify-server-cert\n")
+        proof = restore(user, store, made.values["path"])
+        assert proof.verdict.ok, proof.problem
+        assert proof.values["tables"][f"{store['database']}.loans"] == 3
+
+    def test_what_is_named_is_the_server_and_the_password(
+        self, hand: Hand, store: dict[str, Any], tmp_path: Path, copies: Path
+    ) -> None:
+        """A port was passed over for the login's socket, a password for that of ~/.my.cnf."""
+        port = self.guarded(hand, store, "right")
+        said = "[client]\nuser=nobody\npassword=wrong\nprotocol=socket\nsocket=/nowhere\n"
+        user = login(tmp_path, {".my.cnf": said}, MYSQL_PWD="wrong", MYSQL_UNIX_PORT="/nowhere")
+        place = {"engine": "mariadb", "port": port, "user": "keeper", "password": Secret("pw", "right")}
+        where = {**place, "database": store["database"]}
+        assert ask(user, where, QUERY).values["rows"] == ROWS
+        made = backup(user, {**where, "host": "127.0.0.1"}, copies)
+        proven(made, restore(user, place, made.values["path"]), TABLES)
+        whole = backup(user, place, copies, format="mariabackup")
+        assert whole.verdict.ok, whole.problem
+
+    def guarded(self, hand: Hand, store: dict[str, Any], password: str) -> int:
+        """The port of the server; `keeper` may do all there, with this password."""
+        text = password.replace("\\", "\\\\").replace("'", "''")
+        ask(hand, store, f"create or replace user keeper@localhost identified by '{text}'", change=True)
+        ask(hand, store, "grant all on *.* to keeper@localhost with grant option", change=True)
+        return int(ask(hand, store, "select @@port").values["value"])
+
+    @pytest.mark.parametrize("left_out", ["--no-data", "--ignore-table-data={}.loans", "--ignore-table={}.empty"])
+    def test_a_dump_that_leaves_out_what_is_there_is_no_copy(
+        self, hand: Hand, store: dict[str, Any], tmp_path: Path, copies: Path, left_out: str
+    ) -> None:
+        """Whatever else has it do so, here a program in front of the path."""
+        found, more = shutil.which("mariadb-dump"), shlex.quote(left_out.format(store["database"]))
+        text = f'first=$1\nshift\nexec {found} "$first" {more} "$@"'
+        ran = backup(in_front(hand, tmp_path, "mariadb-dump", text), store, copies)
+        assert not ran.verdict.ok
+        table = "empty" if "empty" in left_out else "loans"
+        assert f'the dump has nothing of "{table}", which was there before and is there still' in ran.problem
+        assert list(copies.iterdir()) == []
+
+    @pytest.mark.parametrize("kind", ["masks", "none"])
+    def test_the_login_counts_whoever_reads_its_files(
+        self, hand: Hand, store: dict[str, Any], tmp_path: Path, kind: str
+    ) -> None:
+        """MySQL's own program hides passwords unless asked; where there is none, the client says what it reads."""
+        port = self.guarded(hand, store, "right")
+        user = login(tmp_path, {".my.cnf": f"[client]\nuser=keeper\npassword=right\nhost=127.0.0.1\nport={port}\n"})
+        found = shutil.which("my_print_defaults")
+        masks = f"{found} \"$@\" | sed 's/^--password=.*/--password=*****/'"
+        if kind == "masks":
+            user = in_front(
+                user, tmp_path, "my_print_defaults", f'[ "$1" != -s ] || {{ shift; exec {found} "$@"; }}\n{masks}'
+            )
+        else:
+            (folder := tmp_path / "bin").mkdir()
+            programs(folder, (*PROGRAMS, "mariadb"))
+            user = Hand(root=user.root, env={**(user.env or {}), "PATH": str(folder)})
+        assert ask(user, forget(store, "host", "user"), QUERY).values["rows"] == ROWS
+
+
+def in_front(hand: Hand, tmp_path: Path, name: str, text: str) -> Hand:
+    """The same with a program of this name before that of the machine."""
+    (folder := tmp_path / "front").mkdir()
+    program(folder / name, text)
+    return Hand(root=hand.root, env={**(hand.env or {}), "PATH": f"{folder}:{os.environ['PATH']}"}, user=hand.user)
