@@ -177,6 +177,90 @@ class TestMariaDb:
         assert ask(user, forget(store, "host", "user"), QUERY).values["rows"] == ROWS
 
 
+class TestPostgreSql:
+    ELSEWHERE = "[elsewhere]\nhost=127.0.0.2\nhostaddr=127.0.0.2\nport=1\nuser=nobody\n"
+
+    def test_a_server_that_is_named_is_the_server(self, shop: dict[str, Any], tmp_path: Path, copies: Path) -> None:
+        """Other variables of a login came before it."""
+        env = {"PGSERVICE": "elsewhere", "PGHOSTADDR": "127.0.0.2", "PGTARGETSESSIONATTRS": "standby"}
+        user = login(tmp_path, {".pg_service.conf": self.ELSEWHERE}, PGCLUSTER="1/none", PGHOST="127.0.0.3", **env)
+        assert ask(user, shop, "select count(*) as n from loans").values["value"] == 1000
+        made = backup(user, shop, copies)
+        assert made.verdict.ok, made.problem
+        proof = restore(user, shop, made.values["path"], amcheck=True)
+        assert proof.verdict.ok, proof.problem
+
+    def test_what_is_said_to_sessions_is_nothing_to_ours(
+        self, hand: Hand, shop: dict[str, Any], tmp_path: Path, copies: Path
+    ) -> None:
+        said = "-c statement_timeout=1 -c default_transaction_read_only=on -c search_path=pg_catalog"
+        rc = "\\pset format html\n\\set QUIET off\n"
+        user = login(
+            tmp_path,
+            {".psqlrc": rc},
+            PGOPTIONS=said,
+            PGDATESTYLE="SQL, DMY",
+            PGTZ="Asia/Tokyo",
+            PGCLIENTENCODING="LATIN1",
+            PGDATABASE="nowhere",
+            PGGEQO="off",
+            PG_COLOR="always",
+        )
+        query = "select name, '2026-02-01 00:00Z'::timestamptz as at, 'é' as e, current_setting('geqo') as g from loans"
+        assert ask(user, shop, query).values == ask(hand, shop, query).values
+        ask(user, shop, "create table mine as select generate_series(1, 100000) as a", change=True)
+        made = backup(user, shop, copies)
+        assert made.verdict.ok, made.problem
+        proof = restore(user, shop, made.values["path"], amcheck=True)
+        assert proof.verdict.ok, proof.problem
+        assert proof.values["tables"]["public.mine"] == 100000
+
+    def test_a_service_of_the_login_says_how_to_log_in_and_no_more(
+        self, shop: dict[str, Any], tmp_path: Path, copies: Path
+    ) -> None:
+        lines = {"host": shop["host"], "port": shop["port"], "user": "nobody", "dbname": "nowhere"}
+        lines |= {"options": "-c default_transaction_read_only=on", "client_encoding": "LATIN1"}
+        text = "[mine]\n" + "".join(f"{key}={value}\n" for key, value in lines.items())
+        user = login(tmp_path, {".pg_service.conf": text}, PGSERVICE="mine")
+        where = forget(shop, "host", "port")
+        ask(user, where, "create table mine as select 'é' as a", change=True)
+        assert ask(user, where, "select length(a) as n from mine where a = 'é'").values["value"] == 1
+        made = backup(user, where, copies)
+        assert made.verdict.ok, made.problem
+        proof = restore(user, where, made.values["path"], amcheck=True)
+        assert proof.verdict.ok, proof.problem
+        repacked = user.do("optimize", {**where, "apply": "act"})
+        assert repacked.verdict.ok, repacked.problem
+
+    def test_the_files_of_a_cluster_are_of_the_server_that_was_asked(
+        self, hand: Hand, shop: dict[str, Any], tmp_path: Path, copies: Path
+    ) -> None:
+        """Debian's psql chooses a cluster (PGCLUSTER, ~/.postgresqlrc); what is called by its place does not."""
+        found = shutil.which("psql")
+        chosen = f"export PGHOST=${{PGHOST:-{shop['host']}}} PGPORT=${{PGPORT:-{shop['port']}}}"
+        user = in_front(hand, tmp_path, "psql", f'{chosen}\nexec {found} "$@"')
+        made = backup(user, forget(shop, "host", "port", "database"), copies, format="base")
+        assert made.verdict.ok, made.problem
+
+
+class TestSqlite:
+    def test_nothing_of_the_logins_changes_an_answer(
+        self, credit: dict[str, Any], tmp_path: Path, without_sqlite3: dict[str, str]
+    ) -> None:
+        (tmp_path / "json.py").write_text("raise SystemExit(9)")
+        env = {
+            "PYTHONPATH": str(tmp_path),
+            "PYTHONIOENCODING": "latin-1",
+            "PYTHONUTF8": "0",
+            "PYTHONCOERCECLOCALE": "0",
+        }
+        user = login(tmp_path, {".sqliterc": ".mode html\n.headers off\n"}, **env)
+        for more in ({}, without_sqlite3):
+            by = Hand(root=user.root, env={**(user.env or {}), **more})
+            ran = ask(by, credit, "select id, 'é' as e, length('é') as n from loans where id = 1")
+            assert ran.values["rows"] == [{"id": 1, "e": "é", "n": 1}]
+
+
 def in_front(hand: Hand, tmp_path: Path, name: str, text: str) -> Hand:
     """The same with a program of this name before that of the machine."""
     (folder := tmp_path / "front").mkdir()

@@ -26,12 +26,15 @@ CONNECTION: Mapping[str, part.Schema] = {
         **_TEXT,
         "description": "Where the server listens: an address, or a folder (PostgreSQL) or socket (MariaDB) with "
         "a slash in "
-        "front. Left out or empty: as the client decides, mostly the local one.",
+        "front. Left out or empty: as the login has it (`PGHOST`, `PGSERVICE`; `MYSQL_HOST`, ~/.my.cnf and "
+        "the option files of the host), mostly the local one; so with port, user and password. Where it is named, no "
+        "service leads elsewhere. Nothing else of the login's configuration counts: not `PGOPTIONS` or "
+        "~/.psqlrc, not what option files say to clients and dumps.",
     },
     "port": {"type": ["integer", "null"], "minimum": 1, "maximum": 65535, "description": "Its port."},
     "user": {
         **_TEXT,
-        "description": "The database user. Left out or empty: as the client decides, mostly the user that the "
+        "description": "The database user. Left out or empty: as the login has it, mostly the user that the "
         "step runs as.",
     },
     "password": {

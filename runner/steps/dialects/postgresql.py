@@ -60,17 +60,11 @@ class PostgreSql:
     def connection(self, params: Mapping[str, Any]) -> tuple[Values, Values]:
         if not params.get("database"):
             raise InvalidInput("database: PostgreSQL needs the name of a database")
-        return {"database": str(params["database"])}, {}
+        named = {key: str(params.get(key) or "") for key in ("host", "port", "user")}
+        return {"database": str(params["database"]), **named}, {}
 
     def env(self, params: Mapping[str, Any]) -> Mapping[str, str | Secret]:
-        return environment(
-            {
-                "PGHOST": params.get("host"),
-                "PGPORT": params.get("port"),
-                "PGUSER": params.get("user"),
-                "PGPASSWORD": params.get("password"),
-            }
-        )
+        return environment({"PGPASSWORD": params.get("password")})
 
     def query(self, query: str, params: Mapping[str, Any], *, write: bool) -> str:
         text = bare(filled(query, params, literal)) + "\n"

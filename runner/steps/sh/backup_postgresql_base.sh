@@ -31,6 +31,7 @@ backup_dump() {
 	done <"$work/spaces.list"
 	[ -z "$traits" ] || traits="  \"tablespaces\": {$traits},"
 	note_preload
+	follow_psql
 	"$program" -w -D "$raw" -F plain -X stream -c fast --manifest-checksums=SHA256 -l "rawat $stem" -d "$(conninfo)" "$@" >&2 ||
 		fail "pg_basebackup ended with $?: $shown was not saved"
 	[ ! -s "$work/spaces.list" ] || mv -- "$work/spaces" "$raw/rawat_tablespaces" || fail "cannot put the tablespaces into the copy"

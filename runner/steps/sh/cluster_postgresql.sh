@@ -10,9 +10,10 @@ cluster_start() {
 	printf 'local all all trust\n' >"$data/pg_hba.conf"
 	: >"$data/pg_ident.conf"
 	printf 'max_connections = 20\nmax_wal_senders = 0\nmax_prepared_transactions = 100\nshared_buffers = 32MB\n' >"$data/postgresql.conf"
-	unset PGPORT PGHOSTADDR PGPASSWORD PGSERVICE
-	PGHOST=$pipes
-	export PGHOST
+	# What the login needs to be let in elsewhere would keep it out here.
+	unset PGPASSWORD PGREQUIREAUTH PGCHANNELBINDING PGGSSENCMODE PGREQUIREPEER
+	host=$pipes port=5432
+	lead_there
 	# What is said here is stronger than what the copy brings along (postgresql.auto.conf).
 	"$program" -D "$data" -c config_file="$data/postgresql.conf" -c hba_file="$data/pg_hba.conf" -c ident_file="$data/pg_ident.conf" \
 		-c listen_addresses= -c unix_socket_directories="$pipes" -c unix_socket_permissions=0700 -c port=5432 \
@@ -59,7 +60,7 @@ restore_check() {
 	done <"$pipes/databases"
 	if [ "$amcheck" = yes ]; then
 		program=$(pg_program pg_amcheck "$version") || exit 1
-		unlimited "$program" -w --all --install-missing --heapallindexed >&2 || fail "pg_amcheck found damage in the restored cluster$(preloaded)"
+		"$program" -w --all --maintenance-db="$(unlimited template1)" --install-missing --heapallindexed >&2 || fail "pg_amcheck found damage in the restored cluster$(preloaded)"
 		checked="$checked; pg_amcheck found nothing"
 	fi
 	if [ -n "$invalid" ]; then invalid="indexes that are not valid, as in the source ($invalid)"; else invalid="every index is valid"; fi

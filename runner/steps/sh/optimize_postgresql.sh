@@ -168,7 +168,7 @@ RAWAT_SQL
 
 # Settings against the memory of this machine, where the server is on it.
 against_memory() {
-	case ${PGHOST-} in '' | /*) ;; *) return 0 ;; esac
+	on_this_host || return 0
 	memory=$(sed -n 's/^MemTotal: *\([0-9]*\) kB$/\1/p' /proc/meminfo 2>/dev/null) || memory=
 	[ -n "$memory" ] || return 0
 	echo "with s as (select pg_size_bytes(current_setting('shared_buffers')) as shared, pg_size_bytes(current_setting('work_mem')) as work,
@@ -230,6 +230,7 @@ repack_tables() {
 	program=$(pg_program pg_repack "$version") || { echo "rawat:failed=pg_repack is not on this host"; return 0; }
 	[ "$(echo "select count(*) from pg_extension where extname = 'pg_repack';" | ask)" = 1 ] ||
 		{ echo "rawat:failed=the extension pg_repack is not installed in this database"; return 0; }
+	follow_psql
 	expect
 	while IFS= read -r table <&3; do
 		job="\"pg_repack ${table#?}"
@@ -238,8 +239,8 @@ repack_tables() {
 		name=$(printf 'select $rawat$%s$rawat$::json #>> array[]::text[];\n' "$table" | ask)
 		: >"$failures"
 		# It puts the name of the database into a connection string as it is: it gets one that is quoted already.
-		quoted=$(conninfo)
-		unlimited "$program" --dbname="${quoted#dbname=}" --no-order --no-kill-backend --wait-timeout="$(((lock_timeout + 999) / 1000))" --table="$name" >"$errors" 2>&1 ||
+		quoted=$(unlimited)
+		"$program" --dbname="${quoted#dbname=}" --no-order --no-kill-backend --wait-timeout="$(((lock_timeout + 999) / 1000))" --table="$name" >"$errors" 2>&1 ||
 			{ grep -E 'ERROR|WARNING' "$errors" | tail -n 1 || tail -n 1 "$errors"; } >"$failures"
 		# It gives up waiting with a warning and ends well.
 		[ -s "$failures" ] || ! grep -q 'timed out' "$errors" || grep 'timed out' "$errors" | tail -n 1 >"$failures"

@@ -1,7 +1,19 @@
+# How to log in is the login's matter, as far as nobody named it. What it likes to see otherwise, or has said to sessions, is not.
 PGCLIENTENCODING=UTF8
 PGAPPNAME=rawat
 PGCONNECT_TIMEOUT=${PGCONNECT_TIMEOUT:-15}
 export PGCLIENTENCODING PGAPPNAME PGCONNECT_TIMEOUT
+unset PGOPTIONS PGDATABASE PGTZ PGDATESTYLE PGGEQO PG_COLOR
+
+# What was named is what is gone to: all that would lead elsewhere goes. A service leads to a server, which is a host.
+lead_there() {
+	[ -z "$host$port" ] || unset PGCLUSTER
+	[ -z "$host" ] || unset PGSERVICE PGHOSTADDR PGTARGETSESSIONATTRS
+	[ -z "$host" ] || export PGHOST="$host"
+	[ -z "$port" ] || export PGPORT="$port"
+	[ -z "$user" ] || export PGUSER="$user"
+}
+lead_there
 has psql || fail "psql is not on this host"
 
 # psql as we want it: no settings of the user, no question for a password, the first error ends it.
@@ -26,14 +38,29 @@ our_settings() {
 	RAWAT_SQL
 }
 
-# The same limits for a program that takes no SQL.
-unlimited() {
-	PGOPTIONS="${PGOPTIONS-} -c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0" "$@"
+# A database as a connection string, in which no name can mean anything else, with what was named of its server and $2 as the
+# session's options: of what stands there nothing is taken from a service.
+conninfo() {
+	for pair in "dbname=${1-$database}" "host=$host" "port=$port" "user=$user" client_encoding=UTF8 "options=${2-}"; do
+		case $pair in host= | port= | user=) continue ;; esac
+		printf "%s='%s' " "${pair%%=*}" "$(printf '%s' "${pair#*=}" | sed -e "s/\\\\/\\\\\\\\/g" -e "s/'/\\\\'/g")"
+	done
 }
 
-# A database's name as a connection string, in which no name can mean anything else.
-conninfo() {
-	printf "dbname='%s'" "$(printf '%s' "${1-$database}" | sed -e "s/\\\\/\\\\\\\\/g" -e "s/'/\\\\'/g")"
+# The same for a program that takes no SQL: with the limits set aside.
+unlimited() {
+	conninfo "${1-$database}" "-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0"
+}
+
+# Programs that are called by their place go where psql went: it may have been led by a wrapper (PGCLUSTER, ~/.postgresqlrc).
+follow_psql() {
+	there=$(printf '%s\n' '\echo :PORT :HOST' | session "$@") || fail "PostgreSQL gives no answer"
+	export PGPORT="${there%% *}" PGHOST="${there#* }"
+}
+
+# Whether the server is on this host, as far as we can tell: whoever comes by its socket has no address.
+on_this_host() {
+	[ "$(echo 'select inet_server_addr() is null;' | ask "$@")" = t ]
 }
 
 # A program of PostgreSQL's version $2 (15), by the places where packages keep them, else from the path.

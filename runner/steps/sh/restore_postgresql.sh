@@ -55,7 +55,7 @@ restore_into() {
 	fi
 	[ "$kind" != plain ] || ! grep -Eq '^\\(c|connect)( |$)' -- "$plain" ||
 		fail "$artefact leads to a database of its own (\\connect): it cannot be tried in a scratch one"
-	case ${PGHOST-} in "" | /*) scratch_room "$(echo 'show data_directory;' | ask "$maintenance" 2>/dev/null)" ;; esac
+	! on_this_host "$maintenance" || scratch_room "$(echo 'show data_directory;' | ask "$maintenance" 2>/dev/null)"
 	made=yes
 	like=$(like_the_source)
 	echo "create database \"$scratch\" template template0 $like;" | ask "$maintenance" || { made=no && fail "cannot make the scratch database $scratch${like:+ $like}"; }
@@ -76,7 +76,8 @@ restore_check() {
 	checked="every index is valid"
 	if [ "$amcheck" = yes ]; then
 		program=$(pg_program pg_amcheck "$(($(echo 'show server_version_num;' | ask "$maintenance") / 10000))") || exit 1
-		unlimited "$program" -w --install-missing --heapallindexed "$scratch" >&2 || fail "pg_amcheck found damage in the restored copy"
+		follow_psql "$maintenance"
+		"$program" -w --install-missing --heapallindexed "$(unlimited "$scratch")" >&2 || fail "pg_amcheck found damage in the restored copy"
 		checked="pg_amcheck found nothing"
 	fi
 	say checked "$checked"

@@ -3,7 +3,7 @@
 [ -r "$database" ] || fail "$database cannot be read by $(id -un)"
 if has sqlite3 && sqlite3 -batch -init /dev/null -json :memory: 'select 1' >/dev/null 2>&1; then
 	tool=sqlite3
-elif has python3 && python3 -c 'import sqlite3' 2>/dev/null; then
+elif has python3 && python3 -I -c 'import sqlite3' 2>/dev/null; then
 	tool=python3
 else
 	fail "neither sqlite3 (3.33 or newer) nor python3 with its sqlite3 module is on this host"
@@ -50,7 +50,7 @@ except sqlite3.Error as error:
 # SQL from stdin. The file is asked as `list` (fields joined by a bar), `commas` or `json`, to `read` or to `write`.
 lite() {
 	if [ "$tool" = python3 ]; then
-		python3 -c "$lite_python" "$1" "$2" "$3"
+		python3 -I -c "$lite_python" "$1" "$2" "$3"
 	else
 		mode=-$1
 		[ "$1" != commas ] || mode="-list -separator ,"
@@ -65,7 +65,7 @@ lite() {
 # that keeps nobody from writing, without it they wait.) It is written into its own folder under a plain name: no quoting is needed.
 lite_copy() {
 	if [ "$tool" = python3 ]; then
-		python3 -c "$lite_python" copy read "$1" "$2"
+		python3 -I -c "$lite_python" copy read "$1" "$2"
 	else
 		(cd -- "$(dirname -- "$2")" && sqlite3 -batch -bail -init /dev/null -cmd '.timeout 60000' "$1" begin 'select count(*) from sqlite_master' '.backup main copy.part' >/dev/null) &&
 			mv -- "$(dirname -- "$2")/copy.part" "$2"
