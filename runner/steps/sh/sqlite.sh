@@ -44,6 +44,7 @@ try:
     if text.strip("; \n"):
         base.execute(text)
 except sqlite3.Error as error:
+    sys.stdout.flush()
     sys.exit("Error: %s" % error)
 '
 
