@@ -6,9 +6,13 @@ Real servers, and a home of the login's own with option files, services and vari
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import re
 import shlex
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -144,18 +148,54 @@ class TestMariaDb:
         ask(hand, store, "grant all on *.* to keeper@localhost with grant option", change=True)
         return int(ask(hand, store, "select @@port").values["value"])
 
-    @pytest.mark.parametrize("left_out", ["--no-data", "--ignore-table-data={}.loans", "--ignore-table={}.empty"])
+    @pytest.mark.parametrize(
+        ("left_out", "counted", "problem"),
+        [
+            ("--no-data", True, 'has nothing of "loans", which was there before and is there still'),
+            ("--ignore-table-data={}.loans", True, 'has nothing of "loans", which was there before and is there still'),
+            ("--ignore-table={}.empty", True, 'has nothing of "empty", which was there before and is there still'),
+            ('--ignore-table-data={}.we ir`d "x$y', False, 'was made without the rows of `we ir``d "x$y`'),
+            ("--where=1=0 or 1", False, "was made without some of the rows (WHERE:  1=0 or 1)"),
+        ],
+    )
     def test_a_dump_that_leaves_out_what_is_there_is_no_copy(
-        self, hand: Hand, store: dict[str, Any], tmp_path: Path, copies: Path, left_out: str
+        self,
+        store: dict[str, Any],
+        tmp_path: Path,
+        hand: Hand,
+        copies: Path,
+        left_out: str,
+        counted: bool,
+        problem: str,
     ) -> None:
         """Whatever else has it do so, here a program in front of the path."""
-        found, more = shutil.which("mariadb-dump"), shlex.quote(left_out.format(store["database"]))
-        text = f'first=$1\nshift\nexec {found} "$first" {more} "$@"'
-        ran = backup(in_front(hand, tmp_path, "mariadb-dump", text), store, copies)
+        user = self.less(hand, tmp_path, left_out.format(store["database"]))
+        ran = backup(user, store, copies, count=counted)
         assert not ran.verdict.ok
-        table = "empty" if "empty" in left_out else "loans"
-        assert f'the dump has nothing of "{table}", which was there before and is there still' in ran.problem
+        assert problem in ran.problem
         assert list(copies.iterdir()) == []
+
+    def less(self, hand: Hand, tmp_path: Path, more: str) -> Hand:
+        """One whose dumps are made with another option."""
+        text = f'first=$1\nshift\nexec {shutil.which("mariadb-dump")} "$first" {shlex.quote(more)} "$@"'
+        return in_front(hand, tmp_path, "mariadb-dump", text)
+
+    def test_an_older_copy_without_rows_is_not_proven(
+        self, hand: Hand, store: dict[str, Any], tmp_path: Path, copies: Path
+    ) -> None:
+        """Its manifest says so, too: there were none, and there are none."""
+        made = backup(hand, store, copies)
+        path = Path(made.values["path"])
+        main = ["mariadb-dump", "--no-defaults", "-uroot", f"--socket={store['host']}", "--no-data", store["database"]]
+        path.write_bytes(subprocess.run(main, check=True, capture_output=True).stdout)
+        manifest = Path(made.values["manifest"])
+        told = json.loads(manifest.read_text())
+        digest, none = hashlib.sha256(path.read_bytes()).hexdigest(), re.compile(r'(^    \[".*), [0-9]+, ".*"\]', re.M)
+        manifest.write_text(none.sub(r'\1, 0, ""]', manifest.read_text()).replace(told["sha256"], digest))
+        proof = restore(hand, store, path)
+        assert not proof.verdict.ok
+        assert f"{path} was made without the rows of `empty`: it is no copy" in proof.problem
+        assert not Path(f"{path}.proven").exists()
 
     @pytest.mark.parametrize("kind", ["masks", "none"])
     def test_the_login_counts_whoever_reads_its_files(

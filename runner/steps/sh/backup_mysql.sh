@@ -68,5 +68,7 @@ note_point() {
 backup_verify() {
 	# Without the right to see it, a routine is left out with a remark, and the exit code is 0 all the same.
 	! grep -q '^-- insufficient privileges' -- "$1" || fail "$(grep '^-- insufficient privileges' -- "$1" | head -n 1 | cut -c4-)"
+	flaw=$(flaw_of_dump <"$1")
+	[ -z "$flaw" ] || fail "the dump of $shown $flaw"
 	tail -c 400 -- "$1" | grep -q '^-- Dump completed' || fail "the dump of $shown has no end: it is not whole"
 }

@@ -58,6 +58,7 @@ login_of() {
 	printf '%s\n' "$said" | options "(loose-)?($as_whom)"
 	[ -z "${RAWAT_PASSWORD-}" ] || printf -- '--password=%s\n' "$RAWAT_PASSWORD" | options password
 }
+# (column-statistics: whether a dump by MySQL asks its server for what older ones, and MariaDB, do not have.)
 as_whom='user|pass[a-z]*[123]?|default-auth|plugin-dir|((skip|disable|enable)-)?(ssl|tls)(-.*)?|(get-)?server-public-key(-path)?|enable-cleartext-plugin|(plugin-)?authentication-.*|connect-timeout|column-statistics'
 login=$(login_of "$client") || exit 1
 

@@ -99,3 +99,21 @@ count_objects() {
 		'routines', (select count(*) from information_schema.routines where routine_schema = database()),
 		'events', (select count(*) from information_schema.events where event_schema = database()))" | ask "$1"
 }
+
+# What is wrong with a dump by its own words, or nothing. A statement of it, and no line inside a routine, goes to a database by
+# name; or rows were left out: it says a condition, or does not say of a table that its rows come.
+flaw_of_dump() {
+	awk '
+	/^DELIMITER ;;/ { body = begins = 1; next }
+	/^DELIMITER ;$/ { body = 0; next }
+	body { now = begins; begins = /;;$/; if (!now) next }
+	toupper(substr($0, 1, 16)) ~ /^(USE|CREATE DATABASE|DROP DATABASE) / { flaw = "leads to a database of its own (USE): it cannot be tried in a scratch one"; exit }
+	/^-- WHERE: / { flaw = "was made without some of the rows (" substr($0, 4) "): it is no copy"; exit }
+	/^CREATE TABLE `/ { name = substr($0, 14); sub(/ \($/, "", name) }
+	/^\) ENGINE=(InnoDB|MyISAM|Aria)[ ;]/ && name != "" { tables[++n] = name; name = "" }
+	/^-- Dumping data for table `/ { filled[substr($0, 27)] = 1 }
+	END {
+		for (i = 1; i <= n && flaw == ""; i++) if (!(tables[i] in filled)) flaw = "was made without the rows of " tables[i] ": it is no copy"
+		if (flaw != "") print flaw
+	}'
+}

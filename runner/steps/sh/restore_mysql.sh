@@ -18,16 +18,6 @@ sweep_databases() {
 	done <"$pipes/scratches"
 }
 
-# Whether a statement of the dump, and no line inside a routine, goes to a database by name.
-leads_away() {
-	awk '
-	/^DELIMITER ;;/ { body = begins = 1; next }
-	/^DELIMITER ;$/ { body = 0; next }
-	body { now = begins; begins = /;;$/; if (!now) next }
-	toupper(substr($0, 1, 16)) ~ /^(USE|CREATE DATABASE|DROP DATABASE) / { found = 1; exit }
-	END { exit !found }'
-}
-
 # The dump as a scratch database may have it. Where a routine is older than the database's character set, the set is changed
 # for it and back again, by the name of the source: here by that of the scratch one. What the whole server has of MySQL's
 # transactions (GTID_PURGED) is none of ours. Events, which would run in it and reach from it whatever they name, are made,
@@ -46,7 +36,8 @@ restore_into() {
 	sweep_databases
 	scratch=rawat_scratch_$mark
 	tail -c 400 -- "$plain" | grep -q '^-- Dump completed' || fail "$artefact has no end: it is not whole"
-	! leads_away <"$plain" || fail "$artefact leads to a database of its own (USE): it cannot be tried in a scratch one"
+	flaw=$(flaw_of_dump <"$plain")
+	[ -z "$flaw" ] || fail "$artefact $flaw"
 	! on_this_host "" || scratch_room "$(echo 'select @@datadir' | ask "")"
 	made=yes
 	echo "$unlogged create database \`$scratch\` character set utf8mb4" | ask "" || { made=no && fail "cannot make the scratch database $scratch"; }
