@@ -108,8 +108,10 @@ def maria(space: Path) -> Iterator[dict[str, Any]]:
         pytest.fail("MariaDB is not installed here: python -m tests.bed.setup")
     user = "mysql" if ROOT else None
     folder = folder_of(space, "my", "mysql")
-    run(setup, "--no-defaults", f"--datadir={folder}/data", "--auth-root-authentication-method=normal", user=user)
-    words = [daemon, "--no-defaults", f"--datadir={folder}/data", f"--socket={folder}/s", "--bind-address=127.0.0.1"]
+    # Temporary tables are called by the number of the process, which a server of another namespace may have as well.
+    own = [f"--datadir={folder}/data", f"--tmpdir={folder}"]
+    run(setup, "--no-defaults", *own, "--auth-root-authentication-method=normal", user=user)
+    words = [daemon, "--no-defaults", *own, f"--socket={folder}/s", "--bind-address=127.0.0.1"]
     words += [f"--pid-file={folder}/pid", "--innodb-flush-log-at-trx-commit=0", "--log-bin"]
     words += ["--performance-schema=on"]
     client = ["mariadb", "--no-defaults", "-u", "root", f"--socket={folder}/s", "-e", "select 1"]
@@ -132,7 +134,11 @@ def maria(space: Path) -> Iterator[dict[str, Any]]:
 
 
 def run(*words: str, user: str | None = None) -> None:
-    subprocess.run(words, check=True, capture_output=True, user=user, cwd="/", timeout=600)
+    try:
+        subprocess.run(words, check=True, capture_output=True, user=user, cwd="/", timeout=600)
+    except subprocess.CalledProcessError as error:
+        error.add_note((error.stdout + error.stderr).decode(errors="replace")[-4000:])
+        raise
 
 
 def until(good: Any, *, seconds: float = 240) -> None:
