@@ -262,8 +262,9 @@ def _takes(schema: Any, key: Any) -> bool:
 
 _ELSEWHERE = {
     "name": "title", "shell": "command", "run": "command", "cmd": "command", "loop": "with", "with_items": "with",
-    "failed_when": "expect: not (...)", "ignore_errors": "on_failure: continue", "run_once": "once", "delegate_to": "local",
-    "block": "steps", "become_user": "become", "delay": "retries", "no_log": "no_output", "debug": "note",
+    "failed_when": "expect: not (...)", "ignore_errors": "on_failure: continue", "run_once": "once",
+    "delegate_to": "local", "block": "steps", "become_user": "become", "delay": "retries", "no_log": "no_output",
+    "debug": "note",
 }  # fmt: skip
 """Keys of a step as others name them, and what they are here."""
 

@@ -217,6 +217,16 @@ jobs_of() {
 	} | ask >"$list" || fail "PostgreSQL gave no list of what is to be done in $shown"
 }
 
+# The database as this pg_repack takes it: since 1.5 a connection string; before it put a name into one of its own, as
+# it was, so that it gets one that is quoted already.
+for_repack() {
+	given=$(unlimited)
+	case $("$1" --version) in
+	*' '[01].[0-4] | *' '[01].[0-4].*) given=${given#dbname=} ;;
+	esac
+	printf '%s\n' "$given"
+}
+
 # Tables written anew by pg_repack, which takes a lock only at its beginning and its end.
 repack_tables() {
 	{
@@ -238,9 +248,7 @@ repack_tables() {
 		say_did "$job"
 		name=$(printf 'select $rawat$%s$rawat$::json #>> array[]::text[];\n' "$table" | ask)
 		: >"$failures"
-		# It puts the name of the database into a connection string as it is: it gets one that is quoted already.
-		quoted=$(unlimited)
-		"$program" --dbname="${quoted#dbname=}" --no-order --no-kill-backend --wait-timeout="$(((lock_timeout + 999) / 1000))" --table="$name" >"$errors" 2>&1 ||
+		"$program" --dbname="$(for_repack "$program")" --no-order --no-kill-backend --wait-timeout="$(((lock_timeout + 999) / 1000))" --table="$name" >"$errors" 2>&1 ||
 			{ grep -E 'ERROR|WARNING' "$errors" | tail -n 1 || tail -n 1 "$errors"; } >"$failures"
 		# It gives up waiting with a warning and ends well.
 		[ -s "$failures" ] || ! grep -q 'timed out' "$errors" || grep 'timed out' "$errors" | tail -n 1 >"$failures"
