@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from queue import SimpleQueue
+from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
 from typing import Literal
 
 from runner.engine.surroundings import Stop
@@ -19,6 +19,8 @@ Heard = Callable[[str, Becomes, Becomes | None], None]
 """Told of a signal, on a thread of its own: its name, what becomes of what runs, what would after another Ctrl-C."""
 SEAL_WITHIN_S = 1.5
 """How long SIGTERM waits for what runs before the record is sealed without it."""
+HEEDED_WITHIN_S = 0.5
+"""How long the main thread stands still for a signal: what it decides behind it shall know of it."""
 TOLD_WITHIN_S = 2.0
 """How long the end of a run waits for a signal that came before it to be told."""
 
@@ -51,23 +53,30 @@ def heeded(
     }
     if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
         del by_signal[signal.SIGHUP]
-    came: SimpleQueue[int] = SimpleQueue()
+    came: SimpleQueue[tuple[int, SimpleQueue[None]]] = SimpleQueue()
 
     def heed() -> None:
-        while number := came.get():
-            by_signal[number](number)
+        while (signalled := came.get())[0]:
+            by_signal[signalled[0]](signalled[0])
+            signalled[1].put(None)
+
+    def hand_over(number: int, frame: object = None) -> None:
+        done: SimpleQueue[None] = SimpleQueue()
+        came.put((number, done))
+        with suppress(Empty):
+            done.get(timeout=HEEDED_WITHIN_S)
 
     # One after another, and on a thread of their own: a handler may run within another, or while the main thread holds
-    # the lock of the very event that it sets. To put something into this queue is safe even then.
+    # the lock of the very event that it sets. To put something into such a queue is safe even then.
     thread = threading.Thread(target=heed, name="rawat-signals", daemon=True)
     thread.start()
-    before = {number: signal.signal(number, lambda number, frame: came.put(number)) for number in by_signal}
+    before = {number: signal.signal(number, hand_over) for number in by_signal}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        came.put(0)
+        came.put((0, SimpleQueue()))
         thread.join(TOLD_WITHIN_S)
 
 

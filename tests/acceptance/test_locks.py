@@ -121,6 +121,8 @@ def test_cancel_from_elsewhere_lets_the_step_end_and_seals(project: Project) -> 
     for _ in range(3):  # whoever says it again leaves nothing alone that runs
         said = project.rawat("cancel")
         assert said.code == 0 and "begins nothing new" in said.out
+    (events,) = project.folder.glob("records/*/1/events.jsonl")
+    until("it has heard", lambda: '"StopAsked"' in events.read_text())
     told.touch()
     _, err = process.communicate(timeout=600)
     assert process.returncode == 130

@@ -73,6 +73,16 @@ def test_what_is_told_is_so_by_then() -> None:
         assert asked == [True]
 
 
+def test_what_a_run_does_after_a_signal_it_does_knowing_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or one that comes at the end of its last step would be stopped by nobody."""
+    monkeypatch.setattr(module, "HEEDED_WITHIN_S", 240.0)
+    for _ in range(20):
+        stop = Stop()
+        with heeded(stop, lambda: None):
+            os.kill(os.getpid(), INT)
+            assert stop.asked
+
+
 @pytest.mark.timeout(60)
 def test_a_signal_is_heeded_wherever_the_main_thread_is() -> None:
     """As when it looks whether it was asked to stop, and holds the lock of that."""
