@@ -323,7 +323,7 @@ def test_the_servers_own_database_is_saved_and_proven(hand: Hand, maria: dict[st
     assert proof.verdict.ok and proof.values["equal"], proof.problem
 
 
-@pytest.mark.parametrize("engine", ["postgresql", "mariadb"])
+@pytest.mark.parametrize("engine", ["postgresql", "mariadb", "option file"])
 def test_a_password_is_in_no_argument_of_any_program(hand: Hand, engine: str, request: pytest.FixtureRequest) -> None:
     where: dict[str, Any] = request.getfixturevalue("shop" if engine == "postgresql" else "store")
     password = f"pw-{os.urandom(8).hex()}"
@@ -334,8 +334,13 @@ def test_a_password_is_in_no_argument_of_any_program(hand: Hand, engine: str, re
         words = f"create or replace user told@localhost identified by '{password}'"
         over, nap = where, "select sleep(0.4) as no"
     ask(hand, where, words, change=True)
-    wish = {**over, "user": "told", "password": Secret("pw", password), "query": nap}
-    if engine == "mariadb":
+    wish = {**over, "user": "told", "query": nap}
+    if engine == "option file":
+        (hand.root / ".my.cnf").write_text(f"[client]\npassword={password}\n")
+        hand = Hand(root=hand.root, env={"HOME": str(hand.root)})
+    else:
+        wish["password"] = Secret("pw", password)
+    if engine != "postgresql":
         wish["database"] = "information_schema"
     seen: set[bytes] = set()
 

@@ -112,6 +112,19 @@ class TestMariaDb:
         whole = backup(user, forget(where, "database"), copies, format="mariabackup")
         assert whole.verdict.ok, whole.problem
 
+    def test_the_disk_of_another_host_is_not_asked_for_room(
+        self, hand: Hand, store: dict[str, Any], tmp_path: Path, copies: Path
+    ) -> None:
+        """Where the login says that the server is elsewhere, its folder is not looked for here."""
+        port = self.guarded(hand, store, "right")
+        said = f"[client]\nhost=127.0.0.1\nport={port}\nuser=keeper\npassword=right\n"
+        user = login(tmp_path, {".my.cnf": said})
+        made = backup(hand, store, copies)
+        too_large(made)
+        assert "nothing was restored" in restore(hand, store, made.values["path"]).problem
+        proof = restore(user, {"engine": "mariadb"}, made.values["path"])
+        assert proof.verdict.ok, proof.problem
+
     def test_the_files_of_a_server_are_all_copied_whatever_the_login_says(
         self, store: dict[str, Any], tmp_path: Path, copies: Path
     ) -> None:
@@ -272,6 +285,19 @@ class TestPostgreSql:
         repacked = user.do("optimize", {**where, "apply": "act"})
         assert repacked.verdict.ok, repacked.problem
 
+    def test_the_disk_of_another_host_is_not_asked_for_room(
+        self, hand: Hand, shop: dict[str, Any], tmp_path: Path, copies: Path
+    ) -> None:
+        role = "drop role if exists keeper; create role keeper login superuser password 'right'"
+        ask(hand, shop, role, change=True)
+        text = f"[far]\nhost=127.0.0.1\nport={shop['port']}\nuser=keeper\npassword=right\n"
+        user = login(tmp_path, {".pg_service.conf": text}, PGSERVICE="far")
+        made = backup(hand, shop, copies)
+        too_large(made)
+        assert "nothing was restored" in restore(hand, shop, made.values["path"]).problem
+        proof = restore(user, {"engine": "postgresql"}, made.values["path"])
+        assert proof.verdict.ok, proof.problem
+
     def test_the_files_of_a_cluster_are_of_the_server_that_was_asked(
         self, hand: Hand, shop: dict[str, Any], tmp_path: Path, copies: Path
     ) -> None:
@@ -299,6 +325,12 @@ class TestSqlite:
             by = Hand(root=user.root, env={**(user.env or {}), **more})
             ran = ask(by, credit, "select id, 'é' as e, length('é') as n from loans where id = 1")
             assert ran.values["rows"] == [{"id": 1, "e": "é", "n": 1}]
+
+
+def too_large(made: Ran) -> None:
+    """What was saved took more than any disk has."""
+    manifest = Path(made.values["manifest"])
+    manifest.write_text(re.sub(r'"source_bytes": \d+', f'"source_bytes": {10**15}', manifest.read_text()))
 
 
 def in_front(hand: Hand, tmp_path: Path, name: str, text: str) -> Hand:

@@ -20,7 +20,7 @@ restore_into() {
 		set -- "--defaults-file=$pipes/my.cnf"
 	fi
 	[ "$(id -u)" != 0 ] || set -- "$@" --user=root
-	"$program" "$@" "--datadir=$plain" "--socket=$pipes/s" "--pid-file=$pipes/pid" --skip-networking --skip-grant-tables \
+	"$program" "$@" "--datadir=$plain" "--socket=$pipes/s" "--pid-file=$pipes/pid" "--tmpdir=$pipes" --skip-networking --skip-grant-tables \
 		--skip-slave-start --skip-log-bin --innodb-buffer-pool-size=32M --innodb-flush-log-at-trx-commit=0 >"$pipes/log" 2>&1 &
 	daemon=$!
 	host='' port='' user='' socket=$pipes/s login=
