@@ -129,9 +129,9 @@ class TestMariaDb:
         self, store: dict[str, Any], tmp_path: Path, copies: Path
     ) -> None:
         """`databases` was a copy of a part of the server that was called one of the server."""
-        said = "[client]\ntables=^none\n[mariabackup]\ndatabases=none\nstream=xbstream\n"
+        said = "[mysqld]\nuser=nobody\nssl-ca=/nowhere\n[client]\ntables=^none\n[mariabackup]\ndatabases=none\nstream=xbstream\n"
         user = login(tmp_path, {".my.cnf": said})
-        made = backup(user, forget(store, "database"), copies, format="mariabackup")
+        made = backup(user, forget(store, "database", "user"), copies, format="mariabackup")
         assert made.verdict.ok, made.problem
         # The scratch server is nobody's but ours: what the source asks of those who come is nothing to it.
         (tmp_path / "home/.my.cnf").write_text("[client]\nssl\nssl-verify-server-cert\n")

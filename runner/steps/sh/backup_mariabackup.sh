@@ -3,8 +3,9 @@
 # say what is to be copied.
 maria_login() {
 	has my_print_defaults || fail "my_print_defaults, which comes with MariaDB, is not on this host"
-	login_of "$program" 'client client-mariadb'
-	said_to "$program" 'xtrabackup mariabackup mariadb-backup' | options 'parallel|throttle|use-memory|tmpdir|open-files-limit'
+	ours='xtrabackup mariabackup mariadb-backup'
+	login_of "$program" "client client-server client-mariadb $ours"
+	said_to "$program" "$ours" | options 'parallel|throttle|use-memory|tmpdir|open-files-limit'
 	echo '[mysqld]'
 	said_to "$program" "$(groups_of "$program")" | options '.*'
 }

@@ -46,15 +46,15 @@ options() {
 }
 
 # How the program $1 is to log in, as an option file: where its server is, by what the login says to the client, so that what is
-# asked and what is saved are one server; and as whom, by what it says to the program itself (groups of $2 are its as well).
-# Nothing else of the login's option files counts: there is hardly an option that could not make a copy another than it is called.
+# asked and what is saved are one server; and as whom, by what it says to the program itself (in the groups $2, where it reads
+# others as well). Nothing else of the login's option files counts: hardly an option could not make a copy another than it is called.
 login_of() {
 	echo '[client]'
 	[ -z "${MYSQL_HOST-}" ] || printf -- '--host=%s\n' "$MYSQL_HOST" | options host
 	[ -z "${MYSQL_PWD-}" ] || printf -- '--password=%s\n' "$MYSQL_PWD" | options password
 	said=$(said_to "$client" "$(groups_of "$client")") || exit 1
 	printf '%s\n' "$said" | options 'host|port|socket|protocol'
-	[ "$1" = "$client" ] || said=$(said_to "$1" "$(groups_of "$1") ${2-}") || exit 1
+	[ "$1" = "$client" ] || said=$(said_to "$1" "${2-$(groups_of "$1")}") || exit 1
 	printf '%s\n' "$said" | options "(loose-)?($as_whom)"
 	[ -z "${RAWAT_PASSWORD-}" ] || printf -- '--password=%s\n' "$RAWAT_PASSWORD" | options password
 }
