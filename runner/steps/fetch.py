@@ -26,7 +26,8 @@ class Fetch(HostKind):
     schema: ClassVar[Mapping[str, Any]] = part.record(
         "Bring a file from the host",
         "The file is kept under the project's root as `TO/HOST/NAME`, readable by its owner only, and its digest is "
-        "compared with the one that the host computed. A file that grows meanwhile is taken up to the size it had.",
+        "compared with the one that the host computed. A file that grows meanwhile is taken up to the size it had, "
+        "one that another takes the place of as it was.",
         {
             "src": part.host_path("The file on the host."),
             "to": part.text("A folder of the project; relative to its root. It is made where it is missing."),
@@ -66,6 +67,8 @@ class Fetch(HostKind):
         incoming = _incoming(target)
         try:
             problem = _broken(incoming, said.text("sha256")) if done.exit.ok else failure(done)
+            if problem and done.exit.ok:
+                problem = f"{wish.params['src']} was written to while it was fetched: {problem}"
             if not problem:
                 incoming.replace(target)
         except OSError as error:
@@ -91,7 +94,7 @@ def _broken(file: Path, wanted: str) -> str:
     """How the file differs from what the host said, or an empty text. Raises OSError."""
     with file.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
-    return "" if digest == wanted else f"{file} is not what the host sent: expected sha256 {wanted}, found {digest}"
+    return "" if digest == wanted else f"expected sha256 {wanted}, found {digest}"
 
 
 def _target(wish: Wish) -> Path:

@@ -147,6 +147,25 @@ class TestFetch:
         assert hand.do("fetch", {"src": "/sys/kernel/uevent_seqnum", "to": "fetched"}).verdict.ok
         assert (tmp_path / "fetched" / "db1" / "uevent_seqnum").read_text().strip().isdigit()
 
+    @pytest.mark.parametrize(("act", "wanted"), [("mv", "old old\n"), ("cp", "")])
+    def test_a_file_that_changes_meanwhile(self, tmp_path: Path, act: str, wanted: str) -> None:
+        """One that a rotation puts another in the place of is fetched as it was; one that is written over is not."""
+        source, new, tools = tmp_path / "log", tmp_path / "new", tmp_path / "tools"
+        source.write_text("old old\n")
+        new.write_text("new new\n")
+        tools.mkdir()
+        (tools / "head").write_text(f'#!/bin/sh\n{shutil.which("head")} "$@"; {act} {new} {source} 2>/dev/null; :\n')
+        (tools / "head").chmod(0o755)
+        hand = Hand(root=tmp_path, env={"PATH": f"{tools}:{os.environ['PATH']}"})
+        ran = hand.do("fetch", {"src": str(source), "to": "fetched"})
+        assert source.read_text() == "new new\n"
+        assert ran.verdict.ok is bool(wanted), ran.problem
+        if wanted:
+            assert (tmp_path / "fetched" / "db1" / "log").read_text() == wanted
+        else:
+            assert f"{source} was written to while it was fetched: expected sha256" in ran.problem
+            assert not list((tmp_path / "fetched" / "db1").iterdir())
+
     def test_a_target_outside_the_project_is_refused(self, hand: Hand) -> None:
         with pytest.raises(InvalidInput, match="outside the project"):
             hand.do("fetch", {"src": "/etc/hostname", "to": "../x"})
