@@ -129,9 +129,8 @@ class TestMariaDb:
         self, store: dict[str, Any], tmp_path: Path, copies: Path
     ) -> None:
         """`databases` was a copy of a part of the server that was called one of the server."""
-        said = "[mysqld]\nuser=nobody\nssl-ca=/nowhere\n[client]\ntables=^none\n"
-        said += "[mariabackup]\ndatabases=none\nstream=xbstream\n"
-        user = login(tmp_path, {".my.cnf": said})
+        said = "[client]\ntables=^none\n[mariabackup]\ndatabases=none\nstream=xbstream\n"
+        user = login(tmp_path, {".my.cnf": f"[mysqld]\nuser=nobody\nssl-ca=/nowhere\n{said}"})
         made = backup(user, forget(store, "database", "user"), copies, format="mariabackup")
         assert made.verdict.ok, made.problem
         # The scratch server is nobody's but ours: what the source asks of those who come is nothing to it.
