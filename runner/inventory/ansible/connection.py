@@ -33,6 +33,8 @@ _WITH_VALUE = frozenset("BbcDEeFIiJLlmOoPpQRSWw")
 """Flags of ssh that are followed by a value."""
 _CHECKING = frozenset({"ansible_host_key_checking", "ansible_ssh_host_key_checking"})
 
+_BECOME = frozenset({"ansible_become", "ansible_become_user", "ansible_become_method", "ansible_become_exe"})
+
 
 def is_connection(name: str) -> bool:
     """Whether a variable is used up here, so that playbooks do not see it."""
@@ -72,6 +74,12 @@ def translate(entry: HostEntry, variables: Sourced) -> Translated:
             _arguments(done, name, written)
         else:
             _take(done, _PLAIN[name], _setting(done, name, _PLAIN[name], written), own=not group)
+    for name in sorted(_BECOME & done.variables.keys()):
+        written, _ = done.variables[name]
+        if written.ansible and str(written.value).lower() not in ("", "no", "false", "none"):
+            done.notes.append(
+                f"{written.mark}: '{name}' says nothing here; whom steps work as stands in the playbook: become"
+            )
     return done
 
 
