@@ -45,7 +45,8 @@ settings.load_profile("rawat")
 """How fast the machine is says nothing about a property."""
 
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
-"""Under nohup it is ignored, here and in every rawat that a test starts, which then goes on when it should stop."""
+signal.signal(signal.SIGINT, signal.default_int_handler)
+"""Under nohup the one is ignored, in a shell's background the other: here, and by all that a test starts."""
 
 os.umask(0o022)
 """Whatever that of who starts the tests is: hosts on this machine get it from us, and theirs is usual."""

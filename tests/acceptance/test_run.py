@@ -402,7 +402,7 @@ vars: {x: 1}
 phases:
   implement:
     - {id: one, command: [ls, '{{ x }}'], register: a}
-    - {id: two, note: "{{ a.lines | length }} and {{ a.count }} of {{ 2 * a.n }} on {{ host.name }}"}
+    - {id: two, note: "{{ a.stdout | length }} and {{ a.stderr }} of {{ 2 * a.exit }} on {{ host.name }}"}
     - {id: off, command: ls, when: x == 3}
     - {id: some, command: "touch {{ item }}", with: [a, b], when: item == 'a'}
     - {id: none, command: "rm {{ item }}", with: [a, b], when: item == x}
@@ -415,7 +415,7 @@ phases:
     said = project.rawat("plan", book, "--commands", "-e", "x=2")
     assert said.code == 0, said
     assert "ls 2" in said.out
-    assert "{a.lines | length} and {a.count} of {2 * a.n} on h1" in said.out
+    assert "{a.stdout | length} and {a.stderr} of {2 * a.exit} on h1" in said.out
     assert "[skipped as things stand: when x == 3]" in said.out
     assert "[skipped as things stand: when item == x]" in said.out
     assert said.out.count("skipped as things stand") == 2

@@ -41,7 +41,7 @@ def missed(folder: Path, text: str, **choice: Any) -> list[str]:
         ("command: 'echo {{ seen.stdout }}'", True),
         ("note: x, when: seen.ok", True),
         ("note: x, when: other.ok and seen.ok", True),
-        ("note: x, with: '{{ seen.rows }}'", True),
+        ("note: x, with: '{{ seen.stdout }}'", True),
         ("assert: {that: seen.ok}", True),
         ("command: ls, expect: seen.stdout == result.stdout", True),
         ("verify: {probes: [{disk: {path: /}, expect: result.free_bytes > seen.exit}]}", True),

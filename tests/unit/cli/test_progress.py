@@ -35,7 +35,7 @@ def test_who_is_still_out_is_named_again_and_again_though_others_talk(capsys: py
     progress.close()
     said += capsys.readouterr().err
     assert said.count("still out: hangs implement/dump") >= 2
-    assert said.count("talks  implement/s  ok") == turns >= 5
+    assert said.count("talks  implement/s  ok") == turns > 1
 
 
 def until_said(progress: PlainProgress, capsys: pytest.CaptureFixture[str], words: str) -> list[str]:
