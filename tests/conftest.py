@@ -29,6 +29,7 @@ LONGEST = (
     "acceptance/test_links.py",
     "acceptance/test_resume.py",
     "acceptance/test_locks.py",
+    "acceptance/test_demo.py",
     "integration/test_lab_incident.py",
     "integration/test_lab_backup.py",
     "integration/test_lab_reboot.py",

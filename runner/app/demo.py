@@ -144,7 +144,9 @@ def ssh_server(folder: Path, *, wanted: bool = True) -> Iterator[Server]:
     folder.mkdir(mode=0o700, exist_ok=True)
     port = _prepare(folder)
     log = (folder / "log").open("wb")
-    process = subprocess.Popen([sshd, "-D", "-e", "-f", str(folder / "config")], stdin=subprocess.DEVNULL, stderr=log)
+    command = [sshd, "-D", "-e", "-f", str(folder / "config")]
+    # in a session of its own: a Ctrl-C is for us, and what runs over it may end
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log, start_new_session=True)
     try:
         answers = _answers(process, port)
         why = _refused(folder.resolve(), port) if answers else _last_line(folder / "log") or "it did not answer"

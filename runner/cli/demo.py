@@ -15,9 +15,12 @@ from runner.app.request import Context, Reason, Selection
 from runner.cli.carrying import carry_out_live
 from runner.playbook.shipped import NAMES
 
+STOPPED = (130, 143)
+"""Exit codes of a run that a signal stopped: whoever sent it wants no other one to begin."""
+
 
 def show_demo(folder: str, *, local: bool) -> int:
-    """Runs the four playbooks; the exit code is that of the worst."""
+    """Runs the four playbooks, or as far as nobody stops it; the exit code is that of the worst."""
     home = Path(folder)
     make_world(home)
     click.echo(f"A credit database of {LOANS} loans is in {home}/.")
@@ -35,7 +38,10 @@ def show_demo(folder: str, *, local: bool) -> int:
             click.echo(f"\n{number} of {len(NAMES)}: {name}\n")
             prepared = prepare(Selection(playbook=home / "playbooks" / f"{name}.yml"), context)
             reason = Reason(ticket=f"DEMO-{number}", reason="to see how rawat works")
-            worst = max(worst, carry_out_live(prepared, context, reason, {"yes": True}))
+            code = carry_out_live(prepared, context, reason, {"yes": True})
+            worst = max(worst, code)
+            if code in STOPPED:
+                break
     click.echo(_farewell(home))
     return worst
 
@@ -46,7 +52,7 @@ def _farewell(home: Path) -> str:
 The records are in {home}/records: one folder per run, and the ledger that chains them.
 
   cd {home}
-  {rawat} runs                       the four runs
+  {rawat} runs                       the runs, newest first
   {rawat} show last                  the last one again; --json for all of it
   {rawat} logs last                  what its steps printed
   {rawat} verify                     is every byte as it was written?
