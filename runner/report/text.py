@@ -123,7 +123,7 @@ def _failure(record: RunRecord, host: HostRecord, others: Sequence[HostRecord]) 
             yield ""
             yield from _indent(last.tail, "    ")
         yield ""
-        yield f"  Done on it: {done or 'nothing'}."
+        yield f"  Otherwise done on it: {done or 'nothing'}."
         if back := ", ".join(other.id for other in well if other.phase == UNDO):
             yield f"  Taken back by: {back}."
         yield from (f"  Failed too: {line}" for line in _failed_too(host, step))
