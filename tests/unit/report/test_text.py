@@ -57,7 +57,8 @@ def test_what_was_taken_back_and_what_failed_besides_is_told() -> None:
     made.add(HostFinished(host="a", outcome="failed", because="work: exit 1"), 70)
     said = summary(made.end(1))
     assert "✗ a failed at implement/work after" in said
-    assert "  Otherwise done on it: identify/who.\n  Taken back by: back.\n  Failed too: finally/tidy: exit 2: gone\n" in said
+    assert "  Otherwise done on it: identify/who.\n  Taken back by: back.\n" in said
+    assert "  Taken back by: back.\n  Failed too: finally/tidy: exit 2: gone\n" in said
     assert "(tries implement/work again; what was taken back is done again)" in said
 
 
