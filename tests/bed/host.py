@@ -60,7 +60,7 @@ class Host:
         self._boot_ids: list[str] = []
         self._init: tuple[int, int] | None = None
         self._last_exit: int | None = None
-        self._stopping = threading.Event()
+        self._stopping = False  # no event: a Ctrl-C in the middle of its lock would leave that taken
 
     # -- identity ------------------------------------------------------------------------------------------------
 
@@ -130,13 +130,13 @@ class Host:
         """Start it; returns at once (see wait_ready). It boots again by itself whenever it reboots itself."""
         if self.on:
             raise BedError(f"{self.name} is on already")
-        self._stopping.clear()
+        self._stopping = False
         self._thread = threading.Thread(target=self._supervise, name=f"bed-{self.name}", daemon=True)
         self._thread.start()
 
     def power_off(self) -> None:
         """Pull the power cord: silence on the wire, then every process is gone at once. Returns when it is so."""
-        self._stopping.set()
+        self._stopping = True
         thread = self._thread
         if thread is None or not thread.is_alive():
             return
@@ -152,7 +152,7 @@ class Host:
 
     def _supervise(self) -> None:
         """Boot until the host switches itself off (SIGINT ends its pid 1) or is killed; SIGHUP means: it rebooted."""
-        while not self._stopping.is_set():
+        while not self._stopping:
             self.network.attach(self.number)
             for part in ("machine", "outside"):
                 self.cgroup.child(part).make()
